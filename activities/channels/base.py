@@ -1,0 +1,133 @@
+"""The small protocol behind which every channel stands, and the words in which it says what it can do.
+
+A channel is an adapter: it renders an edition for its medium and brings it there. It knows nothing of waves,
+ledgers or leases; those are `activities.delivery` and `activities.publishing`. Errors of its counterpart are
+classified here once; only the class reaches workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal, Protocol
+
+from alerts.edition import Edition
+from alerts.values import Value
+from alerts.vocabulary import Kind, MessageKind
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a channel can do, declared as data: preview, approval page and docs are made from it."""
+
+    label: dict[str, str]
+    audience: Literal["public", "personal"]
+    update: bool
+    """Whether a change replaces what was shown or follows it."""
+    recall: bool
+    """Whether it can take back what it showed; then it goes dark on hold."""
+    renews: Literal["announce", "renew", "late_joiners"]
+    """What a refresh does: tell every recipient that the lease is longer, renew silently, or reach late joiners."""
+    picture: bool
+    languages: tuple[str, ...] = ("nl", "en")
+    headline_max: int | None = None
+    text_max: int | None = None
+    chunk: int = 100
+    """Recipients per ledger chunk; in doubt after a crash is at most this many a lane."""
+
+
+class Part(Value):
+    """One piece of a rendering as its receiver gets it."""
+
+    name: str
+    """Such as `subject.nl`, `html.en`, `xml`."""
+    media: Literal["text", "html", "xml", "json"]
+    content: str
+
+
+class Rendition(Value):
+    """What one channel will send for one edition, frozen before the approval."""
+
+    channel: str
+    parts: tuple[Part, ...]
+    problems: tuple[str, ...] = ()
+    """What does not fit (length, schema), for the approver to read before the yes."""
+
+    def part(self, name: str) -> str:
+        return next(part.content for part in self.parts if part.name == name)
+
+
+class PhotoBytes(Value):
+    token: str
+    sha256: str
+    jpeg: bytes
+
+
+class Outgoing(Value):
+    """One message of a wave to one recipient; `id` is the same at every attempt."""
+
+    id: str
+    kind: MessageKind
+    alert_id: str
+    alert_kind: Kind
+    edition: int
+    announcement: int
+    address: str
+    language: str
+    lease_until: datetime | None
+    end_text: str | None
+    """The neutral last sentence, on a cancel."""
+
+
+class ChannelError(Exception):
+    """Root of what a counterpart can answer; `str()` is for operators and holds no address."""
+
+
+class Gone(ChannelError):
+    """This recipient is no more: drop the subscription."""
+
+
+class Rejected(ChannelError):
+    """Refused for good: ours to show."""
+
+
+class Busy(ChannelError):
+    """Later: try again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unreachable(ChannelError):
+    """Not there, or not answering: try again."""
+
+
+Outcome = ChannelError | None
+"""None: the counterpart accepted it."""
+
+
+class Channel(Protocol):
+    """What every channel has."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    def render(self, edition: Edition, base_url: str) -> Rendition:
+        """The frozen content for this medium; pure. `base_url` is the public site's, without a slash at the end."""
+        ...
+
+    async def probe(self, kind: Kind) -> str | None:
+        """Try the connection without sending; what is wrong, in a sentence, or None."""
+        ...
+
+
+class PersonalChannel(Channel, Protocol):
+    """A channel that sends to recipients one by one."""
+
+    async def send(
+        self, messages: Sequence[Outgoing], rendition: Rendition, photos: Sequence[PhotoBytes]
+    ) -> Sequence[Outcome]:
+        """Send each message; one outcome for each, in order. Must end within 30 s (client time-outs)."""
+        ...

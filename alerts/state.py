@@ -1,0 +1,342 @@
+"""The state of an alert, whole: what the workflow carries through continue-as-new and what every view is made of.
+
+Two things stand side by side: `shown`, what was approved, and `draft`, what somebody is working at (the first
+edition or an amendment). `desired` says what the public should see now; the channels make it so.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from alerts.case import Case
+from alerts.command import Keyring, Ruling
+from alerts.criteria import Criterion, Result
+from alerts.edition import EditionRef
+from alerts.programme import Programme
+from alerts.values import Value
+from alerts.vocabulary import (
+    CancelReason,
+    ChannelState,
+    ChildCondition,
+    Kind,
+    Meaning,
+    MessageKind,
+    Outcome,
+    Stage,
+)
+
+
+class Mutable(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=False)
+
+
+class Approval(Value):
+    user: str
+    person: str
+    at: datetime
+
+
+class Verdict(Value):
+    """What verification found; `area` is the name of the resolved area in words."""
+
+    criteria: tuple[Criterion, ...]
+    fits: str | None = None
+    """Another programme that would fit, when this one does not."""
+    warnings: tuple[str, ...] = ()
+    problem: str | None = None
+    """What must be mended before anything can be shown (area, photo), in a sentence."""
+
+    @property
+    def result(self) -> Result:
+        found = {criterion.result for criterion in self.criteria}
+        if Result.NOT_MET in found:
+            return Result.NOT_MET
+        return Result.UNKNOWN if Result.UNKNOWN in found or self.problem else Result.MET
+
+
+class ArmReport(Value):
+    """How ready one channel is for one edition, before anybody says yes."""
+
+    channel: str
+    ready: bool
+    recipients: int = 0
+    trouble: tuple[str, ...] = ()
+
+
+class Material(Mutable):
+    """What an edition is made from. `version` rises with each change, so stale preparations are seen as such."""
+
+    version: int = 1
+    case: Case
+    programme: Programme
+    withheld: tuple[str, ...] = ()
+    edition: EditionRef | None = None
+    prepared: int = 0
+    """The version `edition` was made from."""
+
+    @property
+    def stale(self) -> bool:
+        return self.edition is None or self.prepared != self.version
+
+    def changed(self) -> None:
+        self.version += 1
+
+
+class Draft(Material):
+    """The first edition, or an amendment, on its way to approval."""
+
+    authors: tuple[str, ...]
+    """Persons who changed text, photo or area since the last approval."""
+    verdict: Verdict | None = None
+    judged: int = 0
+    """The version `verdict` is about."""
+    arms: dict[str, ArmReport] = {}
+    approvals: tuple[Approval, ...] = ()
+    remarks: str | None = None
+    """The supervisor's, when it was returned for edit."""
+    outcome_texts: dict[str, str] | None = None
+    """Set for an outcome message, which is an edition of its own."""
+    waiting_since: datetime | None = None
+
+    @property
+    def verified(self) -> bool:
+        return self.judged == self.version and self.verdict is not None
+
+    @property
+    def pending(self) -> bool:
+        """Whether it waits for a supervisor."""
+        return not self.stale and self.remarks is None
+
+    def changed(self) -> None:
+        super().changed()
+        self.approvals, self.remarks, self.waiting_since = (), None, None
+
+
+class Shown(Material):
+    """What was approved and stands, unless held or ended."""
+
+    approved_at: datetime
+
+
+class Hold(Value):
+    user: str
+    person: str
+    at: datetime
+    reason: str
+
+
+class Reinstatement(Value):
+    """A reinstatement that still needs approvals."""
+
+    digest: str
+    edition: int
+    approvals: tuple[Approval, ...]
+    at: datetime
+
+
+class FoundChild(Value):
+    """One of several children who was found; its position counts from 0."""
+
+    position: int
+    person: str
+    at: datetime
+
+
+class Ended(Value):
+    outcome: Outcome
+    why: CancelReason | None = None
+    user: str
+    person: str
+    at: datetime
+    undo_until: datetime
+
+
+class Desired(Value):
+    """What the public should see now, as every channel is told."""
+
+    revision: int = 0
+    meaning: Meaning = Meaning.NOTHING
+    edition: EditionRef | None = None
+    announcement: int = 0
+    """The number of the refresh that announces or renews it; 0 for the first time."""
+    lease_until: datetime | None = None
+    why: CancelReason | None = None
+    outcome_edition: EditionRef | None = None
+
+    def same_statement(self, other: Desired) -> bool:
+        """Whether both say the same, whatever their lease and announcement."""
+        return self.model_copy(
+            update={"revision": 0, "announcement": 0, "lease_until": None}
+        ) == other.model_copy(update={"revision": 0, "announcement": 0, "lease_until": None})
+
+
+class ChannelView(Value):
+    """One channel as its workflow last reported it."""
+
+    channel: str
+    state: ChannelState
+    revision: int = 0
+    edition: int | None = None
+    recipients: int = 0
+    reached: int = 0
+    failed: int = 0
+    in_doubt: int = 0
+    first_dispatch: datetime | None = None
+    last_dispatch: datetime | None = None
+    withdrawn_at: datetime | None = None
+    error: str | None = None
+    last_kind: MessageKind | None = None
+
+
+class ClockEntry(Value):
+    stage: Stage
+    at: datetime
+
+
+class Refreshed(Value):
+    n: int
+    due: datetime
+    at: datetime | None = None
+    missed: bool = False
+
+
+class Escalation(Value):
+    """Nobody answered in time: the next group was called."""
+
+    about: str
+    n: int
+    at: datetime
+
+
+class AlertState(Mutable):
+    alert_id: str
+    kind: Kind
+    keyring: Keyring
+    incarnation: str
+    started_at: datetime
+    author: str
+    """User who started it."""
+    draft: Draft | None = None
+    shown: Shown | None = None
+    found_children: tuple[FoundChild, ...] = ()
+    held: Hold | None = None
+    reinstatement: Reinstatement | None = None
+    ended: Ended | None = None
+    outcome_edition: EditionRef | None = None
+    child_condition: ChildCondition | None = None
+    closed_at: datetime | None = None
+    live_at: datetime | None = None
+    """The deciding approval: the anchor of the refresh grid."""
+    announcement: int = 0
+    lease_until: datetime | None = None
+    reviewed_at: datetime | None = None
+    refreshes: list[Refreshed] = []
+    escalations: list[Escalation] = []
+    sightings: int = 0
+    rulings: list[Ruling] = []
+    seen: dict[str, str] = {}
+    """Command id to the fingerprint of what was ruled on."""
+    unverified: int = 0
+    unverified_last: list[str] = []
+    channels: dict[str, ChannelView] = {}
+    clock: list[ClockEntry] = []
+    revision: int = 0
+    """The last revision the store confirmed."""
+    version: int = 0
+    """Rises with everything a view would show."""
+
+    @property
+    def stage(self) -> Stage:
+        if self.closed_at:
+            return Stage.CLOSED
+        if self.ended:
+            return Stage.CLOSING
+        if self.held:
+            return Stage.HELD
+        if self.shown:
+            return Stage.LIVE
+        return _stage_of(self.draft)
+
+    @property
+    def showing(self) -> bool:
+        return self.shown is not None and self.held is None and self.ended is None
+
+    @property
+    def ever_shown(self) -> bool:
+        return self.shown is not None
+
+    @property
+    def found_positions(self) -> tuple[int, ...]:
+        return tuple(found.position for found in self.found_children)
+
+    def approvals_needed(self, material: Material) -> int:
+        return material.programme.approvals_needed(public_test=self.kind is Kind.PUBLIC_TEST)
+
+    @property
+    def next_edition(self) -> int:
+        """The number the draft would have: one more than what stands."""
+        shown = self.shown.edition.number if self.shown and self.shown.edition else 0
+        return max(shown, self.outcome_edition.number if self.outcome_edition else 0) + 1
+
+    def desired(self) -> Desired:
+        """What the public should see now; `revision` is filled in by whoever declares it."""
+        if self.ended:
+            edition = self.shown.edition if self.shown else None
+            return Desired(
+                meaning=Meaning.WITHDRAWN,
+                edition=edition,
+                why=self.ended.why,
+                outcome_edition=self.outcome_edition,
+            )
+        if self.shown is None:
+            return Desired()
+        if self.held or self.shown.stale:
+            return Desired(meaning=Meaning.HELD, edition=self.shown.edition)
+        return Desired(
+            meaning=Meaning.EDITION,
+            edition=self.shown.edition,
+            announcement=self.announcement,
+            lease_until=self.lease_until,
+        )
+
+    def touch(self, now: datetime) -> None:
+        """Note that something changed, and the stage when it is a new one."""
+        self.version += 1
+        if not self.clock or self.clock[-1].stage is not self.stage:
+            self.clock.append(ClockEntry(stage=self.stage, at=now))
+
+    def renew(self, now: datetime) -> None:
+        """Give what is shown another lease from now."""
+        assert self.shown is not None
+        self.lease_until = now + self.shown.programme.refresh.lease_length
+
+
+def _stage_of(draft: Draft | None) -> Stage:
+    if draft is None or not draft.verified:
+        return Stage.RETURNED if draft and draft.remarks is not None else Stage.VERIFYING
+    if draft.remarks is not None:
+        return Stage.RETURNED
+    assert draft.verdict is not None
+    if draft.verdict.result is Result.NOT_MET:
+        return Stage.INELIGIBLE
+    if draft.verdict.result is Result.UNKNOWN:
+        return Stage.NEEDS_INFORMATION
+    return Stage.AWAITING_APPROVAL if not draft.stale else Stage.VERIFYING
+
+
+STAGE_MOVES: dict[Stage, frozenset[Stage]] = {
+    Stage.VERIFYING: frozenset(set(Stage) - {Stage.VERIFYING, Stage.LIVE}),
+    Stage.NEEDS_INFORMATION: frozenset({Stage.VERIFYING, Stage.HELD, Stage.CLOSED}),
+    Stage.INELIGIBLE: frozenset({Stage.VERIFYING, Stage.HELD, Stage.CLOSED}),
+    Stage.AWAITING_APPROVAL: frozenset(
+        {Stage.VERIFYING, Stage.RETURNED, Stage.LIVE, Stage.HELD, Stage.CLOSED}
+    ),
+    Stage.RETURNED: frozenset({Stage.VERIFYING, Stage.HELD, Stage.CLOSED}),
+    Stage.LIVE: frozenset({Stage.HELD, Stage.CLOSING}),
+    Stage.HELD: frozenset(set(Stage) - {Stage.HELD}),
+    Stage.CLOSING: frozenset({Stage.LIVE, Stage.CLOSED}),
+    Stage.CLOSED: frozenset(),
+}
+"""The one table of moves; whatever a command or a timer does, the clock only ever goes along these."""

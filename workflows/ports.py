@@ -1,0 +1,252 @@
+"""What workflows ask of the world: each activity by name, with what goes in and what comes out.
+
+`activities/` implements them under these names; a test holds both together. Workflow code calls them with
+`workflows.calls`, which knows their queues and time-outs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+from pydantic import JsonValue
+
+from alerts.case import Case
+from alerts.edition import EditionRef
+from alerts.programme import Programme
+from alerts.state import ArmReport, ChannelView, Desired, Verdict
+from alerts.values import Value
+from alerts.vocabulary import Kind, Meaning
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+ALERTS_QUEUE = "baken-alerts"
+"""Workflows, and activities that think (verify, prepare)."""
+CONTROL_QUEUE = "baken-control"
+"""What stops, withdraws or declares; never behind a batch."""
+
+
+def send_queue(channel: str) -> str:
+    """Each channel has a queue of its own, so that a slow one never delays another."""
+    return f"baken-send-{channel}"
+
+
+def alert_workflow_id(alert_id: str) -> str:
+    return f"alert-{alert_id}"
+
+
+def channel_workflow_id(alert_id: str, channel: str) -> str:
+    return f"{alert_workflow_id(alert_id)}/{channel}"
+
+
+class Port(NamedTuple, Generic[In, Out]):
+    """An activity: its registered name, its input and output types."""
+
+    name: str
+    input: type[In]
+    output: type[Out]
+
+
+class VerifyCase(Value):
+    alert_id: str
+    kind: Kind
+    case: Case
+    programme: Programme
+
+
+class PrepareEdition(Value):
+    """Compose, freeze and seal an edition and every channel's rendering of it."""
+
+    alert_id: str
+    kind: Kind
+    number: int
+    case: Case
+    programme: Programme
+    withheld: tuple[str, ...] = ()
+    found: tuple[int, ...] = ()
+    outcome_texts: dict[str, str] | None = None
+
+
+class ArmChannel(Value):
+    alert_id: str
+    kind: Kind
+    channel: str
+    edition: EditionRef
+
+
+class Declare(Value):
+    """Write what the public should see into the store, under a new revision."""
+
+    alert_id: str
+    incarnation: str
+    base: int
+    """The revision the workflow knows; an edition is only declared on top of it."""
+    desired: Desired
+
+
+class Declared(Value):
+    revision: int
+    won: bool
+    """False when somebody took away meanwhile: `open_commands` will say who."""
+    meaning: Meaning
+    open_commands: tuple[str, ...] = ()
+    """Commands in the outbox that this workflow may not have ruled on yet."""
+
+
+class RenewLease(Value):
+    alert_id: str
+    revision: int
+    lease_until: datetime
+
+
+class RecordView(Value):
+    """What lists, pages and `show` read when they do not ask the workflow."""
+
+    alert_id: str
+    version: int
+    view: dict[str, JsonValue]
+
+
+class AlertId(Value):
+    alert_id: str
+
+
+class Standing(Value):
+    """What the store says the public should see."""
+
+    revision: int
+    meaning: Meaning
+    lease_until: datetime | None
+    closed: bool
+
+
+class ChannelInput(Value):
+    """The start of a channel's life; it lives as long as its alert."""
+
+    alert_id: str
+    kind: Kind
+    channel: str
+    personal: bool
+    renews: Literal["announce", "renew", "late_joiners"]
+    recalls: bool
+    """Whether the channel can take back what it showed (and so goes dark on hold)."""
+    view: ChannelView | None = None
+    desired: Desired = Desired()
+    reached: Desired = Desired()
+    lapsed: bool = False
+
+
+class Publish(Value):
+    """Make a public channel show the desired edition."""
+
+    alert_id: str
+    kind: Kind
+    channel: str
+    desired: Desired
+    identifier: str
+    """Message identifier and time are fixed by the workflow, so a retry says the same."""
+    sent: datetime
+
+
+class Published(Value):
+    at: datetime
+    superseded: bool = False
+
+
+class PlanWave(Value):
+    alert_id: str
+    kind: Kind
+    channel: str
+
+
+class WavePlan(Value):
+    size: int
+    """Positions of the audience, from 0."""
+    batch: int
+
+
+class Deliver(Value):
+    """One batch of a wave: positions `start` to `start + count` of the frozen audience."""
+
+    alert_id: str
+    kind: Kind
+    channel: str
+    desired: Desired
+    purpose: Literal["show", "end"]
+    start: int
+    count: int
+
+
+class Delivered(Value):
+    reached: int = 0
+    failed: int = 0
+    skipped: int = 0
+    superseded: bool = False
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+class ChannelCounts(Value):
+    recipients: int = 0
+    reached: int = 0
+    failed: int = 0
+    in_doubt: int = 0
+    first_dispatch: datetime | None = None
+    last_dispatch: datetime | None = None
+
+
+class CountChannel(Value):
+    alert_id: str
+    channel: str
+    edition: int
+
+
+class ChannelReport(Value):
+    """What a channel tells its alert, by the signal `channel_report`."""
+
+    view: ChannelView
+    lapsed: bool = False
+
+
+class AlertFate(Value):
+    """Whether the AlertWorkflow still runs."""
+
+    running: bool
+
+
+class Nothing(Value):
+    """An activity that answers only that it is done."""
+
+
+VERIFY_CASE = Port("verify_case", VerifyCase, Verdict)
+PREPARE_EDITION = Port("prepare_edition", PrepareEdition, EditionRef)
+ARM_CHANNEL = Port("arm_channel", ArmChannel, ArmReport)
+DECLARE = Port("declare_what_the_public_should_see", Declare, Declared)
+RENEW_LEASE = Port("renew_lease", RenewLease, Declared)
+RECORD_VIEW = Port("record_view", RecordView, Nothing)
+READ_STANDING = Port("read_standing", AlertId, Standing)
+CLOSE_ALERT = Port("close_alert", AlertId, Nothing)
+ASK_AFTER_ALERT = Port("ask_after_alert", AlertId, AlertFate)
+PUBLISH = Port("publish", Publish, Published)
+TAKE_DOWN = Port("take_down", Publish, Published)
+PLAN_WAVE = Port("plan_wave", PlanWave, WavePlan)
+DELIVER = Port("deliver", Deliver, Delivered)
+COUNT_CHANNEL = Port("count_channel", CountChannel, ChannelCounts)
+
+PORTS = (
+    VERIFY_CASE,
+    PREPARE_EDITION,
+    ARM_CHANNEL,
+    DECLARE,
+    RENEW_LEASE,
+    RECORD_VIEW,
+    READ_STANDING,
+    CLOSE_ALERT,
+    ASK_AFTER_ALERT,
+    PUBLISH,
+    TAKE_DOWN,
+    PLAN_WAVE,
+    DELIVER,
+    COUNT_CHANNEL,
+)
