@@ -185,6 +185,7 @@ def _take_effect(state: AlertState, draft: Draft, now: datetime) -> None:
         prepared=draft.prepared,
         approved_at=now,
     )
+    state.verdict = draft.verdict
     state.draft, state.held, state.reinstatement = None, None, None
     if new_plan:
         state.live_at, state.refreshes = now, []

@@ -221,6 +221,8 @@ class AlertState(Mutable):
     draft: Draft | None = None
     shown: Shown | None = None
     found_children: tuple[FoundChild, ...] = ()
+    verdict: Verdict | None = None
+    """Of what stands; a draft has its own."""
     held: Hold | None = None
     reinstatement: Reinstatement | None = None
     ended: Ended | None = None

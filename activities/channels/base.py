@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 from alerts.edition import Edition
+from alerts.state import Desired
 from alerts.values import Value
 from alerts.vocabulary import Kind, MessageKind
 
@@ -28,7 +29,7 @@ class Capabilities:
     recall: bool
     """Whether it can take back what it showed; then it goes dark on hold."""
     renews: Literal["announce", "renew", "late_joiners"]
-    """What a refresh does: tell every recipient that the lease is longer, renew silently, or reach late joiners."""
+    """A refresh tells every recipient that the lease is longer, renews silently, or reaches late joiners only."""
     picture: bool
     languages: tuple[str, ...] = ("nl", "en")
     headline_max: int | None = None
@@ -115,11 +116,39 @@ class Channel(Protocol):
     capabilities: ClassVar[Capabilities]
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
-        """The frozen content for this medium; pure. `base_url` is the public site's, without a slash at the end."""
+        """The frozen content for this medium; pure. `base_url` is the public site's, without a last slash."""
         ...
 
     async def probe(self, kind: Kind) -> str | None:
         """Try the connection without sending; what is wrong, in a sentence, or None."""
+        ...
+
+
+class PublishJob(Value):
+    """All that a public channel needs to show an edition or to end it; frozen, so a retry says the same."""
+
+    alert_id: str
+    kind: Kind
+    desired: Desired
+    identifier: str
+    sent: datetime
+    edition: Edition
+    rendition: Rendition
+    photos: tuple[PhotoBytes, ...] = ()
+    outcome: Edition | None = None
+    """The outcome message, once one is approved; shown on the page that says the alert ended."""
+
+
+class PublicChannel(Channel, Protocol):
+    """A channel that shows one thing to everybody; both calls are idempotent and compare-and-set on the revision.
+
+    They raise `store.standing.Superseded` when the store knows a higher revision than the job's.
+    """
+
+    def publish(self, job: PublishJob) -> None: ...
+
+    def take_down(self, job: PublishJob) -> None:
+        """Nothing of the alert is shown any more (`job.desired.meaning` says held or withdrawn)."""
         ...
 
 

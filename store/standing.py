@@ -1,0 +1,123 @@
+"""What the public should see, by one monotone revision an alert (DESIGN, rules 1, 2 and 10).
+
+Whoever takes away raises the revision at once; an edition is only declared on top of the revision its workflow
+knows. Senders and the read path obey this table alone.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from alerts.state import Desired
+from alerts.vocabulary import Kind, Meaning
+from store.database import Database
+from store.tables.alert import AlertStanding, Meta, OutboxCommand
+
+
+class Superseded(Exception):
+    """The store knows a higher revision than the one this work was for: stop, something newer holds."""
+
+
+class UnknownAlert(LookupError):
+    """No alert of that id in this store."""
+
+
+class WrongIncarnation(RuntimeError):
+    """The store is not the one this alert was started on (restored from a copy?); nothing may be sent."""
+
+
+def incarnation(db: Database) -> str:
+    """The store's identity, made at first use."""
+    with db.write() as session:
+        row = session.get(Meta, "incarnation")
+        if row is None:
+            row = Meta(name="incarnation", value=uuid.uuid4().hex)
+            session.add(row)
+        return row.value
+
+
+def open_alert(session: Session, alert_id: str, kind: Kind, programme: str, now: datetime) -> None:
+    session.add(
+        AlertStanding(alert_id=alert_id, kind=kind, programme=programme, started_at=now, changed_at=now)
+    )
+
+
+def standing(session: Session, alert_id: str) -> AlertStanding:
+    """The row of an alert; raises UnknownAlert."""
+    row = session.get(AlertStanding, alert_id)
+    if row is None:
+        raise UnknownAlert(f"no alert {alert_id!r} here; 'baken alert list' shows them all")
+    return row
+
+
+def visible(row: AlertStanding, now: datetime) -> bool:
+    """Whether the public should see an edition now: declared, not taken away, lease not run out."""
+    return row.meaning == Meaning.EDITION and row.lease_until is not None and now < row.lease_until
+
+
+def take_away(session: Session, alert_id: str, meaning: Meaning, now: datetime) -> int | None:
+    """Raise the revision with `held` or `withdrawn`; None when nothing stands that could be taken away."""
+    row = standing(session, alert_id)
+    if row.meaning not in (Meaning.EDITION, Meaning.HELD) or (row.meaning == meaning):
+        return None
+    if row.meaning == Meaning.HELD and meaning is not Meaning.WITHDRAWN:
+        return None
+    row.revision += 1
+    row.meaning, row.changed_at = meaning, now
+    session.add(row)
+    return row.revision
+
+
+def declare(session: Session, alert_id: str, base: int, desired: Desired, now: datetime) -> tuple[int, bool]:
+    """Make `desired` the standing statement; the new revision, and whether it won.
+
+    What takes away always wins. An edition wins only on top of `base`: else somebody took away meanwhile.
+    """
+    row = standing(session, alert_id)
+    adds = desired.meaning is Meaning.EDITION
+    if row.closed_at is not None or (adds and row.revision != base):
+        return row.revision, False
+    if not adds and row.meaning == desired.meaning and desired.outcome_edition is None:
+        return row.revision, True
+    row.revision += 1
+    row.meaning, row.changed_at = desired.meaning, now
+    row.why = desired.why
+    row.outcome_digest = desired.outcome_edition.digest if desired.outcome_edition else None
+    if desired.edition is not None:
+        row.edition, row.digest = desired.edition.number, desired.edition.digest
+    if adds:
+        row.lease_until = desired.lease_until
+        row.shown_at = row.shown_at or now
+    session.add(row)
+    return row.revision, True
+
+
+def renew_lease(session: Session, alert_id: str, revision: int, lease_until: datetime) -> bool:
+    """Lengthen the lease of what stands; False when another revision stands by now."""
+    row = standing(session, alert_id)
+    if row.revision != revision or row.meaning != Meaning.EDITION:
+        return False
+    row.lease_until = max(lease_until, row.lease_until) if row.lease_until else lease_until
+    session.add(row)
+    return True
+
+
+def require_revision(session: Session, alert_id: str, revision: int) -> AlertStanding:
+    """The row, if it still is at that revision; raises Superseded."""
+    row = standing(session, alert_id)
+    if row.revision != revision:
+        raise Superseded(f"revision {revision} of alert {alert_id} was overtaken by {row.revision}")
+    return row
+
+
+def open_commands(session: Session, alert_id: str) -> tuple[str, ...]:
+    """Commands in the outbox that no workflow has ruled on."""
+    rows = session.exec(
+        select(OutboxCommand.command_id).where(
+            OutboxCommand.alert_id == alert_id, col(OutboxCommand.ruled_at).is_(None)
+        )
+    )
+    return tuple(rows)
