@@ -138,9 +138,7 @@ class Assessment(Value):
     abducted_by_unknown: Annotated[Answer, INTERNAL] = "unknown"
     life_in_danger: Annotated[Answer, INTERNAL] = "unknown"
     serious_worry: Annotated[Answer, INTERNAL] = "unknown"
-    relation: Annotated[Literal["stranger", "parent", "family", "known", "none", "unknown"], INTERNAL] = (
-        "unknown"
-    )
+    relation: Annotated[Literal["stranger", "parent", "family", "known", "none", "unknown"], INTERNAL] = "unknown"
     sheltered_checked: Annotated[Answer, INTERNAL] = "unknown"
     privacy_weighed: Annotated[Paragraph | None, INTERNAL] = None
 

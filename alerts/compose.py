@@ -121,9 +121,7 @@ _CANCELLED: dict[CancelReason, dict[str, str]] = {
 
 def end_text(language: str, why: CancelReason | None) -> str:
     """The neutral last sentence of an alert in a language."""
-    return (
-        _CANCELLED.get(why, {}).get(language) or _WORDS[language]["end"] if why else _WORDS[language]["end"]
-    )
+    return _CANCELLED.get(why, {}).get(language) or _WORDS[language]["end"] if why else _WORDS[language]["end"]
 
 
 def compose(public: PublicCase, programme: Programme, kind: Kind) -> dict[str, LanguageText]:
@@ -256,10 +254,6 @@ def _vehicle(vehicle: PublicVehicle, words: dict[str, str]) -> str:
 
 
 _MONTHS: dict[str, tuple[str, ...]] = {
-    "nl": tuple(
-        "januari februari maart april mei juni juli augustus september oktober november december".split()
-    ),
-    "en": tuple(
-        "January February March April May June July August September October November December".split()
-    ),
+    "nl": tuple("januari februari maart april mei juni juli augustus september oktober november december".split()),
+    "en": tuple("January February March April May June July August September October November December".split()),
 }

@@ -94,6 +94,14 @@ class Edition(Value):
         return {**said, "photos": photos, "envelope": self.envelope.digest}
 
 
+class ChannelTraits(Value):
+    """What a workflow must know of a channel, taken from its declared capabilities."""
+
+    personal: bool
+    renews: Literal["announce", "renew", "late_joiners"]
+    recalls: bool
+
+
 class EditionRef(Value):
     """An edition as workflows carry it: small; the edition itself lies sealed in the store under its digest."""
 
@@ -101,7 +109,7 @@ class EditionRef(Value):
     digest: str
     approval_digest: str
     purpose: Literal["alert", "outcome"] = "alert"
-    channels: tuple[str, ...]
+    channels: dict[str, ChannelTraits]
     warnings: tuple[str, ...] = ()
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from alerts.case import Case, CaseProblem, check_times, merge_patch
+from alerts.clockwork import skip_overdue
 from alerts.command import Command, KeyringEntry, Ruling
 from alerts.programme import Programme
 from alerts.public import can_retract, still_withheld
@@ -20,7 +21,6 @@ from alerts.state import (
     AlertState,
     Approval,
     Draft,
-    Ended,
     FoundChild,
     Hold,
     Material,
@@ -107,9 +107,7 @@ def _check(state: AlertState, command: Command, who: KeyringEntry, now: datetime
         raise Refused("the command is about another alert")
     if who.roles.isdisjoint(rule.roles):
         allowed = " or ".join(sorted(rule.roles))
-        raise Refused(
-            f"{command.action} needs the role {allowed}; {who.user} is {', '.join(sorted(who.roles))}"
-        )
+        raise Refused(f"{command.action} needs the role {allowed}; {who.user} is {', '.join(sorted(who.roles))}")
     if state.stage not in rule.stages:
         raise Refused(_wrong_stage(state, command.action))
     if command.action not in TAKES_AWAY and abs(now - command.at) > ADDING_EXPIRES:
@@ -140,9 +138,7 @@ def _approve(asked: _Asked) -> None:
     draft = _pending(asked)
     assert draft.edition is not None
     if asked.who.person in draft.authors:
-        raise Refused(
-            f"{asked.who.user} wrote or changed this edition; somebody else must approve it (four eyes)"
-        )
+        raise Refused(f"{asked.who.user} wrote or changed this edition; somebody else must approve it (four eyes)")
     if state.held and state.held.person == asked.who.person:
         raise Refused(f"{asked.who.user} held this alert; another supervisor must bring it back")
     if any(given.person == asked.who.person for given in draft.approvals):
@@ -159,9 +155,7 @@ def _pending(asked: _Asked) -> Draft:
     if draft is None or not draft.pending or draft.edition is None:
         raise Refused("nothing waits for approval")
     if digest is None:
-        raise Refused(
-            "the command does not say which digest it is about; look at what is pending and name it"
-        )
+        raise Refused("the command does not say which digest it is about; look at what is pending and name it")
     if digest != draft.edition.approval_digest:
         raise Refused(
             f"what waits now is digest {draft.edition.approval_digest[:12]}, not {digest[:12]}: it was changed "
@@ -189,6 +183,8 @@ def _take_effect(state: AlertState, draft: Draft, now: datetime) -> None:
     state.draft, state.held, state.reinstatement = None, None, None
     if new_plan:
         state.live_at, state.refreshes = now, []
+    else:
+        skip_overdue(state, now)
     state.reviewed_at = now
     state.renew(now)
 
@@ -359,6 +355,8 @@ def _reinstate_with(asked: _Asked, approvals: tuple[Approval, ...]) -> None:
     state.held, state.ended, state.reinstatement = None, None, None
     state.child_condition = None
     if shown:
+        skip_overdue(state, asked.now)
+        state.announcement += 1
         state.renew(asked.now)
         state.reviewed_at = asked.now
 
@@ -439,26 +437,7 @@ def _cancel(asked: _Asked) -> None:
 
 
 def _end(asked: _Asked, outcome: Outcome, why: CancelReason | None = None) -> None:
-    end(asked.state, outcome, asked.now, user=asked.who.user, person=asked.who.person, why=why)
-
-
-def end(
-    state: AlertState,
-    outcome: Outcome,
-    now: datetime,
-    *,
-    user: str = "baken",
-    person: str = "baken",
-    why: CancelReason | None = None,
-) -> None:
-    """End the alert; one that nobody ever saw is closed at once, else it closes when all is taken back."""
-    undo = state.shown.programme.closing.undo if state.shown else timedelta(0)
-    if outcome is Outcome.EXPIRED:
-        undo = timedelta(0)
-    state.ended = Ended(outcome=outcome, why=why, user=user, person=person, at=now, undo_until=now + undo)
-    state.held, state.reinstatement = None, None
-    if not state.ever_shown:
-        state.closed_at = now
+    asked.state.end(outcome, asked.now, user=asked.who.user, person=asked.who.person, why=why)
 
 
 def _keep(asked: _Asked) -> None:

@@ -31,9 +31,7 @@ def refresh_due(plan: Sequence[Phase], live_at: datetime, n: int) -> datetime | 
     return None
 
 
-def next_due(
-    plan: Sequence[Phase], live_at: datetime, last: int, now: datetime
-) -> tuple[Due | None, list[Due]]:
+def next_due(plan: Sequence[Phase], live_at: datetime, last: int, now: datetime) -> tuple[Due | None, list[Due]]:
     """The refresh to wait for after refresh `last`, and those missed before it (all but the latest due one)."""
     missed: list[Due] = []
     n = last + 1

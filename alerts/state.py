@@ -6,7 +6,7 @@ edition or an amendment). `desired` says what the public should see now; the cha
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
@@ -165,11 +165,16 @@ class Desired(Value):
     why: CancelReason | None = None
     outcome_edition: EditionRef | None = None
 
+    @property
+    def order(self) -> tuple[int, int, float]:
+        """Newer statements order after older ones."""
+        return self.revision, self.announcement, self.lease_until.timestamp() if self.lease_until else 0.0
+
     def same_statement(self, other: Desired) -> bool:
         """Whether both say the same, whatever their lease and announcement."""
-        return self.model_copy(
+        return self.model_copy(update={"revision": 0, "announcement": 0, "lease_until": None}) == other.model_copy(
             update={"revision": 0, "announcement": 0, "lease_until": None}
-        ) == other.model_copy(update={"revision": 0, "announcement": 0, "lease_until": None})
+        )
 
 
 class ChannelView(Value):
@@ -246,6 +251,8 @@ class AlertState(Mutable):
     clock: list[ClockEntry] = []
     revision: int = 0
     """The last revision the store confirmed."""
+    declared: Desired = Desired()
+    """What the store and the channels were last told."""
     version: int = 0
     """Rises with everything a view would show."""
 
@@ -264,10 +271,6 @@ class AlertState(Mutable):
     @property
     def showing(self) -> bool:
         return self.shown is not None and self.held is None and self.ended is None
-
-    @property
-    def ever_shown(self) -> bool:
-        return self.shown is not None
 
     @property
     def found_positions(self) -> tuple[int, ...]:
@@ -309,6 +312,33 @@ class AlertState(Mutable):
         if not self.clock or self.clock[-1].stage is not self.stage:
             self.clock.append(ClockEntry(stage=self.stage, at=now))
 
+    @property
+    def all_withdrawn(self) -> bool:
+        """Whether every channel has taken back all it showed, those of the last edition also its last word."""
+        last = self.declared.edition.channels if self.declared.edition else {}
+        return all(
+            channel.state is ChannelState.WITHDRAWN
+            and (channel.revision >= self.declared.revision or channel.channel not in last)
+            for channel in self.channels.values()
+        )
+
+    def end(
+        self,
+        outcome: Outcome,
+        now: datetime,
+        *,
+        user: str = "baken",
+        person: str = "baken",
+        why: CancelReason | None = None,
+    ) -> None:
+        """End the alert. One that nobody ever saw is closed at once, else it closes when all is taken back."""
+        can_undo = self.shown is not None and outcome is not Outcome.EXPIRED
+        undo = self.shown.programme.closing.undo if self.shown and can_undo else timedelta(0)
+        self.ended = Ended(outcome=outcome, why=why, user=user, person=person, at=now, undo_until=now + undo)
+        self.held, self.reinstatement = None, None
+        if self.shown is None:
+            self.closed_at = now
+
     def renew(self, now: datetime) -> None:
         """Give what is shown another lease from now."""
         assert self.shown is not None
@@ -332,9 +362,7 @@ STAGE_MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.VERIFYING: frozenset(set(Stage) - {Stage.VERIFYING, Stage.LIVE}),
     Stage.NEEDS_INFORMATION: frozenset({Stage.VERIFYING, Stage.HELD, Stage.CLOSED}),
     Stage.INELIGIBLE: frozenset({Stage.VERIFYING, Stage.HELD, Stage.CLOSED}),
-    Stage.AWAITING_APPROVAL: frozenset(
-        {Stage.VERIFYING, Stage.RETURNED, Stage.LIVE, Stage.HELD, Stage.CLOSED}
-    ),
+    Stage.AWAITING_APPROVAL: frozenset({Stage.VERIFYING, Stage.RETURNED, Stage.LIVE, Stage.HELD, Stage.CLOSED}),
     Stage.RETURNED: frozenset({Stage.VERIFYING, Stage.HELD, Stage.CLOSED}),
     Stage.LIVE: frozenset({Stage.HELD, Stage.CLOSING}),
     Stage.HELD: frozenset(set(Stage) - {Stage.HELD}),

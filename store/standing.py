@@ -40,9 +40,7 @@ def incarnation(db: Database) -> str:
 
 
 def open_alert(session: Session, alert_id: str, kind: Kind, programme: str, now: datetime) -> None:
-    session.add(
-        AlertStanding(alert_id=alert_id, kind=kind, programme=programme, started_at=now, changed_at=now)
-    )
+    session.add(AlertStanding(alert_id=alert_id, kind=kind, programme=programme, started_at=now, changed_at=now))
 
 
 def standing(session: Session, alert_id: str) -> AlertStanding:

@@ -12,7 +12,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 from pydantic import JsonValue
 
 from alerts.case import Case
-from alerts.edition import EditionRef
+from alerts.edition import ChannelTraits, EditionRef
 from alerts.programme import Programme
 from alerts.state import ArmReport, ChannelView, Desired, Verdict
 from alerts.values import Value
@@ -127,13 +127,10 @@ class ChannelInput(Value):
     alert_id: str
     kind: Kind
     channel: str
-    personal: bool
-    renews: Literal["announce", "renew", "late_joiners"]
-    recalls: bool
-    """Whether the channel can take back what it showed (and so goes dark on hold)."""
-    view: ChannelView | None = None
-    desired: Desired = Desired()
-    reached: Desired = Desired()
+    traits: ChannelTraits
+    desired: Desired
+    followed: Desired = Desired()
+    """What it last made true, carried through continue-as-new."""
     lapsed: bool = False
 
 
@@ -147,6 +144,8 @@ class Publish(Value):
     identifier: str
     """Message identifier and time are fixed by the workflow, so a retry says the same."""
     sent: datetime
+    lapsed: bool = False
+    """Taken down because its lease ran out, not because anybody said so."""
 
 
 class Published(Value):
@@ -173,7 +172,8 @@ class Deliver(Value):
     kind: Kind
     channel: str
     desired: Desired
-    purpose: Literal["show", "end"]
+    purpose: Literal["show", "end", "outcome"]
+    lapsed: bool = False
     start: int
     count: int
 

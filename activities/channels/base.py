@@ -7,7 +7,7 @@ classified here once; only the class reaches workflows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, Protocol
@@ -102,7 +102,15 @@ class Busy(ChannelError):
 
 
 class Unreachable(ChannelError):
-    """Not there, or not answering: try again."""
+    """Not there, or not answering: try again. `in_doubt` when it may have taken the message all the same."""
+
+    def __init__(self, message: str, *, in_doubt: bool = False) -> None:
+        super().__init__(message)
+        self.in_doubt = in_doubt
+
+
+class NotSent(ChannelError):
+    """Stopped before this message because something newer holds."""
 
 
 Outcome = ChannelError | None
@@ -156,7 +164,14 @@ class PersonalChannel(Channel, Protocol):
     """A channel that sends to recipients one by one."""
 
     async def send(
-        self, messages: Sequence[Outgoing], rendition: Rendition, photos: Sequence[PhotoBytes]
+        self,
+        messages: Sequence[Outgoing],
+        rendition: Rendition,
+        photos: Sequence[PhotoBytes],
+        still: Callable[[], bool],
     ) -> Sequence[Outcome]:
-        """Send each message; one outcome for each, in order. Must end within 30 s (client time-outs)."""
+        """Send each message; one outcome for each, in order. Must end within 30 s (client time-outs).
+
+        `still()` is asked right before each message: when it says no, the rest is `NotSent`.
+        """
         ...

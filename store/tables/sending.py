@@ -42,9 +42,7 @@ class LedgerChunk(SQLModel, table=True):
 
     __tablename__ = "ledger"
     __table_args__ = (
-        Index(
-            "ledger_key", "alert_id", "channel", "start", "edition", "announcement", "purpose", unique=True
-        ),
+        Index("ledger_key", "alert_id", "channel", "start", "edition", "announcement", "purpose", unique=True),
     )
     id: int | None = Field(default=None, primary_key=True)
     alert_id: str

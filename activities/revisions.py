@@ -1,0 +1,79 @@
+"""One poll of the store for all senders of this process: is the revision they send for still the newest?
+
+Polled every 50 ms at most (DESIGN, rule 1: last send 36 / 70 ms p50 / p95 after found). A sender that cannot read
+it for 2 s stops too: better late than after the end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col, select
+
+from store.database import Database
+from store.tables.alert import AlertStanding
+
+POLL = 0.05
+"""Seconds between two looks."""
+BLIND = 2.0
+"""Seconds without a successful look after which senders stop."""
+
+
+class RevisionWatch:
+    """Answers `still(alert, revision)` from memory; a thread keeps the memory fresh while anybody sends."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._lock = threading.Lock()
+        self._watched: Counter[str] = Counter()
+        self._known: dict[str, int] = {}
+        self._seen_at = 0.0
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watching(self, alert_id: str, revision: int) -> Iterator[Callable[[], bool]]:
+        """Give a sender of that revision its `still()`; it turns false for good once something newer holds."""
+        with self._lock:
+            self._watched[alert_id] += 1
+        self._look()
+        self._keep_looking()
+        try:
+            yield lambda: self._fresh() and self._known.get(alert_id, -1) == revision
+        finally:
+            with self._lock:
+                self._watched[alert_id] -= 1
+
+    def _fresh(self) -> bool:
+        return time.monotonic() - self._seen_at < BLIND
+
+    def _look(self) -> None:
+        with self._lock:
+            wanted = [alert_id for alert_id, senders in self._watched.items() if senders > 0]
+        query = select(AlertStanding.alert_id, AlertStanding.revision)
+        with self._db.read() as session:
+            rows = session.exec(query.where(col(AlertStanding.alert_id).in_(wanted))).all()
+        self._known.update(rows)
+        self._seen_at = time.monotonic()
+
+    def _keep_looking(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="revision-watch", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(POLL)
+            with self._lock:
+                if not any(self._watched.values()):
+                    self._thread = None
+                    return
+            try:
+                self._look()
+            except SQLAlchemyError:
+                continue  # blind: after BLIND seconds every sender stops

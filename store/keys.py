@@ -1,0 +1,155 @@
+"""The keys of alerts, in a database of their own that survives a power cut (DESIGN, rule 9).
+
+Two keys an alert: `display` (media, published bytes, what was shown) dies after closing, `record` (case, decisions,
+history) at the end of the retention term. They are wrapped by a master key and made only before an alert starts;
+reading never makes one, so a late message cannot bring a destroyed alert back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from alerts.sealing import KEY_BYTES, seal, unseal
+from store.database import Database
+
+Purpose = Literal["display", "record"]
+PURPOSES: tuple[Purpose, ...] = ("display", "record")
+_SYSTEM = "_system"
+
+
+class KeyMissing(LookupError):
+    """There never was such a key here."""
+
+
+class KeyDestroyed(LookupError):
+    """The key was destroyed; what it sealed is unreadable for ever."""
+
+
+class KeyStoreAway(RuntimeError):
+    """The key store cannot be reached now; try again."""
+
+
+class KeyStore:
+    """Keys by alert and purpose; every method raises KeyStoreAway when the database does not answer."""
+
+    def __init__(self, path: Path, master_key: bytes) -> None:
+        self._db = Database.at(path, synchronous="FULL")
+        self._master = master_key
+        with self._session(write=True) as session:
+            session.connection().exec_driver_sql(
+                "CREATE TABLE IF NOT EXISTS key (owner TEXT, purpose TEXT, wrapped BLOB, made_at TEXT, "
+                "destroyed_at TEXT, PRIMARY KEY (owner, purpose))"
+            )
+            session.connection().exec_driver_sql(
+                "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
+            )
+
+    def create(self, alert_id: str) -> None:
+        """Make both keys of an alert; committed when it returns. Twice is once; a destroyed one stays destroyed."""
+        with self._session(write=True) as session:
+            for purpose in PURPOSES:
+                if self._row(session, alert_id, purpose) is None:
+                    self._make(session, alert_id, purpose)
+
+    def get(self, alert_id: str, purpose: Purpose) -> bytes:
+        """The key; raises KeyMissing or KeyDestroyed."""
+        return self._open(alert_id, purpose)
+
+    def display_key(self, alert_id: str) -> bytes:
+        return self._open(alert_id, "display")
+
+    def record_key(self, alert_id: str) -> bytes:
+        return self._open(alert_id, "record")
+
+    def destroy(self, alert_id: str, purpose: Purpose) -> None:
+        """Make everything sealed with it unreadable; the tombstone with its time stays."""
+        with self._session(write=True) as session:
+            session.connection().execute(
+                text(
+                    "UPDATE key SET wrapped = NULL, destroyed_at = :now "
+                    "WHERE owner = :owner AND purpose = :purpose AND destroyed_at IS NULL"
+                ),
+                {"now": datetime.now(UTC).isoformat(), "owner": alert_id, "purpose": purpose},
+            )
+
+    def destroyed(self, alert_id: str, purpose: Purpose) -> bool:
+        with self._session() as session:
+            row = self._row(session, alert_id, purpose)
+        return row is not None and row[1] is not None
+
+    def system_key(self, purpose: str) -> bytes:
+        """A key of the installation itself (`subscribers`, `audit`, `session`), made at first use."""
+        with self._session(write=True) as session:
+            if self._row(session, _SYSTEM, purpose) is None:
+                self._make(session, _SYSTEM, purpose)
+        return self._open(_SYSTEM, purpose)
+
+    def incarnation(self) -> str | None:
+        """The store's incarnation as it was when these keys were last used with it (DESIGN, rule 10)."""
+        with self._session() as session:
+            row = session.connection().execute(text("SELECT value FROM fact WHERE name = 'incarnation'")).first()
+        return str(row[0]) if row else None
+
+    def remember_incarnation(self, value: str) -> None:
+        with self._session(write=True) as session:
+            session.connection().execute(
+                text("INSERT OR REPLACE INTO fact (name, value) VALUES ('incarnation', :value)"), {"value": value}
+            )
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _session(self, *, write: bool = False) -> Iterator[Session]:
+        try:
+            with self._db.write() if write else self._db.read() as session:
+                yield session
+        except SQLAlchemyError as error:
+            raise KeyStoreAway("the key store does not answer; is its disk there?") from error
+
+    def _row(self, session: Session, owner: str, purpose: str) -> tuple[bytes | None, str | None] | None:
+        row = session.connection().execute(
+            text("SELECT wrapped, destroyed_at FROM key WHERE owner = :owner AND purpose = :purpose"),
+            {"owner": owner, "purpose": purpose},
+        )
+        found = row.first()
+        return (found[0], found[1]) if found else None
+
+    def _make(self, session: Session, owner: str, purpose: str) -> None:
+        wrapped = seal(self._master, os.urandom(KEY_BYTES), aad=f"key:{owner}:{purpose}".encode())
+        session.connection().execute(
+            text("INSERT INTO key (owner, purpose, wrapped, made_at) VALUES (:owner, :purpose, :wrapped, :now)"),
+            {"owner": owner, "purpose": purpose, "wrapped": wrapped, "now": datetime.now(UTC).isoformat()},
+        )
+
+    def _open(self, owner: str, purpose: str) -> bytes:
+        with self._session() as session:
+            row = self._row(session, owner, purpose)
+        if row is None:
+            raise KeyMissing(f"no {purpose} key of {owner} in this home; was it started here?")
+        if row[0] is None:
+            raise KeyDestroyed(f"the {purpose} key of {owner} was destroyed at {row[1]}")
+        return unseal(self._master, row[0], aad=f"key:{owner}:{purpose}".encode())
+
+
+def load_master_key(path: Path) -> bytes:
+    """The key that wraps all others; made for a new home, readable by its owner only."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        key = os.urandom(KEY_BYTES)
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    return key

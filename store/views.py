@@ -1,0 +1,79 @@
+"""The read model: every alert as it was last recorded, sealed with its record key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from alerts.sealing import seal, unseal
+from store.ledger import channel_counts
+from store.tables.alert import AlertView
+from store.tables.sending import ChannelTrouble
+
+
+def put_view(session: Session, key: bytes, alert_id: str, version: int, view: dict[str, Any]) -> None:
+    """Record a view unless a newer one is there."""
+    row = session.get(AlertView, alert_id)
+    if row is not None and row.version > version:
+        return
+    sealed = seal(key, json.dumps(view, ensure_ascii=False).encode(), aad=f"view:{alert_id}".encode())
+    session.merge(
+        AlertView(
+            alert_id=alert_id,
+            version=version,
+            stage=str(view["stage"]),
+            kind=str(view["kind"]),
+            programme=str(view["programme"]),
+            started_at=datetime.fromisoformat(view["started_at"]),
+            sealed=sealed,
+        )
+    )
+
+
+def get_view(session: Session, key: bytes, alert_id: str) -> dict[str, Any] | None:
+    row = session.get(AlertView, alert_id)
+    return _open(row, key) if row else None
+
+
+def view_version(session: Session, alert_id: str) -> int | None:
+    return session.exec(select(AlertView.version).where(AlertView.alert_id == alert_id)).first()
+
+
+def list_views(session: Session, key_of: Callable[[str], bytes], stage: str | None = None) -> list[dict[str, Any]]:
+    """Every alert, newest first; one whose record key is gone is left out."""
+    query = select(AlertView).order_by(col(AlertView.started_at).desc())
+    if stage:
+        query = query.where(AlertView.stage == stage)
+    views = []
+    for row in session.exec(query):
+        try:
+            views.append(_open(row, key_of(row.alert_id)))
+        except LookupError:
+            continue
+    return views
+
+
+def add_live_facts(session: Session, view: dict[str, Any]) -> dict[str, Any]:
+    """Merge what changes faster than workflows report: ledger counts and present trouble, per channel."""
+    alert_id = view["alert_id"]
+    for channel in view["channels"]:
+        trouble = session.get(ChannelTrouble, (alert_id, channel["channel"]))
+        if trouble is not None:
+            channel["error"] = trouble.error
+            if channel["state"] in ("sending", "showing", "withdrawing"):
+                channel["state"] = "retrying"
+        edition = channel["edition"] or view["edition"]
+        counts = channel_counts(session, alert_id, channel["channel"], edition) if edition else None
+        if counts is not None and counts.recipients:
+            channel["recipients"], channel["reached"] = counts.recipients, counts.reached
+            channel["failed"], channel["in_doubt"] = counts.failed, counts.in_doubt
+    return view
+
+
+def _open(row: AlertView, key: bytes) -> dict[str, Any]:
+    opened: dict[str, Any] = json.loads(unseal(key, row.sealed, aad=f"view:{row.alert_id}".encode()))
+    return opened

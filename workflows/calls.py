@@ -1,0 +1,87 @@
+"""How workflows call activities: one place for queues, time-outs and retries, with the reason for each figure.
+
+After `kill -9` of a worker its activities come back when their time-out ends, so short ones have 10 s at most and
+long ones heartbeat (DESIGN, rule 13). Everything is tried for ever: giving up would need a human.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+from workflows.ports import ALERTS_QUEUE, CONTROL_QUEUE, Port
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+TASK_TIMEOUT = timedelta(seconds=5)
+"""Of a workflow task: how long a killed worker can hold an alert up."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one kind of activity is run."""
+
+    start_to_close: timedelta
+    retry: RetryPolicy
+    queue: str | None = None
+    heartbeat: timedelta | None = None
+    schedule_to_close: timedelta | None = None
+    first: bool = False
+    """Ahead of everything else on its queue."""
+
+
+CONTROL = Way(
+    queue=CONTROL_QUEUE,
+    start_to_close=timedelta(seconds=5),
+    retry=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=2)),
+    first=True,
+)
+"""Declaring, withdrawing, recording: milliseconds of work, never behind a batch."""
+
+THINK = Way(
+    queue=ALERTS_QUEUE,
+    start_to_close=timedelta(seconds=10),
+    retry=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5)),
+)
+"""Verifying and composing."""
+
+ARM = Way(
+    start_to_close=timedelta(seconds=8),
+    schedule_to_close=timedelta(seconds=20),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
+)
+"""Arming tells the approver about trouble; it never keeps anybody from approving."""
+
+SEND = Way(
+    start_to_close=timedelta(minutes=10),
+    heartbeat=timedelta(seconds=5),
+    retry=RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=8)
+    ),
+)
+"""A batch to a counterpart: at most 8 s between tries, so it goes out soon after an outage ends."""
+
+
+async def call(port: Port[In, Out], request: In, way: Way, *, says: str, queue: str | None = None) -> Out:
+    """Run an activity; `says` is its line in the Temporal Web UI, in plain words and without personal data."""
+    answer: Any = await workflow.execute_activity(
+        port.name,
+        request,
+        result_type=port.output,
+        task_queue=queue or way.queue,
+        start_to_close_timeout=way.start_to_close,
+        schedule_to_close_timeout=way.schedule_to_close,
+        heartbeat_timeout=way.heartbeat,
+        retry_policy=way.retry,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        priority=Priority(priority_key=1) if way.first else Priority.default,
+        summary=says,
+    )
+    assert isinstance(answer, port.output)
+    return answer

@@ -1,0 +1,286 @@
+"""One channel of one alert: a small durable process that keeps what it shows equal to what the alert says.
+
+It follows the newest `Desired` it was told, drops what it was doing when a newer revision comes, and owns its
+lease: when nobody renews it, the channel takes everything down by itself and then asks after its alert.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from alerts.state import ChannelView, Desired
+    from alerts.vocabulary import ChannelState, Meaning
+    from workflows import ports
+    from workflows.calls import CONTROL, SEND, call
+    from workflows.messages import CHANNEL_REPORT_SIGNAL, CHANNEL_WORKFLOW, DESIRED_SIGNAL
+
+LANES = 4
+"""Batches of a wave under way at once."""
+GRACE = timedelta(seconds=2)
+"""After the lease: time for a renewal that was only late, before anything is recalled."""
+ASK_AGAIN = timedelta(seconds=30)
+_SAYS = {"show": "Send", "end": "Send the end message", "outcome": "Send the outcome message"}
+
+
+@workflow.defn(name=CHANNEL_WORKFLOW)
+class ChannelWorkflow:
+    """Keeps one channel of one alert equal to what the alert says.
+
+    Signal `desired` with a `Desired`, from the alert; older ones and anything else are ignored.
+    """
+
+    @workflow.init
+    def __init__(self, given: ports.ChannelInput) -> None:
+        self._given = given
+        self._desired = given.desired
+        self._followed = given.followed
+        self._lapsed = given.lapsed
+        self._view = ChannelView(channel=given.channel, state=ChannelState.SENDING)
+        self._done = False
+
+    @workflow.run
+    async def run(self, given: ports.ChannelInput) -> str:
+        """Follow until withdrawn; answers the last state."""
+        while not self._done:
+            if self._newer():
+                await self._follow_until_overtaken(self._desired)
+            elif workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(
+                    self._given.model_copy(
+                        update={"desired": self._desired, "followed": self._followed, "lapsed": self._lapsed}
+                    )
+                )
+            else:
+                await self._wait_for_news_or_lease_end()
+        return self._view.state.value
+
+    @workflow.signal(dynamic=True)
+    def on_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """Only a newer `Desired` counts; the activities still obey the store's revision alone."""
+        if name != DESIRED_SIGNAL or len(args) != 1:
+            return
+        try:
+            told = workflow.payload_converter().from_payload(args[0].payload, Desired)
+        except Exception:  # a forged payload, whatever the converter says of it
+            return
+        if isinstance(told, Desired) and told.order > self._desired.order:
+            self._desired = told
+
+    def _newer(self) -> bool:
+        return self._desired.order > self._followed.order
+
+    async def _follow_until_overtaken(self, work: Desired) -> None:
+        """Do what was said; stop when a newer revision comes. A renewal never interrupts a wave."""
+        step = asyncio.create_task(self._follow(work))
+        await workflow.wait_condition(lambda: step.done() or self._desired.revision > work.revision)
+        if not step.done():
+            step.cancel()
+        try:
+            await step
+        except BaseException as error:
+            if not is_cancelled_exception(error):
+                raise
+        self._followed = work
+
+    async def _follow(self, work: Desired) -> None:
+        if work.meaning is Meaning.EDITION:
+            self._lapsed = False
+            await self._show(work)
+        elif work.meaning is Meaning.HELD:
+            await self._go_dark(work)
+        else:
+            await self._withdraw(work)
+
+    async def _show(self, work: Desired) -> None:
+        assert work.edition is not None
+        first = self._followed.meaning is not Meaning.EDITION or self._followed.revision != work.revision
+        if first:
+            await self._report(work, ChannelState.SENDING)
+        if self._given.traits.personal:
+            superseded = await self._wave(work, "show")
+        else:
+            says = f"Show edition {work.edition.number} on {self._given.channel}"
+            answer = await call(
+                ports.PUBLISH, self._publish(work), SEND, says=says, queue=ports.send_queue(self._given.channel)
+            )
+            superseded = answer.superseded
+            self._dispatched(answer.at)
+        if not superseded:
+            state = ChannelState.FAILED if self._all_failed() else ChannelState.SHOWING
+            await self._report(work, state, edition=work.edition.number)
+
+    def _all_failed(self) -> bool:
+        return self._given.traits.personal and self._view.failed > 0 and self._view.reached == 0
+
+    async def _go_dark(self, work: Desired, *, lapsed: bool = False) -> None:
+        """Take down what can be taken down; a mailbox keeps its mail, and nothing more is sent."""
+        if not self._given.traits.recalls:
+            await self._report(work, ChannelState.ARMED)
+            return
+        await self._take_back(work, lapsed=lapsed)
+        await self._report(work, ChannelState.WITHDRAWN, withdrawn_at=workflow.now(), lapsed=lapsed)
+
+    async def _withdraw(self, work: Desired) -> None:
+        await self._report(work, ChannelState.WITHDRAWING)
+        await self._take_back(work)
+        if work.outcome_edition is not None and self._given.traits.personal:
+            await self._wave(work, "outcome")
+        await self._report(work, ChannelState.WITHDRAWN, withdrawn_at=workflow.now())
+        self._done = True
+
+    async def _take_back(self, work: Desired, *, lapsed: bool = False) -> None:
+        if self._given.traits.personal:
+            await self._wave(work, "end", lapsed=lapsed)
+        else:
+            says = f"Take {self._given.channel} down"
+            await call(ports.TAKE_DOWN, self._publish(work, lapsed=lapsed), CONTROL, says=says)
+
+    def _publish(self, work: Desired, *, lapsed: bool = False) -> ports.Publish:
+        given = self._given
+        suffix = f"{work.revision}.{work.announcement}" + (".lapsed" if lapsed else "")
+        return ports.Publish(
+            alert_id=given.alert_id,
+            kind=given.kind,
+            channel=given.channel,
+            desired=work,
+            identifier=f"{given.alert_id}.{given.channel}.{suffix}",
+            sent=workflow.now(),
+            lapsed=lapsed,
+        )
+
+    async def _wave(
+        self, work: Desired, purpose: Literal["show", "end", "outcome"], *, lapsed: bool = False
+    ) -> bool:
+        """One statement to everybody it concerns, in batches; True when something newer overtook it."""
+        given, queue = self._given, ports.send_queue(self._given.channel)
+        plan = await call(
+            ports.PLAN_WAVE,
+            ports.PlanWave(alert_id=given.alert_id, kind=given.kind, channel=given.channel),
+            CONTROL,
+            says=f"Count who is to hear of it by {given.channel}",
+        )
+        lanes = asyncio.Semaphore(LANES)
+
+        async def batch(start: int) -> ports.Delivered:
+            async with lanes:
+                count = min(plan.batch, plan.size - start)
+                return await call(
+                    ports.DELIVER,
+                    ports.Deliver(
+                        alert_id=given.alert_id,
+                        kind=given.kind,
+                        channel=given.channel,
+                        desired=work,
+                        purpose=purpose,
+                        lapsed=lapsed,
+                        start=start,
+                        count=count,
+                    ),
+                    SEND,
+                    says=f"{_SAYS[purpose]} by {given.channel} to recipients {start + 1} to {start + count}",
+                    queue=queue,
+                )
+
+        done = await asyncio.gather(*(batch(start) for start in range(0, plan.size, plan.batch)))
+        await self._count(work)
+        return any(answer.superseded for answer in done)
+
+    async def _count(self, work: Desired) -> None:
+        assert work.edition is not None
+        request = ports.CountChannel(
+            alert_id=self._given.alert_id, channel=self._given.channel, edition=work.edition.number
+        )
+        counts = await call(ports.COUNT_CHANNEL, request, CONTROL, says="Count who was reached")
+        self._view = self._view.model_copy(update=dict(counts))
+
+    def _dispatched(self, at: datetime) -> None:
+        self._view = self._view.model_copy(
+            update={"first_dispatch": self._view.first_dispatch or at, "last_dispatch": at}
+        )
+
+    async def _report(
+        self,
+        work: Desired,
+        state: ChannelState,
+        *,
+        edition: int | None = None,
+        withdrawn_at: datetime | None = None,
+        lapsed: bool = False,
+    ) -> None:
+        """Tell the alert; one that is gone hears nothing, which changes nothing here."""
+        update = {"state": state, "revision": work.revision, "withdrawn_at": withdrawn_at}
+        if edition is not None or state is ChannelState.WITHDRAWN:
+            update["edition"] = edition
+        self._view = self._view.model_copy(update=update)
+        alert = workflow.get_external_workflow_handle(ports.alert_workflow_id(self._given.alert_id))
+        try:
+            await alert.signal(CHANNEL_REPORT_SIGNAL, ports.ChannelReport(view=self._view, lapsed=lapsed))
+        except ApplicationError:
+            workflow.logger.info("the alert is gone; nothing to report to")
+
+    # The lease
+
+    async def _wait_for_news_or_lease_end(self) -> None:
+        lease = self._followed.lease_until if self._followed.meaning is Meaning.EDITION else None
+        if lease is None or self._lapsed:
+            await self._wait_for_news(ASK_AGAIN if self._lapsed else None)
+            if self._lapsed and not self._newer():
+                await self._end_if_orphaned()
+            return
+        left = lease + GRACE - workflow.now()
+        if left > timedelta(0):
+            await self._wait_for_news(left)
+        if not self._newer() and workflow.now() >= lease + GRACE:
+            await self._lease_is_over()
+
+    async def _wait_for_news(self, timeout: timedelta | None) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._newer() or workflow.info().is_continue_as_new_suggested(),
+                timeout=timeout,
+                timeout_summary="Lease: without a renewal by then, everything comes down" if timeout else None,
+            )
+        except asyncio.TimeoutError:
+            return
+
+    async def _lease_is_over(self) -> None:
+        work = self._followed
+        standing = await call(
+            ports.READ_STANDING,
+            ports.AlertId(alert_id=self._given.alert_id),
+            CONTROL,
+            says="Lease is over: was it renewed elsewhere?",
+        )
+        renewed = standing.lease_until is not None and standing.lease_until + GRACE > workflow.now()
+        if renewed and standing.meaning is Meaning.EDITION and standing.revision == work.revision:
+            self._followed = work.model_copy(update={"lease_until": standing.lease_until})
+            if self._desired.order < self._followed.order:
+                self._desired = self._followed
+            return
+        self._lapsed = True
+        if not self._newer():
+            await self._go_dark(work, lapsed=True)
+            await self._end_if_orphaned()
+
+    async def _end_if_orphaned(self) -> None:
+        """When the alert is gone for good: tell those reached that it ended, and end."""
+        fate = await call(
+            ports.ASK_AFTER_ALERT,
+            ports.AlertId(alert_id=self._given.alert_id),
+            CONTROL,
+            says="Is the alert alive?",
+        )
+        if fate.running or self._newer():
+            return
+        if self._given.traits.personal and not self._given.traits.recalls:
+            await self._wave(self._followed, "end", lapsed=True)
+        self._view = self._view.model_copy(update={"state": ChannelState.WITHDRAWN})
+        self._done = True

@@ -1,0 +1,36 @@
+"""How clients and workers are set up for Baken's workflows: converter, sandbox, time-outs."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workflows.codec import AlertCodec, KeySource, Reader
+
+STICKY = timedelta(seconds=2)
+"""Sticky queue: how long a killed worker keeps the next workflow task to itself (DESIGN, rule 13)."""
+HEARTBEAT_THROTTLE = timedelta(milliseconds=500)
+
+PASSED_THROUGH = ("cryptography", "_cffi_backend", "pydantic", "pydantic_core", "annotated_types", "alerts")
+"""Loaded once, outside the sandbox. `cryptography` must be: its core imports lazily at the first bad signature,
+which inside the sandbox aborts the process. `alerts` is pure."""
+
+
+def data_converter(keys: KeySource, reader: Reader) -> DataConverter:
+    """Pydantic in and out, encrypted with the alert's record key, failures too."""
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=AlertCodec(keys, reader),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+def sandbox_runner() -> SandboxedWorkflowRunner:
+    """For workers and replayers alike."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    )
