@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import shapely
-from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from alerts.area import AreaError, AreaSpec, Circle, ResolvedArea, Ring
@@ -147,11 +147,11 @@ def _union(polygons: Iterable[Ring]) -> BaseGeometry:
 
 def _rings(shape: Any) -> tuple[Ring, ...]:
     """Outer rings only (a hole is never left out of an alert), simplified until they are few enough."""
-    parts = list(shape.geoms) if isinstance(shape, MultiPolygon) else [shape]
-    parts = [part for part in parts if isinstance(part, Polygon)]
+    parts = [part for part in getattr(shape, "geoms", [shape]) if isinstance(part, Polygon)]
     tolerance = 0.0001
     rings = [list(part.exterior.coords) for part in parts]
     while sum(len(ring) for ring in rings) > MOST_POINTS:
-        rings = [list(part.simplify(tolerance).exterior.coords) for part in parts]
+        simpler = [part.simplify(tolerance) for part in parts]
+        rings = [list(part.exterior.coords) for part in simpler if isinstance(part, Polygon)]
         tolerance *= 2
     return tuple(tuple((round(x, 5), round(y, 5)) for x, y, *_ in ring) for ring in rings)

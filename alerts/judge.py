@@ -251,7 +251,7 @@ def _keep_photos(document: object, before: Case) -> object:
     for child in children if isinstance(children, list) else []:
         photos = child.get("photos") if isinstance(child, dict) else None
         for photo in photos if isinstance(photos, list) else []:
-            stored = known.get(photo.get("file")) if isinstance(photo, dict) else None
+            stored = known.get(str(photo.get("file"))) if isinstance(photo, dict) else None
             if stored and not photo.get("sha256"):
                 photo.update(sha256=stored.sha256, width=stored.width, height=stored.height)
     return document

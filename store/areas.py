@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import shapely
-from shapely.geometry import MultiPolygon, Polygon, shape
+from shapely.geometry import Polygon, shape
 from sqlmodel import col, select
 
 from alerts.area import AreaError, AreaSpec, Circle, ResolvedArea
@@ -125,7 +125,7 @@ def _rings(geometry: Any, field: str) -> Iterable[list[tuple[float, float]]]:
         found = shape(geometry)
     except (TypeError, ValueError, AttributeError, shapely.errors.ShapelyError) as error:
         raise AreaError(field, "has no geometry that can be read") from error
-    parts = list(found.geoms) if isinstance(found, MultiPolygon) else [found]
-    if not found.is_valid or not all(isinstance(part, Polygon) for part in parts):
+    parts = [part for part in getattr(found, "geoms", [found]) if isinstance(part, Polygon)]
+    if not found.is_valid or not parts or found.geom_type not in ("Polygon", "MultiPolygon"):
         raise AreaError(field, "has a geometry that is not a valid Polygon or MultiPolygon")
     return [[(round(x, 5), round(y, 5)) for x, y, *_ in part.exterior.coords] for part in parts]

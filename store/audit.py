@@ -54,6 +54,12 @@ def append(
     session.add(entry)
 
 
+def ruled_commands(session: Session, alert_id: str) -> set[str]:
+    """Commands of an alert whose ruling stands in the chain."""
+    query = select(AuditEntry.command_id).where(AuditEntry.alert_id == alert_id, AuditEntry.verdict != "given")
+    return set(session.exec(query))
+
+
 def verify(db: Database) -> AuditVerdict:
     """Walk the whole chain."""
     previous, count = GENESIS, 0

@@ -29,7 +29,7 @@ class WrongIncarnation(RuntimeError):
     """The store is not the one this alert was started on (restored from a copy?); nothing may be sent."""
 
 
-def incarnation(db: Database) -> str:
+def incarnation_of(db: Database) -> str:
     """The store's identity, made at first use."""
     with db.write() as session:
         row = session.get(Meta, "incarnation")
@@ -37,6 +37,14 @@ def incarnation(db: Database) -> str:
             row = Meta(name="incarnation", value=uuid.uuid4().hex)
             session.add(row)
         return row.value
+
+
+def require_incarnation(session: Session, known: str) -> None:
+    """Refuse to go on with a store that is not the one the alert was started on; raises WrongIncarnation."""
+    row = session.get(Meta, "incarnation")
+    here = row.value if row else "none"
+    if here != known:
+        raise WrongIncarnation(f"this store is {here[:8]}, the alert was started on {known[:8]}: reconcile first")
 
 
 def open_alert(session: Session, alert_id: str, kind: Kind, programme: str, now: datetime) -> None:
@@ -119,3 +127,11 @@ def open_commands(session: Session, alert_id: str) -> tuple[str, ...]:
         )
     )
     return tuple(rows)
+
+
+def require_not_overtaken(session: Session, alert_id: str, revision: int) -> AlertStanding:
+    """The row, unless a newer edition stands; for taking down. Raises Superseded."""
+    row = standing(session, alert_id)
+    if row.revision > revision and row.meaning == Meaning.EDITION:
+        raise Superseded(f"revision {revision} of alert {alert_id} was overtaken by edition at {row.revision}")
+    return row

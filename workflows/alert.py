@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -21,7 +22,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlrea
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from alerts.clockwork import fire, next_event
+    from alerts.clockwork import Event, fire, next_event
     from alerts.command import SignedCommand, Unverified, verify
     from alerts.criteria import Result
     from alerts.edition import ChannelTraits, EditionRef
@@ -198,12 +199,15 @@ class AlertWorkflow:
                 continue
             try:
                 await workflow.wait_condition(
-                    lambda event=event: self._leaving or next_event(self._state, workflow.now()) != event,
+                    partial(self._falls_due_otherwise, event),
                     timeout=event.at - now if event else None,
                     timeout_summary=event.says if event else None,
                 )
             except asyncio.TimeoutError:
                 continue
+
+    def _falls_due_otherwise(self, event: Event | None) -> bool:
+        return self._leaving or next_event(self._state, workflow.now()) != event
 
     async def _record(self) -> None:
         """Keep the read model, the search attribute and the current details in step with the state."""

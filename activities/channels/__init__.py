@@ -1,0 +1,36 @@
+"""The channels there are: a literal tuple. Adding one is a file here, its simulator, a line and its docs row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from activities.channels.base import Capabilities, Channel
+from activities.channels.cap import CapChannel
+from activities.channels.email import EmailChannel
+from activities.channels.web import WebChannel
+from activities.channels.webhook import WebhookChannel
+from activities.endpoints import ChannelsConfig
+from store.database import Database
+
+CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel)
+CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
+NAMES = tuple(CAPABILITIES)
+PERSONAL = tuple(name for name, can in CAPABILITIES.items() if can.audience == "personal")
+
+
+def build_channels(
+    db: Database,
+    display_key: Callable[[str], bytes],
+    clock: Callable[[], datetime],
+    base_url: str,
+    config: ChannelsConfig,
+) -> dict[str, Channel]:
+    """Every channel, wired to this home's store and counterparts."""
+    channels: tuple[Channel, ...] = (
+        WebChannel(db, display_key, clock),
+        CapChannel(db, display_key, clock, base_url),
+        EmailChannel(config),
+        WebhookChannel(config),
+    )
+    return {channel.name: channel for channel in channels}

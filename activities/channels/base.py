@@ -145,6 +145,8 @@ class PublishJob(Value):
     photos: tuple[PhotoBytes, ...] = ()
     outcome: Edition | None = None
     """The outcome message, once one is approved; shown on the page that says the alert ended."""
+    lapsed: bool = False
+    """Taken down because the lease ran out; the alert itself may go on."""
 
 
 class PublicChannel(Channel, Protocol):

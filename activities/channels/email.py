@@ -1,0 +1,237 @@
+"""`email`: SMTP to subscribers, text and HTML with the photo inside; the end message to those reached.
+
+A mail is built once per kind and language; recipient and ids are spliced in, since building an `EmailMessage` for
+each recipient costs five times as much (docs/gotchas.md). Message-ID follows from the message's id, so a mailbox
+that gets the same mail twice shows it once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formataddr, localtime
+from pathlib import Path
+from typing import ClassVar
+
+import aiosmtplib
+import css_inline
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from activities.channels.base import (
+    Busy,
+    Capabilities,
+    NotSent,
+    Outcome,
+    Outgoing,
+    Part,
+    PhotoBytes,
+    Rejected,
+    Rendition,
+    Unreachable,
+)
+from activities.endpoints import ChannelsConfig, EmailEndpoint
+from alerts.edition import Edition, LanguageText
+from alerts.vocabulary import Kind, MessageKind
+
+CONNECTIONS = 10
+TIMEOUT = 10.0
+"""Seconds; a chunk of 100 over 10 connections ends well within the 30 s a send may take."""
+DOMAIN = "baken.example"
+_TO, _ID = "recipient-placeholder@baken.invalid", "id-placeholder"
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PREFIX = {
+    MessageKind.UPDATE: {"nl": "Gewijzigd: ", "en": "Changed: "},
+    MessageKind.REFRESH: {"nl": "", "en": ""},
+    MessageKind.ALERT: {"nl": "", "en": ""},
+}
+_ENDED = {"nl": "Beëindigd", "en": "Ended"}
+
+
+class EmailChannel:
+    name: ClassVar[str] = "email"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        label={"nl": "E-mail", "en": "E-mail"},
+        audience="personal",
+        update=True,
+        recall=False,
+        renews="late_joiners",
+        picture=True,
+        chunk=100,
+    )
+
+    def __init__(self, config: ChannelsConfig) -> None:
+        self._config = config
+
+    def render(self, edition: Edition, base_url: str) -> Rendition:
+        parts: list[Part] = []
+        for language, text in edition.texts.items():
+            html = _templates.get_template("mail.html").render(
+                edition=edition, text=text, language=language, base_url=base_url
+            )
+            inlined = css_inline.inline(html, load_remote_stylesheets=False)
+            parts += [
+                Part(name=f"subject.{language}", media="text", content=f"{text.event}: {text.headline}"),
+                Part(name=f"text.{language}", media="text", content=_plain(edition, text, base_url)),
+                Part(name=f"html.{language}", media="html", content=inlined),
+                Part(name=f"event.{language}", media="text", content=text.event),
+            ]
+        return Rendition(channel=self.name, parts=tuple(parts))
+
+    async def probe(self, kind: Kind) -> str | None:
+        endpoint = self._endpoint(kind)
+        if endpoint is None:
+            return f"no mail server is configured for {kind.value} alerts"
+        client = _client(endpoint)
+        try:
+            await client.connect()
+            await client.quit()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return f"the mail server at {endpoint.host}:{endpoint.port} does not answer ({type(error).__name__})"
+        return None
+
+    async def send(
+        self,
+        messages: Sequence[Outgoing],
+        rendition: Rendition,
+        photos: Sequence[PhotoBytes],
+        still: Callable[[], bool],
+    ) -> Sequence[Outcome]:
+        if not messages:
+            return []
+        endpoint = self._endpoint(messages[0].alert_kind)
+        if endpoint is None:
+            return [Rejected("no mail server is configured")] * len(messages)
+        moulds = _Moulds(endpoint, rendition, photos)
+        outcomes: list[Outcome] = [NotSent("not sent")] * len(messages)
+        queue = iter(enumerate(messages))
+        lanes = min(CONNECTIONS, len(messages))
+        await asyncio.gather(*(_lane(endpoint, queue, moulds, outcomes, still) for _ in range(lanes)))
+        return outcomes
+
+    def _endpoint(self, kind: Kind) -> EmailEndpoint | None:
+        return self._config.endpoints_for(kind).email
+
+
+class _Moulds:
+    """The mail of each kind and language as bytes, built at first use."""
+
+    def __init__(self, endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[PhotoBytes]) -> None:
+        self._endpoint = endpoint
+        self._rendition = rendition
+        self._photos = photos
+        self._made: dict[tuple[MessageKind, str], bytes] = {}
+
+    def mail(self, message: Outgoing) -> bytes:
+        key = (message.kind, message.language)
+        if key not in self._made:
+            self._made[key] = _build(self._endpoint, self._rendition, self._photos, message)
+        spliced = self._made[key].replace(_TO.encode(), message.address.encode())
+        return spliced.replace(_ID.encode(), message.id.encode())
+
+
+def _build(
+    endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[PhotoBytes], message: Outgoing
+) -> bytes:
+    language, ending = message.language, message.kind is MessageKind.CANCEL
+    mail = EmailMessage(policy=SMTP)
+    event = rendition.part(f"event.{language}")
+    mail["From"] = formataddr(("Baken", endpoint.sender))
+    mail["To"] = _TO
+    mail["Date"] = localtime()
+    mail["Message-ID"] = f"<{_ID}@{DOMAIN}>"
+    mail["References"] = f"<{message.alert_id}@{DOMAIN}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Baken-Alert"] = message.alert_id
+    mail["Baken-Edition"] = str(message.edition)
+    mail["Baken-Kind"] = message.kind.value
+    mail["Baken-Id"] = _ID
+    if ending:
+        mail["Subject"] = f"{_ENDED[language]}: {event}"
+        mail.set_content(message.end_text or "")
+        return mail.as_bytes()
+    mail["Subject"] = _PREFIX[message.kind][language] + rendition.part(f"subject.{language}")
+    mail.set_content(rendition.part(f"text.{language}"))
+    mail.add_alternative(rendition.part(f"html.{language}"), subtype="html")
+    html = mail.get_body(("html",))
+    assert isinstance(html, EmailMessage)
+    for photo in photos:
+        html.add_related(photo.jpeg, "image", "jpeg", cid=f"<{photo.token}>", filename="photo.jpg")
+    return mail.as_bytes()
+
+
+async def _lane(
+    endpoint: EmailEndpoint,
+    queue: object,
+    moulds: _Moulds,
+    outcomes: list[Outcome],
+    still: Callable[[], bool],
+) -> None:
+    """One connection, taking messages from the common queue until it is empty."""
+    client: aiosmtplib.SMTP | None = None
+    for index, message in queue:  # type: ignore[attr-defined]
+        if not still():
+            continue
+        try:
+            if client is None or not client.is_connected:
+                client = _client(endpoint)
+                await client.connect()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            client = None
+            outcomes[index] = Unreachable(f"the mail server does not answer ({type(error).__name__})")
+            continue
+        outcomes[index] = await _send(client, endpoint, message, moulds.mail(message))
+    if client is not None and client.is_connected:
+        try:
+            await client.quit()
+        except (aiosmtplib.SMTPException, OSError):
+            client.close()
+
+
+async def _send(client: aiosmtplib.SMTP, endpoint: EmailEndpoint, message: Outgoing, mail: bytes) -> Outcome:
+    try:
+        await client.sendmail(endpoint.sender, [message.address], mail)
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        return _answered(error.recipients[0].code)
+    except aiosmtplib.SMTPResponseException as error:
+        return _answered(error.code)
+    except (aiosmtplib.SMTPException, OSError) as error:
+        client.close()
+        return Unreachable(f"the mail server went away ({type(error).__name__})", in_doubt=True)
+    return None
+
+
+def _answered(code: int) -> Outcome:
+    if code >= 500:
+        return Rejected(f"the mail server refused it for good ({code})")
+    return Busy(f"the mail server asks for patience ({code})", retry_after=1.0)
+
+
+def _client(endpoint: EmailEndpoint) -> aiosmtplib.SMTP:
+    return aiosmtplib.SMTP(
+        hostname=endpoint.host,
+        port=endpoint.port,
+        timeout=TIMEOUT,
+        start_tls=True if endpoint.starttls else False,
+        username=endpoint.username,
+        password=endpoint.password,
+    )
+
+
+def _plain(edition: Edition, text: LanguageText, base_url: str) -> str:
+    lines = [text.headline, "", text.body, ""]
+    if text.warning:
+        lines += [text.warning, ""]
+    for child in text.children:
+        lines += [child.title, *(f"- {fact.label}: {fact.value}" for fact in child.facts), ""]
+    lines += [f"{fact.label}: {fact.value}" for fact in text.more]
+    lines += ["", f"{text.ask} {edition.tip_line}", f"{base_url}/alerts/{edition.alert_id}", ""]
+    return "\n".join(lines)

@@ -1,0 +1,103 @@
+"""`web`: the public page with photo, and the page that says only that it ended.
+
+Pages are rendered once, when the edition is prepared, and served as bytes by the read path; publishing is a
+compare-and-set on the revision.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from activities.channels.base import Capabilities, Part, PublishJob, Rendition
+from alerts.compose import local_time
+from alerts.edition import Edition
+from alerts.vocabulary import Kind
+from store import editions
+from store.database import Database
+from store.standing import require_not_overtaken
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class WebChannel:
+    name: ClassVar[str] = "web"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        label={"nl": "Openbare pagina", "en": "Public page"},
+        audience="public",
+        update=True,
+        recall=True,
+        renews="renew",
+        picture=True,
+    )
+
+    def __init__(self, db: Database, display_key: Callable[[str], bytes], clock: Callable[[], datetime]) -> None:
+        self._db = db
+        self._display_key = display_key
+        self._clock = clock
+
+    def render(self, edition: Edition, base_url: str) -> Rendition:
+        pages = [
+            Part(name=f"page.{language}", media="html", content=_page(edition, language, base_url))
+            for language in edition.texts
+        ]
+        item = Part(name="item", media="json", content=json.dumps(_item(edition), ensure_ascii=False))
+        return Rendition(channel=self.name, parts=(*pages, item))
+
+    async def probe(self, kind: Kind) -> str | None:
+        """Our own store; the arm that asks has just read from it."""
+        return None
+
+    def publish(self, job: PublishJob) -> None:
+        types = {"html": "text/html; charset=utf-8", "json": "application/json"}
+        items = [(part.name, types[part.media], part.content.encode()) for part in job.rendition.parts]
+        with self._db.write() as session:
+            editions.publish(
+                session,
+                self._display_key(job.alert_id),
+                alert_id=job.alert_id,
+                channel=self.name,
+                revision=job.desired.revision,
+                items=items,
+                now=self._clock(),
+            )
+
+    def take_down(self, job: PublishJob) -> None:
+        with self._db.write() as session:
+            require_not_overtaken(session, job.alert_id, job.desired.revision)
+            editions.unpublish(session, job.alert_id, self.name)
+
+
+def _page(edition: Edition, language: str, base_url: str) -> str:
+    """A whole document: works without script, in five seconds on a small screen."""
+    return _templates.get_template("page.html").render(
+        edition=edition,
+        text=edition.texts[language],
+        language=language,
+        other="en" if language == "nl" else "nl",
+        base_url=base_url,
+        since=local_time(edition.last_seen, language) if edition.last_seen else None,
+        tel="".join(c for c in edition.tip_line if c.isdigit() or c == "+"),
+    )
+
+
+def _item(edition: Edition) -> dict[str, object]:
+    """What lists and feeds show of it."""
+    return {
+        "headline": {language: text.headline for language, text in edition.texts.items()},
+        "event": {language: text.event for language, text in edition.texts.items()},
+        "area": edition.area.name,
+        "kind": edition.kind.value,
+        "edition": edition.number,
+    }

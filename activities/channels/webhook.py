@@ -1,0 +1,162 @@
+"""`webhook`: Standard Webhooks to newsrooms and screens of others, each partner with a secret of its own.
+
+The `webhook-id` is the same at every attempt, so a receiver drops what it has already. A refresh tells partners
+that the lease is longer; hold and end tell them to take everything down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import httpx
+from standardwebhooks.webhooks import Webhook
+
+from activities.channels.base import (
+    Busy,
+    Capabilities,
+    Gone,
+    NotSent,
+    Outcome,
+    Outgoing,
+    Part,
+    PhotoBytes,
+    Rejected,
+    Rendition,
+    Unreachable,
+)
+from activities.endpoints import ChannelsConfig, WebhookPartner
+from alerts.edition import Edition
+from alerts.vocabulary import Kind, MessageKind
+
+TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+TYPES = {
+    MessageKind.ALERT: "alert.published",
+    MessageKind.UPDATE: "alert.updated",
+    MessageKind.REFRESH: "alert.refreshed",
+    MessageKind.CANCEL: "alert.cancelled",
+}
+
+
+class WebhookChannel:
+    name: ClassVar[str] = "webhook"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        label={"nl": "Webhook naar partners", "en": "Webhook to partners"},
+        audience="personal",
+        update=True,
+        recall=True,
+        renews="announce",
+        picture=True,
+        chunk=1,
+    )
+
+    def __init__(self, config: ChannelsConfig) -> None:
+        self._config = config
+
+    def render(self, edition: Edition, base_url: str) -> Rendition:
+        payload = {
+            "programme": edition.programme,
+            "texts": {language: text.model_dump(mode="json") for language, text in edition.texts.items()},
+            "photos": [
+                {"url": f"{base_url}/media/{photo.token}", "alt": photo.alt, "sha256": photo.sha256}
+                for photo in edition.photos
+            ],
+            "area": {"name": edition.area.name, "codes": edition.area.codes, "polygons": edition.area.polygons},
+            "tip_line": edition.tip_line,
+            "url": f"{base_url}/alerts/{edition.alert_id}",
+        }
+        content = json.dumps(payload, ensure_ascii=False, indent=1)
+        return Rendition(channel=self.name, parts=(Part(name="payload", media="json", content=content),))
+
+    async def probe(self, kind: Kind) -> str | None:
+        """Whether each partner's address accepts a connection; nothing is sent to it."""
+        partners = self._config.endpoints_for(kind).webhook
+        if not partners:
+            return f"no partner is configured for {kind.value} alerts"
+        silent = [partner.name for partner in partners if not await _listens(partner)]
+        return f"no answer from {', '.join(silent)}" if silent else None
+
+    async def send(
+        self,
+        messages: Sequence[Outgoing],
+        rendition: Rendition,
+        photos: Sequence[PhotoBytes],
+        still: Callable[[], bool],
+    ) -> Sequence[Outcome]:
+        async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as client:
+            return [await self._send(client, message, rendition, still) for message in messages]
+
+    async def _send(
+        self, client: httpx.AsyncClient, message: Outgoing, rendition: Rendition, still: Callable[[], bool]
+    ) -> Outcome:
+        partner = self._partner(message)
+        if partner is None:
+            return Gone("this partner is not configured any more")
+        if not still():
+            return NotSent("something newer holds")
+        body = json.dumps(_body(message, rendition), ensure_ascii=False)
+        try:
+            answer = await client.post(
+                partner.url, content=body.encode(), headers=_headers(partner, message.id, body)
+            )
+        except httpx.ConnectError:
+            return Unreachable(f"{partner.name} does not answer")
+        except httpx.HTTPError as error:
+            return Unreachable(f"{partner.name} went silent ({type(error).__name__})", in_doubt=True)
+        return _answered(partner, answer)
+
+    def _partner(self, message: Outgoing) -> WebhookPartner | None:
+        partners = self._config.endpoints_for(message.alert_kind).webhook
+        return next((partner for partner in partners if partner.name == message.address), None)
+
+
+def _body(message: Outgoing, rendition: Rendition) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "alert_id": message.alert_id,
+        "edition": message.edition,
+        "announcement": message.announcement,
+        "kind": message.kind.value,
+        "status": message.alert_kind.value,
+        "lease_until": message.lease_until.isoformat() if message.lease_until else None,
+    }
+    if message.kind is MessageKind.CANCEL:
+        data["end"] = message.end_text
+    else:
+        data.update(json.loads(rendition.part("payload")))
+    return {"type": TYPES[message.kind], "timestamp": datetime.now(UTC).isoformat(), "data": data}
+
+
+def _headers(partner: WebhookPartner, message_id: str, body: str) -> dict[str, str]:
+    sent = datetime.now(UTC)
+    return {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(sent.timestamp())),
+        "webhook-signature": Webhook(partner.secret).sign(msg_id=message_id, timestamp=sent, data=body),
+    }
+
+
+def _answered(partner: WebhookPartner, answer: httpx.Response) -> Outcome:
+    if answer.is_success:
+        return None
+    if answer.status_code == httpx.codes.GONE:
+        return Gone(f"{partner.name} is gone (410)")
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+        after = answer.headers.get("retry-after", "")
+        patience = min(float(after), 60.0) if after.isdecimal() else 1.0
+        return Busy(f"{partner.name} asks for patience ({answer.status_code})", retry_after=patience)
+    return Rejected(f"{partner.name} refused it ({answer.status_code})")
+
+
+async def _listens(partner: WebhookPartner) -> bool:
+    url = httpx.URL(partner.url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(url.host, port), 3.0)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,83 @@
+"""Where the counterparts of channels are. Exercises have endpoints of a type of their own: a wall, not a habit."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from alerts.values import Value
+from alerts.vocabulary import Kind
+
+
+class EmailEndpoint(Value):
+    """An SMTP server, and who the mail is from."""
+
+    host: str
+    port: int
+    sender: str = "alert@baken.example"
+    starttls: bool = False
+    username: str | None = None
+    password: str | None = None
+
+
+class WebhookPartner(Value):
+    """One receiver of Standard Webhooks; `secret` begins with `whsec_`."""
+
+    name: str
+    url: str
+    secret: str
+
+
+class LiveChannels(Value):
+    """Counterparts that reach the public."""
+
+    email: EmailEndpoint | None = None
+    webhook: tuple[WebhookPartner, ...] = ()
+
+
+class ExerciseChannels(Value):
+    """Counterparts of exercises; never in the place of live ones."""
+
+    email: EmailEndpoint | None = None
+    webhook: tuple[WebhookPartner, ...] = ()
+
+
+class ChannelsConfig(Value):
+    channels: LiveChannels = LiveChannels()
+    exercise: ExerciseChannels = ExerciseChannels()
+
+    def endpoints_for(self, kind: Kind) -> LiveChannels | ExerciseChannels:
+        """An exercise gets exercise counterparts and nothing else; a public test reaches everyone."""
+        return self.exercise if kind is Kind.EXERCISE else self.channels
+
+
+class NotOnLoopback(ValueError):
+    """An embedded home holds the approvers' keys, so it may only reach this machine."""
+
+
+def require_loopback(config: ChannelsConfig) -> None:
+    """Refuse every endpoint that is not on this machine; raises NotOnLoopback naming it."""
+    for name, host in _hosts(config):
+        if not _is_loopback(host):
+            raise NotOnLoopback(
+                f"{name} points to {host}, which is not on this machine. A home that holds the approvers' keys "
+                "itself may only use counterparts on loopback; use a cluster of your own for real channels"
+            )
+
+
+def _hosts(config: ChannelsConfig) -> Iterator[tuple[str, str]]:
+    for group, endpoints in (("channels", config.channels), ("exercise", config.exercise)):
+        if endpoints.email:
+            yield f"{group}.email", endpoints.email.host
+        for partner in endpoints.webhook:
+            yield f"{group}.webhook {partner.name}", urlsplit(partner.url).hostname or partner.url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,100 @@
+"""Activities of public channels: arm, publish, take down. The channel's own code does the rest.
+
+A publication is a compare-and-set on the revision: one that was overtaken answers `superseded` and changes
+nothing, so a worker that slept through a withdrawal cannot put a child back on show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from sqlmodel import Session
+from temporalio import activity
+
+from activities.alerts import load_rendition, now
+from activities.channels.base import Channel, PhotoBytes, PublicChannel, PublishJob
+from alerts.edition import Edition
+from alerts.state import ArmReport
+from store import editions
+from store.database import Database
+from store.keys import KeyStore
+from store.ledger import extend_audience
+from store.standing import Superseded
+from workflows import ports
+
+
+class PublishingActivities:
+    def __init__(self, db: Database, keys: KeyStore, channels: Mapping[str, Channel]) -> None:
+        self._db = db
+        self._keys = keys
+        self._channels = channels
+
+    @activity.defn(name=ports.ARM_CHANNEL.name)
+    async def arm_channel(self, asked: ports.ArmChannel) -> ArmReport:
+        """Freeze the audience and try the connection, while the approver reads."""
+        channel = self._channels[asked.channel]
+        rendition = await asyncio.to_thread(
+            load_rendition, self._db, self._keys, asked.alert_id, asked.edition.digest, asked.channel
+        )
+        recipients = 0
+        if channel.capabilities.audience == "personal":
+            with self._db.write() as session:
+                recipients = extend_audience(session, asked.alert_id, asked.channel, asked.kind, now())
+        trouble = await channel.probe(asked.kind)
+        found = (*rendition.problems, *([trouble] if trouble else []))
+        return ArmReport(channel=asked.channel, ready=not found, recipients=recipients, trouble=found)
+
+    @activity.defn(name=ports.PUBLISH.name)
+    def publish(self, asked: ports.Publish) -> ports.Published:
+        try:
+            self._public(asked.channel).publish(self._job(asked))
+        except Superseded:
+            return ports.Published(at=now(), superseded=True)
+        return ports.Published(at=now())
+
+    @activity.defn(name=ports.TAKE_DOWN.name)
+    def take_down(self, asked: ports.Publish) -> ports.Published:
+        try:
+            self._public(asked.channel).take_down(self._job(asked))
+        except Superseded:
+            return ports.Published(at=now(), superseded=True)
+        return ports.Published(at=now())
+
+    def _public(self, name: str) -> PublicChannel:
+        channel = self._channels[name]
+        assert channel.capabilities.audience == "public"
+        return channel  # type: ignore[return-value]
+
+    def _job(self, asked: ports.Publish) -> PublishJob:
+        ref = asked.desired.edition
+        assert ref is not None
+        display = self._keys.display_key(asked.alert_id)
+        rendition = load_rendition(self._db, self._keys, asked.alert_id, ref.digest, asked.channel)
+        with self._db.read() as session:
+            edition = editions.get_edition(session, display, asked.alert_id, ref.digest)
+            said = asked.desired.outcome_edition
+            outcome = editions.get_edition(session, display, asked.alert_id, said.digest) if said else None
+            photos = load_photos(session, display, edition)
+        return PublishJob(
+            alert_id=asked.alert_id,
+            kind=asked.kind,
+            desired=asked.desired,
+            identifier=asked.identifier,
+            sent=asked.sent,
+            edition=edition,
+            rendition=rendition,
+            photos=photos,
+            outcome=outcome,
+            lapsed=asked.lapsed,
+        )
+
+
+def load_photos(session: Session, display: bytes, edition: Edition) -> tuple[PhotoBytes, ...]:
+    """The photos an edition shows, opened."""
+    opened = []
+    for photo in edition.photos:
+        jpeg = editions.get_photo(session, display, edition.alert_id, photo.sha256)
+        if jpeg is not None:
+            opened.append(PhotoBytes(token=photo.token, sha256=photo.sha256, jpeg=jpeg))
+    return tuple(opened)
