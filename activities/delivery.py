@@ -45,6 +45,8 @@ from workflows import ports
 
 BATCH = 1_000
 """Positions per activity; a multiple of every channel's chunk."""
+LANES_OF_ONE = 32
+"""Where each recipient is a counterpart of its own (webhook), so that a silent one delays nobody."""
 
 
 class DeliveryActivities:
@@ -62,6 +64,8 @@ class DeliveryActivities:
         with self._db.write() as session:
             size = ledger.extend_audience(session, asked.alert_id, asked.channel, asked.kind, now())
         chunk = self._channels[asked.channel].capabilities.chunk
+        if chunk == 1:
+            return ports.WavePlan(size=size, batch=1, lanes=LANES_OF_ONE)
         return ports.WavePlan(size=size, batch=BATCH // chunk * chunk)
 
     @activity.defn(name=ports.DELIVER.name)

@@ -22,8 +22,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.calls import CONTROL, SEND, call
     from workflows.messages import CHANNEL_REPORT_SIGNAL, CHANNEL_WORKFLOW, DESIRED_SIGNAL
 
-LANES = 4
-"""Batches of a wave under way at once."""
 GRACE = timedelta(seconds=2)
 """After the lease: time for a renewal that was only late, before anything is recalled."""
 ASK_AGAIN = timedelta(seconds=30)
@@ -167,7 +165,7 @@ class ChannelWorkflow:
             CONTROL,
             says=f"Count who is to hear of it by {given.channel}",
         )
-        lanes = asyncio.Semaphore(LANES)
+        lanes = asyncio.Semaphore(plan.lanes)
 
         async def batch(start: int) -> ports.Delivered:
             async with lanes:

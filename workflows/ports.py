@@ -163,6 +163,8 @@ class WavePlan(Value):
     size: int
     """Positions of the audience, from 0."""
     batch: int
+    lanes: int = 4
+    """Batches under way at once."""
 
 
 class Deliver(Value):

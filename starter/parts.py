@@ -1,0 +1,64 @@
+"""The parts every process of a home opens: its store, its keys, its programmes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from temporalio.client import Client
+
+import store.tables.all  # noqa: F401  every table, before any is made
+from activities.channels import NAMES, PERSONAL
+from alerts.programme import Programme, ProgrammeError
+from starter.errors import BadInput, CannotReach
+from starter.settings import Settings
+from store.database import Database
+from store.keys import KeyStore, load_master_key
+from store.programmes import load_programmes
+from workflows.codec import Reader
+from workflows.runtime import data_converter
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: Settings
+    db: Database
+    keys: KeyStore
+
+    def programmes(self) -> Mapping[str, Programme]:
+        """Read afresh, so that a corrected file counts for the next alert; raises BadInput."""
+        try:
+            return load_programmes(self.settings.programmes, channels=NAMES, personal=PERSONAL)
+        except ProgrammeError as error:
+            raise BadInput("--programmes", str(error)) from error
+
+    def close(self) -> None:
+        self.db.close()
+        self.keys.close()
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Open store and keys of a home that `baken up` prepared."""
+    db = Database(settings.database_url)
+    db.create_tables()
+    return Parts(settings, db, KeyStore(settings.paths.keys, load_master_key(settings.paths.master_key)))
+
+
+async def connect(parts: Parts, reader: Reader, *, patience: float = 10.0) -> Client:
+    """A client of this home's Temporal; raises CannotReach after `patience` seconds."""
+    settings = parts.settings
+    address = settings.temporal_address or settings.run_info().temporal
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            return await asyncio.wait_for(
+                Client.connect(
+                    address, namespace=settings.namespace, data_converter=data_converter(parts.keys, reader)
+                ),
+                max(0.5, deadline - asyncio.get_running_loop().time()),
+            )
+        except (RuntimeError, TimeoutError) as error:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise CannotReach("Temporal", f"no answer at {address}; is 'baken up' running?") from error
+            await asyncio.sleep(0.2)

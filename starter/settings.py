@@ -1,0 +1,148 @@
+"""Settings, read once at start and passed on. Nothing else of Baken reads the environment.
+
+| setting | from | default |
+| --- | --- | --- |
+| home | `--home`, `BAKEN_HOME` | `~/.local/share/baken` |
+| database | `BAKEN_DATABASE_URL` | `baken.db` in the home |
+| Temporal | `BAKEN_TEMPORAL_ADDRESS`, `TEMPORAL_ADDRESS` | a server embedded in the home |
+| namespace | `BAKEN_TEMPORAL_NAMESPACE`, `TEMPORAL_NAMESPACE` | `default` |
+| programmes | `--programmes` | those of the package |
+| channels | `--config`, `config.toml` in the home | none |
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from activities.endpoints import (
+    ChannelsConfig,
+    EmailEndpoint,
+    ExerciseChannels,
+    LiveChannels,
+    NotOnLoopback,
+    WebhookPartner,
+    require_loopback,
+)
+from alerts.values import Value
+from starter.errors import BadInput, CannotReach, RefusedByRule
+from starter.home import Home
+
+
+class RunInfo(Value):
+    """What `run.json` says: where the parts of a running home are."""
+
+    web: str
+    temporal: str
+    temporal_ui: str
+    namespace: str
+    pid: int
+
+
+class Settings(Value):
+    home: Path
+    database_url: str
+    temporal_address: str | None
+    """None: the server embedded in this home, whose port `run.json` tells."""
+    namespace: str
+    programmes: Path | None
+    config: Path | None
+    port: int | None
+    """None: 8080, or the next free one; 0: any free one."""
+    token: str | None = None
+
+    @property
+    def paths(self) -> Home:
+        return Home(self.home)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether Baken itself holds the approvers' keys."""
+        return self.temporal_address is None
+
+    def run_info(self) -> RunInfo:
+        """Where the running parts are; raises CannotReach when nothing ever ran here."""
+        try:
+            return RunInfo.model_validate_json(self.paths.run.read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise CannotReach("Baken", f"nothing runs with home {self.home}; start it with 'baken up'") from error
+        except (ValidationError, OSError) as error:
+            raise CannotReach("Baken", f"{self.paths.run} cannot be read; start again with 'baken up'") from error
+
+    def channels(self) -> ChannelsConfig:
+        """Counterparts of channels: the configuration file, and the demo's simulators when they run."""
+        config = _read_config(self.config or self.home / "config.toml", must_exist=self.config is not None)
+        if self.embedded:
+            try:
+                require_loopback(config)
+            except NotOnLoopback as error:
+                raise RefusedByRule(str(error)) from error
+        ports = self.paths.demo_ports
+        return _with_simulators(config, json.loads(ports.read_text("utf-8"))) if ports.exists() else config
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    *,
+    home: Path | None = None,
+    port: int | None = None,
+    programmes: Path | None = None,
+    config: Path | None = None,
+) -> Settings:
+    """The settings of this process; raises BadInput naming the setting."""
+    root = home or Path(environ.get("BAKEN_HOME") or Path.home() / ".local/share/baken")
+    root = root.expanduser().absolute()
+    if root.exists() and not root.is_dir():
+        raise BadInput("--home", f"{root} is not a folder; name one that Baken may fill")
+    if port is not None and not 0 <= port < 65536:
+        raise BadInput("--port", f"{port} is no port; use 1 to 65535, or 0 for any free one")
+    if programmes is not None and not programmes.is_dir():
+        raise BadInput("--programmes", f"{programmes} is not a folder with programme files (*.toml)")
+    return Settings(
+        home=root,
+        database_url=environ.get("BAKEN_DATABASE_URL") or f"sqlite:///{root / 'baken.db'}",
+        temporal_address=environ.get("BAKEN_TEMPORAL_ADDRESS") or environ.get("TEMPORAL_ADDRESS") or None,
+        namespace=environ.get("BAKEN_TEMPORAL_NAMESPACE") or environ.get("TEMPORAL_NAMESPACE") or "default",
+        programmes=programmes.absolute() if programmes else _path(environ.get("BAKEN_PROGRAMMES")),
+        config=config.absolute() if config else _path(environ.get("BAKEN_CONFIG")),
+        port=port,
+        token=environ.get("BAKEN_TOKEN"),
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _read_config(path: Path, *, must_exist: bool) -> ChannelsConfig:
+    try:
+        return ChannelsConfig.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError as error:
+        if must_exist:
+            raise BadInput("--config", f"there is no file {path}") from error
+        return ChannelsConfig()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(str(path), f"is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"{path.name}: {'.'.join(map(str, first['loc']))}", first["msg"]) from error
+
+
+def _with_simulators(config: ChannelsConfig, ports: dict[str, Any]) -> ChannelsConfig:
+    """The demo's counterparts take the place of what is not configured."""
+    live, exercise = config.channels, config.exercise
+    return ChannelsConfig(
+        channels=LiveChannels(
+            email=live.email or EmailEndpoint(host="127.0.0.1", port=ports["smtp"]),
+            webhook=live.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners"]),
+        ),
+        exercise=ExerciseChannels(
+            email=exercise.email or EmailEndpoint(host="127.0.0.1", port=ports["smtp_exercise"]),
+            webhook=exercise.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners_exercise"]),
+        ),
+    )

@@ -1,0 +1,272 @@
+"""`baken up`: the whole of Baken under one parent that does nothing but watch.
+
+Order of start: simulators (their ports are part of the configuration), the Temporal server, workers, web. Order of
+stop: web, workers, simulators, server. Every child dies with the parent, whatever kills it; a child that ends is
+started again, and one that keeps ending stops everything.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from starter.errors import CannotReach, Problem
+from starter.home import Home, write_private
+from starter.process import READY_FILE, dies_with
+from starter.settings import Settings
+
+READY_WITHIN = 60.0
+"""Seconds; it takes about five on two cores."""
+STOP_WITHIN = 8.0
+TOO_OFTEN = (5, 60.0)
+"""So many ends of one part in so many seconds stop everything."""
+DEFAULT_PORT = 8080
+SEARCH_ATTRIBUTES = ("BakenProgramme", "BakenStage", "BakenChannel", "BakenDrill")
+HERE = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Part:
+    """One process of the tree."""
+
+    name: str
+    argv: Sequence[str]
+    ready: Callable[[], bool]
+    child: subprocess.Popen[bytes] | None = None
+    ends: list[float] = field(default_factory=list)
+    start_at: float = 0.0
+
+
+class Tree:
+    """The parent's view of its children."""
+
+    def __init__(self, settings: Settings, demo: bool, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._home = settings.paths
+        self._say = say
+        self._parts: list[Part] = []
+        self._stop = False
+        self._environ = self._child_environ()
+        self._demo = demo
+
+    def run(self, port: int, when_ready: Callable[[], Sequence[str] | None]) -> int:
+        """Start all, watch until told to stop; `when_ready` may name a command whose end ends everything."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told_to_stop)
+        guest: subprocess.Popen[bytes] | None = None
+        code = 0
+        try:
+            self._start_all(port)
+            command = when_ready() if not self._stop else None
+            if command:
+                guest = self._spawn(command, None, {})
+            while not self._stop:
+                self._tend()
+                if guest is not None and guest.poll() is not None:
+                    return guest.returncode
+                time.sleep(0.1)
+        except Problem as problem:
+            if not self._stop:
+                self._say(str(problem))
+                code = problem.exit_code
+        finally:
+            self._stop_all(guest)
+        return code
+
+    def _start_all(self, port: int) -> None:
+        home = self._home
+        for old in (home.demo_ports, *home.ready.glob("*")):
+            old.unlink(missing_ok=True)
+        if self._demo:
+            self._begin(Part("simulators", [sys.executable, "-m", "simulators"], home.demo_ports.exists))
+            self._await("simulators")
+        address, ui = self._settings.temporal_address, ""
+        if address is None:
+            grpc, ui_port = free_port(), free_port()
+            address, ui = f"127.0.0.1:{grpc}", f"http://127.0.0.1:{ui_port}"
+        run = {
+            "web": f"http://127.0.0.1:{port}",
+            "temporal": address,
+            "temporal_ui": ui,
+            "namespace": self._settings.namespace,
+            "pid": os.getpid(),
+        }
+        write_private(home.run, run)
+        if self._settings.temporal_address is None:
+            server = temporal_command(home, grpc, ui_port, self._settings.namespace, port)
+            self._begin(Part("temporal", server, lambda: answers(grpc)))
+            self._await("temporal")
+        for role in ("alerts", "send"):
+            worker = [sys.executable, str(HERE / "worker.py"), "--role", role]
+            self._begin(Part(f"worker-{role}", worker, (home.ready / f"worker-{role}").exists))
+        web = [sys.executable, "-m", "starter.serve"]
+        self._begin(Part("web", web, lambda: (home.ready / "web").exists() and answers(port)))
+        self._await("worker-alerts", "worker-send", "web")
+
+    def _begin(self, part: Part) -> None:
+        part.child = self._launch(part)
+        self._parts.append(part)
+
+    def _launch(self, part: Part) -> subprocess.Popen[bytes]:
+        with (self._home.logs / f"{part.name}.log").open("ab") as log:
+            return self._spawn(part.argv, log, {READY_FILE: str(self._home.ready / part.name)})
+
+    def _spawn(
+        self, argv: Sequence[str], log: IO[bytes] | None, extra: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603  our own commands
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=HERE,
+            env={**self._environ, **extra},
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  this parent has no threads
+        )
+
+    def _await(self, *names: str) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        waiting = [part for part in self._parts if part.name in names]
+        while waiting and not self._stop:
+            self._tend()
+            waiting = [part for part in waiting if not part.ready()]
+            if waiting and time.monotonic() > deadline:
+                name = waiting[0].name
+                raise CannotReach(name, f"it did not get ready; see {self._home.logs / name}.log")
+            time.sleep(0.05)
+
+    def _tend(self) -> None:
+        """Start again what ended; give up on what keeps ending. Raises CannotReach."""
+        now = time.monotonic()
+        for part in self._parts:
+            if part.child is not None and part.child.poll() is not None:
+                self._note_end(part, now)
+            if part.child is None and now >= part.start_at and not self._stop:
+                part.child = self._launch(part)
+
+    def _note_end(self, part: Part, now: float) -> None:
+        assert part.child is not None
+        most, seconds = TOO_OFTEN
+        part.ends = [end for end in part.ends if now - end < seconds] + [now]
+        if len(part.ends) >= most:
+            raise CannotReach(
+                part.name, f"it ended {most} times in a minute; see {self._home.logs / part.name}.log"
+            )
+        delay = min(0.5 * 2 ** (len(part.ends) - 1), 10.0)
+        self._say(f"{part.name} ended (exit {part.child.returncode}); starting it again in {delay:g} s")
+        part.child, part.start_at = None, now + delay
+
+    def _told_to_stop(self, _number: int, _frame: object) -> None:
+        if self._stop:
+            for part in self._parts:
+                if part.child is not None:
+                    part.child.kill()
+        self._stop = True
+
+    def _stop_all(self, guest: subprocess.Popen[bytes] | None) -> None:
+        """Web, then workers, then the rest; whoever does not end in time is killed."""
+        deadline = time.monotonic() + STOP_WITHIN
+        self._stop = True
+        if guest is not None and guest.poll() is None:
+            guest.terminate()
+        for names in (("web",), ("worker-alerts", "worker-send"), ("simulators", "temporal")):
+            children = [part.child for part in self._parts if part.name in names and part.child is not None]
+            for child in children:
+                if child.poll() is None:
+                    child.terminate()
+            for child in children:
+                try:
+                    child.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+
+    def _child_environ(self) -> dict[str, str]:
+        settings = self._settings
+        said = {
+            "BAKEN_HOME": str(settings.home),
+            "BAKEN_PROGRAMMES": str(settings.programmes or ""),
+            "BAKEN_CONFIG": str(settings.config or ""),
+            "BAKEN_DATABASE_URL": settings.database_url,
+            "BAKEN_TEMPORAL_ADDRESS": settings.temporal_address or "",
+            "BAKEN_TEMPORAL_NAMESPACE": settings.namespace,
+            "PYTHONUNBUFFERED": "1",
+        }
+        return {**os.environ, **said}
+
+
+def hold_lock(home: Home) -> IO[str]:
+    """Take the home for this process tree; raises CannotReach when another one has it."""
+    file = home.lock.open("a+", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.seek(0)
+        who = file.read().strip() or "another process"
+        raise CannotReach("this home", f"{home.root} is in use by pid {who}; stop that one first") from error
+    file.seek(0)
+    file.truncate()
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def choose_port(wanted: int | None, say: Callable[[str], None]) -> int:
+    """The web port: an explicit one must be free (CannotReach), else 8080 or the next free one."""
+    if wanted == 0:
+        return free_port()
+    if wanted is not None:
+        if not is_free(wanted):
+            raise CannotReach(
+                f"port {wanted}", "something else listens there; choose another --port, or 0 for any"
+            )
+        return wanted
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + 100):
+        if is_free(port):
+            if port != DEFAULT_PORT:
+                say(f"port {DEFAULT_PORT} is taken; using {port}")
+            return port
+    return free_port()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def temporal_command(home: Home, port: int, ui_port: int, namespace: str, web_port: int) -> list[str]:
+    """The embedded server: WAL and a flush per commit, so that what it acknowledged survives (docs/gotchas.md)."""
+    command = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--ip", "127.0.0.1"]
+    command += ["--port", str(port), "--ui-port", str(ui_port), "--db-filename", str(home.temporal)]
+    command += ["--namespace", namespace, "--log-level", "warn", "--ui-disable-news-fetch"]
+    command += ["--ui-codec-endpoint", f"http://127.0.0.1:{web_port}/codec"]
+    command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=2"]
+    for name in SEARCH_ATTRIBUTES:
+        command += ["--search-attribute", f"{name}=Keyword"]
+    return command
