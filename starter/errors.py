@@ -8,6 +8,12 @@ Problem
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Self
+
+MOST_SAID = 9
+"""Problems after the first that one line names."""
+
 
 class Problem(Exception):
     """Root; `str()` is for the person in front of it."""
@@ -22,6 +28,18 @@ class BadInput(Problem):
         super().__init__(f"{field}: {expected}")
         self.field = field
         self.expected = expected
+        self.problems: tuple[tuple[str, str], ...] = ((field, expected),)
+
+    @classmethod
+    def of(cls, problems: Iterable[tuple[str, str]]) -> Self:
+        """All that is wrong, the first field in front."""
+        found = tuple(problems)
+        (field, expected), *others = found
+        more = "".join(f"; {other} {said}" for other, said in others[:MOST_SAID])
+        rest = f"; and {len(others) - MOST_SAID} more" if len(others) > MOST_SAID else ""
+        bad = cls(field, expected + more + rest)
+        bad.problems = found
+        return bad
 
 
 class RefusedByRule(Problem):

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from alerts.judge import judge
     from alerts.state import AlertState, ArmReport, ChannelView, Desired, Draft, Material, Verdict
     from alerts.view import view
-    from alerts.vocabulary import Action, ChannelState, Meaning, Stage
+    from alerts.vocabulary import TAKES_AWAY, Action, ChannelState, Meaning, Stage
     from workflows import ports
     from workflows.calls import ARM, CONTROL, TASK_TIMEOUT, THINK, call
     from workflows.messages import (
@@ -128,6 +128,9 @@ class AlertWorkflow:
         if before is not None and before != signed.fingerprint:
             raise Unverified("a command id used again with other content")
         judge(self._state, command, who, signed.fingerprint, workflow.now())
+        if command.action in TAKES_AWAY:
+            # The starter may have darkened everything already: say again what should be seen.
+            self._state.declared = Desired(edition=self._state.declared.edition)
 
     def _hear_channel(self, report: ports.ChannelReport) -> None:
         known = self._state.channels.get(report.view.channel)

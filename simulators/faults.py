@@ -1,0 +1,39 @@
+"""Faults a counterpart can be given: down, error, slow, flaky, reject; for some seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Mode = Literal["down", "error", "slow", "flaky", "reject"]
+MODES: tuple[str, ...] = get_args(Mode)
+SLOW = 3.0
+"""Seconds."""
+
+
+@dataclass
+class Faults:
+    """The present fault of each channel."""
+
+    _modes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    def set(self, channel: str, mode: str, seconds: float) -> None:
+        self._modes[channel] = (mode, time.monotonic() + seconds)
+
+    def clear(self) -> None:
+        self._modes.clear()
+
+    def mode(self, channel: str) -> str | None:
+        """The mode that holds now."""
+        mode, until = self._modes.get(channel, ("", 0.0))
+        return mode if mode and time.monotonic() < until else None
+
+    def fails(self, channel: str) -> str | None:
+        """Of this one request: `error` or `reject`, or None; every second one of `flaky`."""
+        mode = self.mode(channel)
+        if mode == "flaky":
+            self._turns[channel] = self._turns.get(channel, 0) + 1
+            return "error" if self._turns[channel] % 2 else None
+        return mode if mode in ("error", "reject") else None

@@ -1,0 +1,71 @@
+"""Making a home ready before its processes start: tables, people, tokens, the demo's subscribers."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import UTC, datetime
+
+from starter.errors import RefusedByRule
+from starter.home import write_private
+from starter.parts import Parts, open_parts
+from starter.settings import Settings
+from starter.signing import DEMO_PEOPLE, ensure_demo_people
+from store.standing import incarnation_of
+from store.subscribers import count, subscribe
+
+EXERCISE_RECIPIENTS = 5
+
+
+def prepare_home(settings: Settings, recipients: int) -> None:
+    """Prepare; raises RefusedByRule for a configuration or a store this home must not run with."""
+    settings.channels()
+    parts = open_parts(settings)
+    parts.programmes()
+    _check_incarnation(parts)
+    if settings.embedded:
+        ensure_demo_people(parts.db, settings.paths)
+        _ensure_tokens(settings)
+    if recipients:
+        _fill_subscribers(parts, recipients)
+    parts.close()
+
+
+def _check_incarnation(parts: Parts) -> None:
+    """Refuse a store that is not the one these keys were used with: it may have forgotten who was reached."""
+    here, known = incarnation_of(parts.db), parts.keys.incarnation()
+    if known is not None and known != here:
+        raise RefusedByRule(
+            f"the store is not the one this home worked with ({here[:8]} instead of {known[:8]}): was it restored "
+            "from a copy? Put the right one back, or begin with a new home; nothing was started"
+        )
+    parts.keys.remember_incarnation(here)
+
+
+def _ensure_tokens(settings: Settings) -> None:
+    """One bearer token for each person of an embedded home, for the API."""
+    if not settings.paths.tokens.exists():
+        tokens = {secrets.token_urlsafe(24): user for user, _, _ in DEMO_PEOPLE}
+        write_private(settings.paths.tokens, tokens)
+
+
+def read_tokens(settings: Settings) -> dict[str, str]:
+    """Bearer token to user."""
+    try:
+        tokens: dict[str, str] = json.loads(settings.paths.tokens.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return tokens
+
+
+def _fill_subscribers(parts: Parts, recipients: int) -> None:
+    """Made-up recipients of the personal channels that have no partners: so many in all, not again."""
+    key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
+    with parts.db.write() as session:
+        have = count(session, "email")
+        live = [f"recipient{n:06d}@demo.baken.example" for n in range(have, recipients)]
+        subscribe(session, key, "email", live, now)
+        drill = range(count(session, "email", exercise=True), EXERCISE_RECIPIENTS)
+        subscribe(
+            session, key, "email", [f"exercise{n:03d}@demo.baken.example" for n in drill], now, exercise=True
+        )

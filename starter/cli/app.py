@@ -1,0 +1,194 @@
+"""The commands outside `alert`: up, web, areas, programmes, audit, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from starter.cli.alert import alert_app
+from starter.cli.common import AsJson, HomeOption, out, settings_of
+from starter.errors import BadInput, CannotReach
+
+app = typer.Typer(
+    name="baken",
+    help="Alerts a country when a child is missing, and keeps the promise until the child is found.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+areas_app = typer.Typer(help="Areas of the country.", no_args_is_help=True)
+programmes_app = typer.Typer(help="Programmes: the rules of each kind of alert.", no_args_is_help=True)
+audit_app = typer.Typer(help="The chain of who did what.", no_args_is_help=True)
+app.add_typer(alert_app, name="alert")
+app.add_typer(areas_app, name="areas")
+app.add_typer(programmes_app, name="programmes")
+app.add_typer(audit_app, name="audit")
+
+
+@app.command()
+def up(
+    home: HomeOption = None,
+    port: Annotated[int | None, typer.Option(help="Web port; 0 for any free one. Default 8080.")] = None,
+    programmes: Annotated[Path | None, typer.Option(help="Folder with programme files of your own.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Channel endpoints (TOML).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="With simulators and one fictitious case.")] = False,
+    recipients: Annotated[int, typer.Option(min=0, help="Demo: subscribers per personal channel.")] = 500,
+    auto: Annotated[bool, typer.Option("--auto", help="Demo: play the case without a person.")] = False,
+    exit_: Annotated[bool, typer.Option("--exit", help="Demo: stop when the play is over.")] = False,
+) -> None:
+    """Start all of Baken under one parent."""
+    from starter.begin import prepare_home
+    from starter.up import Tree, choose_port, hold_lock
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    os.umask(0o077)
+    settings = settings_of(home, port=port, programmes=programmes, config=config)
+    settings.paths.prepare()
+    lock = hold_lock(settings.paths)
+    web_port = choose_port(settings.port, say)
+    prepare_home(settings, recipients if demo else 0)
+
+    def when_ready() -> list[str] | None:
+        print(f"Baken is ready: http://127.0.0.1:{web_port}", flush=True)
+        if not demo:
+            return None
+        play = [sys.executable, "-m", "starter.demo_play", *(["--auto"] if auto else [])]
+        if auto and exit_:
+            return play
+        subprocess.Popen(play, env={**os.environ, "BAKEN_HOME": str(settings.home)})  # noqa: S603
+        return None
+
+    code = Tree(settings, demo, say).run(web_port, when_ready)
+    lock.close()
+    raise typer.Exit(code)
+
+
+@app.command()
+def web(home: HomeOption = None) -> None:
+    """Run the web server alone, beside parts that run elsewhere."""
+    from starter.serve import serve
+
+    raise typer.Exit(asyncio.run(serve(settings_of(home))))
+
+
+@areas_app.command("list")
+def areas_list(
+    kind: Annotated[str | None, typer.Option(help="municipality, province, safety_region, police_unit")] = None,
+    home: HomeOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the areas that were imported."""
+    from starter.parts import open_parts
+    from store.areas import list_areas
+
+    parts = open_parts(settings_of(home))
+    rows = [
+        {"code": row.code, "kind": row.kind, "name": row.name, "population": row.population}
+        for row in list_areas(parts.db, kind)
+    ]
+    out(rows, as_json, "nothing imported yet; 'baken areas import FILE' takes GeoJSON in the national format")
+
+
+@areas_app.command("show")
+def areas_show(code: str, home: HomeOption = None, as_json: AsJson = False) -> None:
+    """Show one area."""
+    import json
+
+    from starter.parts import open_parts
+    from store.areas import list_areas
+
+    rows = [row for row in list_areas(open_parts(settings_of(home)).db) if row.code == code]
+    if not rows:
+        raise BadInput("CODE", f"{code!r} is not an area that was imported; see 'baken areas list'")
+    row = rows[0]
+    shown = {"code": row.code, "kind": row.kind, "name": row.name, "population": row.population}
+    out({**shown, "polygons": json.loads(row.polygons)} if as_json else shown, as_json)
+
+
+@areas_app.command("import")
+def areas_import(file: Path, home: HomeOption = None, as_json: AsJson = False) -> None:
+    """Import areas from GeoJSON in the national format (code, name, population)."""
+    from alerts.area import AreaError
+    from starter.parts import open_parts
+    from store.areas import import_areas
+
+    settings = settings_of(home)
+    settings.paths.prepare()
+    try:
+        out({"imported": import_areas(open_parts(settings).db, file)}, as_json)
+    except AreaError as error:
+        raise BadInput(error.field, error.expected) from error
+
+
+@areas_app.command("fetch")
+def areas_fetch(country: str) -> None:
+    """Fetch the national areas from the open-data service."""
+    raise CannotReach(
+        "the national open-data service", f"fetching {country!r} comes later; use 'baken areas import'"
+    )
+
+
+@programmes_app.command("check")
+def programmes_check(
+    file: Annotated[Path | None, typer.Argument(help="One file; without it all that are loaded.")] = None,
+    home: HomeOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check programme files."""
+    from activities.channels import NAMES, PERSONAL
+    from alerts.programme import ProgrammeError
+    from store.programmes import load_programme, load_programmes
+
+    try:
+        if file:
+            found = [load_programme(file, channels=NAMES, personal=PERSONAL)]
+        else:
+            found = list(load_programmes(settings_of(home).programmes, channels=NAMES, personal=PERSONAL).values())
+    except ProgrammeError as error:
+        raise BadInput("FILE", str(error)) from error
+    out([{"id": one.id, "channels": list(one.channels), "ok": True} for one in found], as_json)
+
+
+@audit_app.command("verify")
+def audit_verify(home: HomeOption = None, as_json: AsJson = False) -> None:
+    """Walk the audit chain; exit 3 when an entry was changed."""
+    from starter.parts import open_parts
+    from store.audit import verify
+
+    verdict = verify(open_parts(settings_of(home)).db)
+    out(verdict.model_dump(), as_json)
+    if verdict.broken is not None:
+        print(f"entry {verdict.broken} does not fit the one before it", file=sys.stderr)
+        raise typer.Exit(3)
+
+
+@app.command()
+def doctor(home: HomeOption = None, as_json: AsJson = False) -> None:
+    """Try every configured channel without sending; exit 4 when one does not answer."""
+    from activities.alerts import now
+    from activities.channels import build_channels
+    from alerts.vocabulary import Kind
+    from starter.parts import open_parts
+
+    settings = settings_of(home)
+    parts = open_parts(settings)
+    channels = build_channels(parts.db, parts.keys.display_key, now, settings.run_info().web, settings.channels())
+
+    async def probe() -> list[dict[str, str | bool | None]]:
+        return [
+            {"channel": name, "ok": (trouble := await channel.probe(Kind.ACTUAL)) is None, "trouble": trouble}
+            for name, channel in channels.items()
+        ]
+
+    found = asyncio.run(probe())
+    out(found, as_json)
+    if not all(one["ok"] for one in found):
+        raise typer.Exit(4)

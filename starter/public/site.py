@@ -1,0 +1,272 @@
+"""The public site: pages, feeds and photos, served from what was published, obeying the store's revision alone.
+
+Nothing here touches Temporal: after `found` the very next request is answered with the end page, whatever the
+channels are still doing, and all of it is served while Temporal and the workers are down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlmodel import Session
+
+from alerts.compose import end_text
+from alerts.edition import Edition
+from alerts.sealing import unseal
+from alerts.vocabulary import CancelReason, Kind, Meaning
+from starter.parts import Parts
+from store import cap_messages, editions
+from store.standing import UnknownAlert, standing, visible
+from store.tables.alert import AlertStanding, CapMessage, Publication
+
+LANGUAGES = ("nl", "en")
+ENDED_IN_FEED = timedelta(hours=24)
+HTML = "text/html; charset=utf-8"
+ATOM = "application/atom+xml; charset=utf-8"
+CAP = "application/cap+xml; charset=utf-8"
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class PublicSite:
+    """Reads the store for each request; holds nothing."""
+
+    def __init__(self, parts: Parts, base_url: str, clock: Callable[[], datetime]) -> None:
+        self._parts = parts
+        self._base_url = base_url
+        self._clock = clock
+
+    def index(self, request: Request, *, exercise: bool) -> Response:
+        language = language_of(request)
+        items = [{"alert_id": row.alert_id, **json.loads(content)} for row, content in self._live_items(exercise)]
+        return self._html(request, "index.html", language=language, items=items, exercise=exercise)
+
+    def page(self, request: Request, alert_id: str) -> Response:
+        language = language_of(request)
+        with self._parts.db.read() as session:
+            try:
+                row = standing(session, alert_id)
+            except UnknownAlert:
+                return self._html(request, "unknown.html", status=404, language=language)
+            if row.shown_at is None:
+                return self._html(request, "unknown.html", status=404, language=language)
+            content = self._published(session, row, "web", f"page.{language}")
+            outcome = self._outcome(session, row, language)
+        if content is not None:
+            return respond(request, content, HTML)
+        ended = row.meaning == Meaning.WITHDRAWN
+        why = CancelReason(row.why) if row.why else None
+        text = end_text(language, why) if ended else None
+        return self._html(request, "ended.html", language=language, text=text, outcome=outcome)
+
+    def photo(self, request: Request, token: str) -> Response:
+        with self._parts.db.read() as session:
+            media = editions.media_by_token(session, token)
+            if media is None:
+                return Response("there is no such photo", 404, media_type="text/plain")
+            row = standing(session, media.alert_id)
+            if not visible(row, self._clock()) or not editions.shows_photo(
+                session, media.alert_id, row.digest, token
+            ):
+                return Response("this photo is not shown any more", 410, media_type="text/plain")
+            try:
+                key = self._parts.keys.display_key(media.alert_id)
+            except LookupError:
+                return Response("this photo is not shown any more", 410, media_type="text/plain")
+            jpeg = editions.get_photo(session, key, media.alert_id, media.sha256)
+        return respond(request, jpeg or b"", "image/jpeg", cache="private, max-age=2, must-revalidate")
+
+    def cap_newest(self, request: Request, alert_id: str) -> Response:
+        with self._parts.db.read() as session:
+            messages = cap_messages.messages(session, alert_id)
+        return self.cap_message(request, alert_id, messages[-1].n if messages else 0)
+
+    def cap_message(self, request: Request, alert_id: str, n: int) -> Response:
+        """One message; after a withdrawal only the Cancel is still there."""
+        with self._parts.db.read() as session:
+            messages = cap_messages.messages(session, alert_id)
+            found = next((message for message in messages if message.n == n), None)
+            if found is None:
+                return Response("there is no such message", 404, media_type="text/plain")
+            xml = self._cap_bytes(session, found)
+        if xml is None:
+            return Response("withdrawn", 410, media_type="text/plain")
+        return respond(request, xml, CAP)
+
+    def atom(self, request: Request) -> Response:
+        """The newest CAP message of every live alert, and the Cancels of the last day."""
+        now = self._clock()
+        entries: list[dict[str, Any]] = []
+        with self._parts.db.read() as session:
+            for message in cap_messages.newest_of_all(session):
+                row = standing(session, message.alert_id)
+                cancelled = message.message_type == "Cancel"
+                recent = message.intent_at > now - ENDED_IN_FEED
+                if row.kind == Kind.EXERCISE or (cancelled and not recent):
+                    continue
+                if self._cap_bytes(session, message) is not None:
+                    entries.append(self._entry(message))
+        xml = _templates.get_template("cap.atom").render(base_url=self._base_url, now=now, entries=entries)
+        return respond(request, xml.encode(), ATOM)
+
+    def rss(self, request: Request) -> Response:
+        items = [
+            {"alert_id": row.alert_id, "at": row.published_at, **json.loads(content)}
+            for row, content in self._live_items(exercise=False)
+        ]
+        xml = _templates.get_template("feed.rss").render(base_url=self._base_url, items=items)
+        return respond(request, xml.encode(), "application/rss+xml; charset=utf-8")
+
+    def check(self, request: Request, code: str) -> Response:
+        """Is this alert real, and still active?"""
+        language = language_of(request)
+        with self._parts.db.read() as session:
+            try:
+                row = standing(session, code)
+            except UnknownAlert:
+                row = None
+        known = row is not None and row.shown_at is not None and row.kind != Kind.EXERCISE
+        active = known and row is not None and visible(row, self._clock())
+        return self._html(
+            request, "check.html", 200 if known else 404, language=language, code=code, known=known, active=active
+        )
+
+    def _live_items(self, exercise: bool) -> list[tuple[Publication, bytes]]:
+        found = []
+        with self._parts.db.read() as session:
+            for publication in editions.publications(session, "web", "item"):
+                row = standing(session, publication.alert_id)
+                content = self._published(session, row, "web", "item")
+                if content is not None and (row.kind == Kind.EXERCISE) == exercise:
+                    found.append((publication, content))
+        return found
+
+    def _published(self, session: Session, row: AlertStanding, channel: str, name: str) -> bytes | None:
+        """Bytes of the standing edition; None when it is not shown now."""
+        if not visible(row, self._clock()):
+            return None
+        publication = editions.published(session, row.alert_id, channel, name)
+        if publication is None or publication.revision != row.revision:
+            return None
+        try:
+            return editions.open_publication(publication, self._parts.keys.display_key(row.alert_id))
+        except LookupError:
+            return None
+
+    def _outcome(self, session: Session, row: AlertStanding, language: str) -> str | None:
+        """The approved outcome message, while the display key lives."""
+        if row.outcome_digest is None or row.meaning != Meaning.WITHDRAWN:
+            return None
+        try:
+            key = self._parts.keys.display_key(row.alert_id)
+            edition: Edition = editions.get_edition(session, key, row.alert_id, row.outcome_digest)
+        except LookupError:
+            return None
+        text = edition.texts.get(language)
+        return text.body if text else None
+
+    def _cap_bytes(self, session: Session, message: CapMessage) -> bytes | None:
+        if message.message_type == "Cancel":
+            return message.sealed
+        row = standing(session, message.alert_id)
+        if not visible(row, self._clock()):
+            return None
+        try:
+            key = self._parts.keys.display_key(message.alert_id)
+        except LookupError:
+            return None
+        return unseal(key, message.sealed, aad=cap_messages.aad(message.alert_id, message.identifier))
+
+    def _entry(self, message: CapMessage) -> dict[str, Any]:
+        return {
+            "identifier": message.identifier,
+            "type": message.message_type,
+            "at": message.intent_at,
+            "url": f"{self._base_url}/alerts/{message.alert_id}/cap/{message.n}.xml",
+        }
+
+    def _html(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        other = "en" if values["language"] == "nl" else "nl"
+        html = _templates.get_template(template).render(other=other, **values)
+        return respond(request, html.encode(), HTML, status=status)
+
+
+def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) -> APIRouter:
+    """Routes of the public site."""
+    site, router = PublicSite(parts, base_url, clock), APIRouter()
+
+    @router.get("/")
+    def index(request: Request) -> Response:
+        return site.index(request, exercise=False)
+
+    @router.get("/exercise")
+    def exercise(request: Request) -> Response:
+        return site.index(request, exercise=True)
+
+    @router.get("/alerts/{alert_id}")
+    def page(request: Request, alert_id: str) -> Response:
+        return site.page(request, alert_id)
+
+    @router.get("/alerts/{alert_id}/cap.xml")
+    def cap_newest(request: Request, alert_id: str) -> Response:
+        return site.cap_newest(request, alert_id)
+
+    @router.get("/alerts/{alert_id}/cap/{n}.xml")
+    def cap_message(request: Request, alert_id: str, n: int) -> Response:
+        return site.cap_message(request, alert_id, n)
+
+    @router.get("/feeds/cap.atom")
+    def atom(request: Request) -> Response:
+        return site.atom(request)
+
+    @router.get("/feeds/rss.xml")
+    def rss(request: Request) -> Response:
+        return site.rss(request)
+
+    @router.get("/media/{token}")
+    def photo(request: Request, token: str) -> Response:
+        return site.photo(request, token)
+
+    @router.get("/check/{code}")
+    def check(request: Request, code: str) -> Response:
+        return site.check(request, code)
+
+    @router.get("/.well-known/security.txt")
+    def security() -> Response:
+        expires = (clock() + timedelta(days=180)).isoformat(timespec="seconds")
+        text = f"Contact: {base_url}/.well-known/security.txt\nExpires: {expires}\nPreferred-Languages: nl, en\n"
+        return Response(text, media_type="text/plain")
+
+    return router
+
+
+def language_of(request: Request) -> str:
+    """`?lang=`, else what the browser prefers, else Dutch."""
+    asked = request.query_params.get("lang")
+    if asked in LANGUAGES:
+        return str(asked)
+    return "en" if request.headers.get("accept-language", "").startswith("en") else "nl"
+
+
+def respond(
+    request: Request, content: bytes, media_type: str, *, status: int = 200, cache: str = "no-cache"
+) -> Response:
+    """Bytes with an ETag; 304 when the reader has them already."""
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": cache, "vary": "accept-language"}
+    if status == 200 and request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, status, headers, media_type=media_type)

@@ -1,0 +1,110 @@
+"""`baken web`: the console, the public site and the API in one process, and the pump that empties the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.staticfiles import StaticFiles
+
+from starter.client import Baken, open_baken
+from starter.errors import Problem
+from starter.process import announce_ready, stop_signal
+from starter.public.site import public_router
+from starter.settings import Settings, load_settings
+from starter.web.demo import demo_router
+
+HERE = Path(__file__).resolve().parent
+ASSETS = HERE.parent / "build" / "assets"
+"""CSS and JavaScript of others, taken from npm by `make install`."""
+CSP = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+)
+PUMP_EVERY = 1.0
+
+
+def build_app(baken: Baken, settings: Settings) -> FastAPI:
+    """All routes of the web process."""
+    base_url = settings.run_info().web
+    app = FastAPI(title="Baken", openapi_url=None)
+    app.mount("/static", StaticFiles(directory=HERE / "public" / "static"), name="static")
+
+    @app.middleware("http")
+    async def with_headers(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        answer = await go_on(request)
+        answer.headers.setdefault("content-security-policy", CSP)
+        answer.headers["x-content-type-options"] = "nosniff"
+        answer.headers["referrer-policy"] = "no-referrer"
+        return answer
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    app.mount("/console-static", StaticFiles(directory=HERE / "web" / "static"), name="console-static")
+    if ASSETS.is_dir():
+        app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
+    if settings.paths.demo_ports.exists():
+        ports = json.loads(settings.paths.demo_ports.read_text("utf-8"))
+        app.include_router(demo_router(ports["control"]))
+    app.include_router(public_router(baken.parts, base_url, lambda: datetime.now(UTC)))
+    return app
+
+
+async def serve(settings: Settings) -> int:
+    """Serve until told to stop."""
+    async with open_baken(settings) as baken:
+        app = build_app(baken, settings)
+        port = urlsplit(settings.run_info().web).port
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=port or 0, log_level="warning", timeout_graceful_shutdown=1
+        )
+        server = Server(config)
+        stop = stop_signal()
+        serving = asyncio.create_task(server.serve())
+        pumping = asyncio.create_task(_pump(baken))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.02)
+        announce_ready(os.environ)
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        pumping.cancel()
+    return 0
+
+
+class Server(uvicorn.Server):
+    """Leaves signals to us."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _pump(baken: Baken) -> None:
+    """Bring what the outbox holds, each second, for ever; what goes wrong is said and tried again."""
+    while True:
+        try:
+            await baken.pump()
+        except Exception as error:  # noqa: BLE001  the pump must outlive every fault of a part
+            print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
+        await asyncio.sleep(PUMP_EVERY)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(asyncio.run(serve(load_settings(os.environ))))
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(problem.exit_code)
