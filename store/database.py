@@ -40,7 +40,6 @@ class Database:
         """A session for queries; what it changed is thrown away."""
         with Session(self.engine.execution_options(baken_write=False), expire_on_commit=False) as session:
             yield session
-            session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
