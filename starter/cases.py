@@ -25,6 +25,7 @@ MOST_BYTES = 1_000_000
 """Of a case file; photos are files of their own."""
 MOST_LEVELS = 20
 
+Location = tuple[int | str, ...]
 Folder = Path | Mapping[str, bytes]
 """Where a case's photos are: beside its file, or as they were uploaded (then never on disk in the clear)."""
 
@@ -195,23 +196,39 @@ _PLAIN = {
     "missing": "is required",
     "extra_forbidden": "is not a field of a case; see 'baken alert schema'",
     "int_type": "must be a whole number",
-    "greater_than_equal": "is too small: {msg}",
-    "less_than_equal": "is too large: {msg}",
-    "too_short": "has too few: {msg}",
-    "too_long": "has too many: {msg}",
-    "string_too_long": "is too long: {msg}",
+    "float_type": "must be a number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "too_short": "needs at least {min_length}",
+    "too_long": "takes at most {max_length}, not {actual_length}",
+    "string_too_long": "is longer than {max_length} characters",
     "string_too_short": "is empty",
+    "literal_error": "must be {expected}",
 }
 
 
 def _explained(error: ValidationError) -> BadInput:
     """Every problem as the field and what is expected there."""
-    return BadInput.of(
-        ("/".join(str(part) for part in found["loc"] if part != "[key]") or "case", _plain(found))
-        for found in error.errors(include_url=False, include_input=False)
-    )
+    found = error.errors(include_url=False, include_input=False)
+    places = [one["loc"] for one in found]
+    inner = [one for one in found if not any(_inside(place, one["loc"]) for place in places)]
+    return BadInput.of((_field(one["loc"]), _plain(one)) for one in inner)
+
+
+def _inside(place: Location, outer: Location) -> bool:
+    """Whether what is wrong at `place` explains what is wrong around it."""
+    return len(place) > len(outer) and place[: len(outer)] == outer
+
+
+def _field(place: Location) -> str:
+    return "/".join(str(part) for part in place if part != "[key]") or "case"
 
 
 def _plain(found: ErrorDetails) -> str:
     said = found["msg"].removeprefix("Value error, ")
-    return _PLAIN.get(found["type"], "{msg}").format(msg=said)
+    return _PLAIN[found["type"]].format(**found.get("ctx", {})) if found["type"] in _PLAIN else said

@@ -35,7 +35,7 @@ class BadInput(Problem):
         """All that is wrong, the first field in front."""
         found = tuple(problems)
         (field, expected), *others = found
-        more = "".join(f"; {other} {said}" for other, said in others[:MOST_SAID])
+        more = "".join(f"; {other}: {said}" for other, said in others[:MOST_SAID])
         rest = f"; and {len(others) - MOST_SAID} more" if len(others) > MOST_SAID else ""
         bad = cls(field, expected + more + rest)
         bad.problems = found
