@@ -1,7 +1,7 @@
 """How people and programs reach alerts: start one, command it, look at it. No rules of alerting live here.
 
-What takes away is written to the outbox with its raised revision before Temporal hears of it, so it works while
-Temporal is down; everything else is a signal, durable once acknowledged. The ruling is then read back.
+`Baken` is the one door for the command line, the console and the API; `starter.commands` and `starter.looking` do
+what it says.
 """
 
 from __future__ import annotations
@@ -12,52 +12,44 @@ import secrets
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.service import RPCError, RPCStatusCode
+from pydantic import ValidationError
 
-from alerts.command import Command, KeyringEntry, Ruling, SignedCommand, sign, verify
-from alerts.vocabulary import TAKES_AWAY, Action, ConfirmedBy, Kind, Meaning, Role
+from alerts.command import Command, Ruling, SignedCommand
+from alerts.values import clean
+from alerts.vocabulary import Action, CancelReason, ChildCondition, ConfirmedBy, Kind, Role, Stage
 from starter.cases import Folder, PreparedCase, normalise_photos, photo_files, prepare_case
-from starter.errors import BadInput, CannotReach, RefusedByRule
-from starter.parts import Parts, connect, open_parts
+from starter.commands import PATIENCE, Commands
+from starter.errors import BadInput, CannotReach, RefusedByRule, UnknownUser
+from starter.link import Link
+from starter.looking import Looking
+from starter.parts import Parts, open_parts
 from starter.preview import preview_case
 from starter.settings import Settings
-from starter.signing import signer_for
-from store import audit, editions, outbox, views
+from store import editions
 from store.people import Person, keyring, people
-from store.standing import UnknownAlert, incarnation_of, open_alert, standing
+from store.standing import close, incarnation_of, open_alert
 from workflows.alert import case_digest
-from workflows.calls import TASK_TIMEOUT
-from workflows.codec import Reader
-from workflows.messages import (
-    ALERT_WORKFLOW,
-    DRILL_ATTRIBUTE,
-    PROGRAMME_ATTRIBUTE,
-    STAGE_ATTRIBUTE,
-    VIEW_QUERY,
-    AlertInput,
-    StartAlert,
-)
-from workflows.ports import ALERTS_QUEUE, alert_workflow_id
+from workflows.messages import StartAlert
 
-PATIENCE = 5.0
-"""Seconds that a command waits for its ruling and a start for its verification (CONTRACT)."""
-QUICK = timedelta(seconds=2)
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """Without signs that look alike: ids are read out over the phone."""
-GONE = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
+JUDGES = frozenset({Action.APPROVE, Action.REJECT, Action.RETURN_FOR_EDIT})
+"""Actions about a digest: the one that was named, or what waits when the command is given."""
+NEED_A_REASON = frozenset({Action.REJECT, Action.RETURN_FOR_EDIT, Action.RETRACT, Action.HOLD, Action.CANCEL})
+MOST_CHARACTERS = 2_000
 
 
 class Baken:
     """One home as its people see it; open it with `open_baken`."""
 
-    def __init__(self, parts: Parts, client: Client | None) -> None:
+    def __init__(self, parts: Parts) -> None:
         self.parts = parts
-        self._client = client
+        self._link = Link(parts)
+        self._looking = Looking(parts, self._link)
+        self._commands = Commands(parts, self._link, self._looking)
 
     # Starting
 
@@ -66,27 +58,21 @@ class Baken:
         who = self.person(user)
         if Role.OPERATOR not in who.roles:
             raise RefusedByRule(f"starting an alert needs the role operator; {user} is {', '.join(who.roles)}")
-        programmes = self.parts.programmes()
-        prepared = prepare_case(document, folder, programmes, self.parts.db, _now())
-        client = await self._temporal()
+        prepared = await asyncio.to_thread(
+            prepare_case, document, folder, self.parts.programmes(), self.parts.db, _now()
+        )
+        await self._link.client()
         alert_id = "".join(secrets.choice(ALPHABET) for _ in range(10))
         self.parts.keys.create(alert_id)
         start = self._start_input(alert_id, prepared, user, kind)
-        self._open_rows(start, prepared)
+        await asyncio.to_thread(self._open_rows, start, prepared)
         try:
-            await client.start_workflow(
-                ALERT_WORKFLOW,
-                AlertInput(start=start),
-                id=alert_workflow_id(alert_id),
-                task_queue=ALERTS_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                task_timeout=TASK_TIMEOUT,
-                search_attributes=_search_attributes(start),
-                static_summary=f"{start.programme.id}, {kind.value}",
-                rpc_timeout=timedelta(seconds=10),
-            )
-        except RPCError as error:
-            raise CannotReach("Temporal", "the alert was not started; try again when it answers") from error
+            await self._link.start(start)
+        except CannotReach:
+            # Perhaps it took the start and could not say so: a closed row keeps it from ever showing anything.
+            with self.parts.db.write() as session:
+                close(session, alert_id, _now())
+            raise
         return await self._verified(alert_id)
 
     async def preview(self, document: dict[str, Any], folder: Folder) -> dict[str, Any]:
@@ -105,7 +91,7 @@ class Baken:
             start=SignedCommand(command="", signature=""),
         )
         content = {"case": case_digest(unsigned), "kind": kind.value, "programme": programme.id}
-        signed = self._sign(_command(alert_id, Action.START, user, content=content))
+        signed = self._commands.sign(_command(alert_id, Action.START, user, content=content))
         return unsigned.model_copy(update={"start": signed})
 
     def _open_rows(self, start: StartAlert, prepared: PreparedCase) -> None:
@@ -116,10 +102,11 @@ class Baken:
                 editions.put_photo(session, display, start.alert_id, photo.sha256, photo.jpeg)
 
     async def _verified(self, alert_id: str) -> dict[str, Any]:
-        deadline = _clock() + PATIENCE
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PATIENCE
         while True:
-            view = await self._show(alert_id)
-            if view["stage"] != "verifying" or _clock() > deadline:
+            view = await self._looking.show(alert_id)
+            if view["stage"] != Stage.VERIFYING or clock() > deadline:
                 return view
             await asyncio.sleep(0.1)
 
@@ -135,216 +122,62 @@ class Baken:
         reason: str | None = None,
         content: dict[str, Any] | None = None,
         folder: Folder | None = None,
+        command_id: str | None = None,
     ) -> Ruling | None:
         """Give a command and read its ruling; None when it is recorded but not judged within five seconds.
 
-        Raises BadInput, RefusedByRule or CannotReach when it could not be given at all.
+        The same `command_id` twice has one effect. Raises BadInput, RefusedByRule or CannotReach when it could
+        not be given at all.
         """
         self.person(user)
-        await asyncio.to_thread(self._require_open, alert_id, action, user)
-        content = dict(content or {})
+        content = copy.deepcopy(content) if content else {}
+        check_said(action, reason, content)
         if action is Action.AMEND:
-            content["patch"] = copy.deepcopy(content.get("patch"))
-            known = photo_files(await self._show(alert_id, quick=True))
-            await asyncio.to_thread(self._keep_new_photos, alert_id, content["patch"], folder, known)
-        if digest is None and action in (Action.APPROVE, Action.REJECT, Action.RETURN_FOR_EDIT):
-            pending = (await self._show(alert_id)).get("pending")
+            await self._keep_new_photos(alert_id, content["patch"], folder)
+        if digest is None and action in JUDGES:
+            pending = (await self._looking.show(alert_id))["pending"]
             digest = pending["digest"] if pending else None
-        command = _command(alert_id, action, user, digest=digest, reason=reason, content=content)
-        signed = self._sign(command)
-        await self._give(command, signed)
-        return await self._ruling(command)
-
-    async def _give(self, command: Command, signed: SignedCommand) -> None:
-        if command.action not in TAKES_AWAY:
-            await self._signal(await self._temporal(), command.alert_id, command.action.value, signed)
-            return
-        await asyncio.to_thread(self._write_outbox, command, signed)
-        try:
-            client = await self._temporal()
-            await self._signal(client, command.alert_id, command.action.value, signed)
-        except CannotReach:
-            return  # dark already; the pump brings the command as soon as Temporal answers
-        with self.parts.db.write() as session:
-            outbox.mark_signalled(session, command.id, _now())
-
-    def _write_outbox(self, command: Command, signed: SignedCommand) -> None:
-        """Verify, then write the command and raise the revision in one transaction (DESIGN, rule 2)."""
-        _, who = verify(signed, keyring(people(self.parts.db)))
-        _require_on_duty(command, who)
-        key = self.parts.keys.record_key(command.alert_id)
-        with self.parts.db.write() as session:
-            outbox.write(
-                session,
-                key,
-                _now(),
-                alert_id=command.alert_id,
-                command_id=command.id,
-                action=command.action.value,
-                signed=signed,
-                meaning=_meaning(command),
-            )
-
-    async def _signal(self, client: Client, alert_id: str, name: str, signed: SignedCommand) -> None:
-        handle = client.get_workflow_handle(alert_workflow_id(alert_id))
-        try:
-            await handle.signal(name, signed, rpc_timeout=timedelta(seconds=3))
-        except RPCError as error:
-            if error.status in GONE:
-                raise RefusedByRule("the alert is closed; start a new one") from error
-            raise CannotReach("Temporal", "the command was not given; try again when it answers") from error
+        more: dict[str, Any] = {"id": command_id} if command_id else {}
+        return await self._commands.give(
+            _command(alert_id, action, user, digest=digest, reason=reason, content=content, **more)
+        )
 
     async def pump(self) -> int:
         """Bring commands of the outbox to their workflows; how many were brought. Called each second."""
-        with self.parts.db.read() as session:
-            waiting = outbox.unsignalled(session)
-        brought = 0
-        for one in waiting:
-            signed = outbox.open_command(one, self.parts.keys.record_key(one.alert_id))
-            try:
-                await self._signal(await self._temporal(), one.alert_id, one.action, signed)
-            except CannotReach:
-                break
-            except RefusedByRule:
-                with self.parts.db.write() as session:
-                    outbox.mark_ruled(session, [one.command_id], _now())
-                continue
-            with self.parts.db.write() as session:
-                outbox.mark_signalled(session, one.command_id, _now())
-            brought += 1
-        return brought
+        return await self._commands.pump()
 
-    async def _ruling(self, command: Command) -> Ruling | None:
-        deadline, wait = _clock() + PATIENCE, 0.03
-        while _clock() < deadline:
-            view = await self._show(command.alert_id, quick=True)
-            for said in view["rulings"]:
-                if said["command"] == command.id:
-                    return Ruling.model_validate(said)
-            await asyncio.sleep(wait)
-            wait = min(wait * 1.5, 0.4)
-        return None
-
-    def _require_open(self, alert_id: str, action: Action, user: str) -> None:
-        """A command on an unknown or closed alert is ruled here, into the audit chain."""
-        try:
-            with self.parts.db.read() as session:
-                row = standing(session, alert_id)
-        except UnknownAlert as error:
-            self._refuse(alert_id, action, user, str(error))
-            raise BadInput("ID", str(error)) from error
-        if row.closed_at is not None:
-            reason = f"the alert was closed at {row.closed_at.isoformat(timespec='seconds')}; start a new one"
-            self._refuse(alert_id, action, user, reason)
-            raise RefusedByRule(reason)
-
-    def _refuse(self, alert_id: str, action: Action, user: str, reason: str) -> None:
-        key = self.parts.keys.system_key("audit")
+    async def _keep_new_photos(self, alert_id: str, patch: dict[str, Any], folder: Folder | None) -> None:
+        view = await self._looking.show(alert_id)
+        if view["stage"] == Stage.CLOSED:
+            return  # the ruling says so
+        known = photo_files(view)
+        stored = await asyncio.to_thread(normalise_photos, patch, {} if folder is None else folder, known=known)
+        display = self.parts.keys.display_key(alert_id)
         with self.parts.db.write() as session:
-            audit.append(
-                session,
-                key,
-                _now(),
-                alert_id=alert_id,
-                actor=user,
-                action=action.value,
-                verdict="refused",
-                command_id=uuid.uuid4().hex,
-                details={"reason": reason},
-            )
-
-    def _keep_new_photos(self, alert_id: str, patch: Any, folder: Folder | None, known: set[str]) -> None:
-        if not isinstance(patch, dict):
-            raise BadInput("patch", "an amendment is a JSON object with the fields to change")
-        stored = normalise_photos(patch, {} if folder is None else folder, known=known)
-        if stored:
-            display = self.parts.keys.display_key(alert_id)
-            with self.parts.db.write() as session:
-                for photo in stored:
-                    editions.put_photo(session, display, alert_id, photo.sha256, photo.jpeg)
+            for photo in stored:
+                editions.put_photo(session, display, alert_id, photo.sha256, photo.jpeg)
 
     # Looking
 
     async def show(self, alert_id: str) -> dict[str, Any]:
-        """The alert as CONTRACT's JSON; raises BadInput for an unknown one."""
-        try:
-            with self.parts.db.read() as session:
-                standing(session, alert_id)
-        except UnknownAlert as error:
-            raise BadInput("ID", str(error)) from error
-        return await self._show(alert_id)
+        """The alert as CONTRACT's JSON; raises UnknownAlert."""
+        return await self._looking.show(alert_id)
 
     async def list(self, stage: str | None = None) -> list[dict[str, Any]]:
         """Every alert, newest first."""
-        with self.parts.db.read() as session:
-            found = views.list_views(session, self.parts.keys.record_key, stage)
-            return [self._with_addresses(views.add_live_facts(session, view)) for view in found]
+        return await self._looking.list(stage)
 
-    async def changes(self, alert_id: str) -> AsyncIterator[dict[str, Any]]:
+    def changes(self, alert_id: str, since_version: int = -1) -> AsyncIterator[dict[str, Any]]:
         """The alert now, and again whenever something of it changes; ends when it is closed."""
-        last: dict[str, Any] | None = None
-        while True:
-            view = await self.show(alert_id)
-            if view != last:
-                yield view
-                last = view
-            if view["stage"] == "closed":
-                return
-            await asyncio.sleep(0.3)
+        return self._looking.changes(alert_id, since_version)
 
     def person(self, user: str) -> Person:
+        """Who is on duty under that name; raises UnknownUser."""
         found = {person.user: person for person in people(self.parts.db)}
         if user not in found:
             known = ", ".join(found) or "nobody yet; run 'baken up' first"
-            raise BadInput("--as", f"{user!r} is not a user of this home; known: {known}")
+            raise UnknownUser("--as", f"{user!r} is not a user of this home; known: {known}")
         return found[user]
-
-    async def _show(self, alert_id: str, *, quick: bool = False) -> dict[str, Any]:
-        view = await self._query(alert_id)
-        with self.parts.db.read() as session:
-            if view is None:
-                view = views.get_view(session, self.parts.keys.record_key(alert_id), alert_id)
-            if view is None:
-                view = self._unjudged(alert_id)
-            if not quick:
-                views.add_live_facts(session, view)
-        return self._with_addresses(view)
-
-    async def _query(self, alert_id: str) -> dict[str, Any] | None:
-        """The workflow's own answer; None when it does not answer soon."""
-        try:
-            client = await self._temporal()
-            handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(alert_workflow_id(alert_id))
-            view: dict[str, Any] = await handle.query(VIEW_QUERY, result_type=dict, rpc_timeout=QUICK)
-        except (RPCError, CannotReach):
-            return None
-        return view
-
-    def _unjudged(self, alert_id: str) -> dict[str, Any]:
-        """An alert of which nothing was recorded yet."""
-        with self.parts.db.read() as session:
-            row = standing(session, alert_id)
-        empty: dict[str, Any] = dict.fromkeys(("outcome", "edition", "digest", "pending", "draft", "case", "held"))
-        lists: dict[str, Any] = {name: [] for name in ("criteria", "rulings", "clock", "refreshes", "channels")}
-        said = {"alert_id": alert_id, "workflow_id": alert_workflow_id(alert_id), "programme": row.programme}
-        more = {"kind": row.kind, "stage": "verifying", "child_condition": None, "lease_until": None, "version": 0}
-        return {**said, **more, "review_due": None, "ended": None, "escalations": [], **empty, **lists}
-
-    def _with_addresses(self, view: dict[str, Any]) -> dict[str, Any]:
-        try:
-            web = self.parts.settings.run_info().web
-        except CannotReach:
-            web = ""
-        alert_id = view["alert_id"]
-        return {**view, "url": f"{web}/console/alerts/{alert_id}", "public_url": f"{web}/alerts/{alert_id}"}
-
-    def _sign(self, command: Command) -> SignedCommand:
-        return sign(command, signer_for(self.parts.settings.paths, command.actor))
-
-    async def _temporal(self) -> Client:
-        if self._client is None:
-            self._client = await connect(self.parts, Reader.CLIENT, patience=2.0)
-        return self._client
 
 
 @asynccontextmanager
@@ -354,45 +187,44 @@ async def open_baken(settings: Settings) -> AsyncIterator[Baken]:
         raise CannotReach("Baken", f"nothing ever ran with home {settings.home}; start it with 'baken up'")
     parts = open_parts(settings)
     try:
-        yield Baken(parts, None)
+        yield Baken(parts)
     finally:
         parts.close()
 
 
+def check_said(action: Action, reason: str | None, content: dict[str, Any]) -> None:
+    """Refuse what no alert could understand before it has any effect; raises BadInput."""
+    if action is Action.START:
+        raise BadInput("action", "an alert is started with its case, not by a command")
+    if action in NEED_A_REASON and not clean(reason or ""):
+        raise BadInput("--reason", f"{action.value} needs a reason")
+    if len(reason or "") > MOST_CHARACTERS:
+        raise BadInput("--reason", f"is longer than {MOST_CHARACTERS} characters")
+    if action is Action.AMEND and not (isinstance(content.get("patch"), dict) and content["patch"]):
+        raise BadInput("patch", "an amendment is a JSON object with the fields to change")
+    if action is Action.RETRACT and not content.get("what"):
+        raise BadInput("--what", "names a part of the case, such as vehicles/0 or children/1/photos")
+    if action is Action.CANCEL:
+        _one_of("--why", content.get("why"), CancelReason)
+    if action is Action.FOUND:
+        _one_of("--confirmed-by", content.get("confirmed_by", ConfirmedBy.POLICE), ConfirmedBy)
+        _one_of("--outcome", content.get("outcome", ChildCondition.UNKNOWN), ChildCondition)
+
+
+def _one_of(field: str, said: object, allowed: type[CancelReason | ConfirmedBy | ChildCondition]) -> None:
+    names = [member.value for member in allowed]
+    if said not in names:
+        raise BadInput(field, f"is one of {', '.join(names)}")
+
+
 def _command(alert_id: str, action: Action, user: str, **more: Any) -> Command:
-    return Command(id=uuid.uuid4().hex, alert_id=alert_id, action=action, actor=user, at=_now(), **more)
-
-
-def _require_on_duty(command: Command, who: KeyringEntry) -> None:
-    if who.roles.isdisjoint({Role.OPERATOR, Role.SUPERVISOR}):
-        raise RefusedByRule(f"{command.action} needs the role operator or supervisor; {who.user} has neither")
-
-
-def _meaning(command: Command) -> Meaning:
-    """What a command that takes away makes of what stands, until its workflow says more exactly."""
-    if command.action is Action.CANCEL:
-        return Meaning.WITHDRAWN
-    if command.action is Action.FOUND:
-        partly = command.content.get("child") is not None
-        doubtful = command.content.get("confirmed_by") == ConfirmedBy.PHONE
-        return Meaning.HELD if partly or doubtful else Meaning.WITHDRAWN
-    return Meaning.HELD
-
-
-def _search_attributes(start: StartAlert) -> TypedSearchAttributes:
-    drill = "no" if start.kind is Kind.ACTUAL else start.kind.value
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(PROGRAMME_ATTRIBUTE, start.programme.id),
-            SearchAttributePair(STAGE_ATTRIBUTE, "verifying"),
-            SearchAttributePair(DRILL_ATTRIBUTE, drill),
-        ]
-    )
+    said = {"id": uuid.uuid4().hex, **more}
+    try:
+        return Command(alert_id=alert_id, action=action, actor=user, at=_now(), **said)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadInput("/".join(str(part) for part in first["loc"]) or action.value, first["msg"]) from error
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()

@@ -2,6 +2,8 @@
 
 Problem
 |- BadInput      2  the input names something wrong; says which field and what is expected
+|  |- UnknownAlert
+|  |- UnknownUser
 |- RefusedByRule 3  a rule refuses it; says which and what to do
 |- CannotReach   4  a part does not answer; says which
 """
@@ -40,6 +42,17 @@ class BadInput(Problem):
         bad = cls(field, expected + more + rest)
         bad.problems = found
         return bad
+
+
+class UnknownAlert(BadInput):
+    """No alert of that id in this home."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__("ID", f"no alert {alert_id!r} here; 'baken alert list' shows them all")
+
+
+class UnknownUser(BadInput):
+    """Nobody of that name on duty here."""
 
 
 class RefusedByRule(Problem):

@@ -12,7 +12,11 @@ from alerts.sealing import seal, unseal
 from alerts.values import Value
 from alerts.vocabulary import Meaning
 from store.standing import take_away
-from store.tables.alert import OutboxCommand
+from store.tables.alert import AlertStanding, OutboxCommand
+from store.tables.audit import AuditEntry
+
+BAKEN = "baken"
+"""The actor of a ruling that no workflow gave."""
 
 
 class Waiting(Value):
@@ -35,7 +39,12 @@ def write(
     signed: SignedCommand,
     meaning: Meaning,
 ) -> None:
-    """In one transaction: the command, and the revision it raises, so that nothing is shown from now on."""
+    """In one transaction: the command, and the revision it raises, so that nothing is shown from now on.
+
+    The same command again has no second effect.
+    """
+    if session.get(OutboxCommand, command_id) is not None:
+        return
     session.add(
         OutboxCommand(
             command_id=command_id,
@@ -54,10 +63,27 @@ def unsignalled(session: Session) -> list[Waiting]:
         .where(col(OutboxCommand.signalled_at).is_(None), col(OutboxCommand.ruled_at).is_(None))
         .order_by(col(OutboxCommand.written_at))
     )
-    return [
-        Waiting(command_id=row.command_id, alert_id=row.alert_id, action=row.action, sealed=row.sealed)
-        for row in rows
-    ]
+    return [_waiting(row) for row in rows]
+
+
+def forgotten(session: Session) -> list[Waiting]:
+    """Commands that were signalled to an alert which closed before it judged them."""
+    rows = session.exec(
+        select(OutboxCommand)
+        .join(AlertStanding, col(AlertStanding.alert_id) == col(OutboxCommand.alert_id))
+        .where(
+            col(OutboxCommand.signalled_at).is_not(None),
+            col(OutboxCommand.ruled_at).is_(None),
+            col(AlertStanding.closed_at).is_not(None),
+        )
+    )
+    return [_waiting(row) for row in rows]
+
+
+def ruled_without_workflow(session: Session, command_id: str) -> bool:
+    """Whether Baken itself said how a command ended, because no workflow could."""
+    query = select(AuditEntry.id).where(AuditEntry.command_id == command_id, AuditEntry.actor == BAKEN)
+    return session.exec(query.limit(1)).first() is not None
 
 
 def open_command(waiting: Waiting, key: bytes) -> SignedCommand:
@@ -81,3 +107,7 @@ def mark_ruled(session: Session, command_ids: Iterable[str], now: datetime) -> N
 def oldest_unruled(session: Session) -> datetime | None:
     query = select(OutboxCommand.written_at).where(col(OutboxCommand.ruled_at).is_(None))
     return session.exec(query.order_by(col(OutboxCommand.written_at)).limit(1)).first()
+
+
+def _waiting(row: OutboxCommand) -> Waiting:
+    return Waiting(command_id=row.command_id, alert_id=row.alert_id, action=row.action, sealed=row.sealed)

@@ -51,6 +51,13 @@ def open_alert(session: Session, alert_id: str, kind: Kind, programme: str, now:
     session.add(AlertStanding(alert_id=alert_id, kind=kind, programme=programme, started_at=now, changed_at=now))
 
 
+def close(session: Session, alert_id: str, now: datetime) -> None:
+    """Nothing can be declared for this alert any more."""
+    row = standing(session, alert_id)
+    row.closed_at = row.closed_at or now
+    session.add(row)
+
+
 def standing(session: Session, alert_id: str) -> AlertStanding:
     """The row of an alert; raises UnknownAlert."""
     row = session.get(AlertStanding, alert_id)

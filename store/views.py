@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from alerts.sealing import seal, unseal
 from store.ledger import channel_counts
-from store.tables.alert import AlertView
+from store.tables.alert import AlertStanding, AlertView
 from store.tables.sending import ChannelTrouble
 
 
@@ -55,6 +55,14 @@ def list_views(session: Session, key_of: Callable[[str], bytes], stage: str | No
         except LookupError:
             continue
     return views
+
+
+def unrecorded(session: Session) -> list[AlertStanding]:
+    """Alerts that were started and of which no view was recorded yet, newest first."""
+    query = select(AlertStanding).where(
+        col(AlertStanding.alert_id).not_in(select(AlertView.alert_id)), col(AlertStanding.closed_at).is_(None)
+    )
+    return list(session.exec(query.order_by(col(AlertStanding.started_at).desc())))
 
 
 def add_live_facts(session: Session, view: dict[str, Any]) -> dict[str, Any]:
