@@ -159,7 +159,7 @@ async def main() -> int:
         try:
             if "--auto" in sys.argv:
                 return await play(baken, console)
-            if not await baken.list():
+            if "BAKEN_NO_DEMO_CASE" not in os.environ and not await baken.list():
                 _print_guide(console, await start_demo(baken), settings.run_info().web)
         except Problem as problem:
             print(problem, file=sys.stderr)

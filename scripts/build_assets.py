@@ -1,0 +1,35 @@
+"""Take CSS and JavaScript of others out of node_modules into build/assets, as Baken serves them.
+
+govuk-frontend without its fonts and crest (neither is ours to use), with its font family replaced by our variable.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = ROOT / "node_modules"
+ASSETS = ROOT / "build" / "assets"
+SCRIPTS = ("htmx.org/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js")
+
+
+def main() -> int:
+    ASSETS.mkdir(parents=True, exist_ok=True)
+    css = (MODULES / "govuk-frontend/dist/govuk/govuk-frontend.min.css").read_text("utf-8")
+    css = re.sub(r"@font-face\{[^}]*\}", "", css)
+    css = re.sub(r"url\([^)]*govuk-crest\.svg\)", "none", css)
+    css = css.replace("GDS Transport,arial,sans-serif", "var(--baken-font)")
+    if "url(" in css or "GDS Transport" in css:
+        print("govuk-frontend still names a font or picture of its own; look at scripts/build_assets.py", file=sys.stderr)
+        return 1
+    (ASSETS / "govuk-frontend.min.css").write_text(css, "utf-8")
+    for script in SCRIPTS:
+        shutil.copy(MODULES / script, ASSETS / Path(script).name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
