@@ -50,9 +50,7 @@ LANES_OF_ONE = 32
 
 
 class DeliveryActivities:
-    def __init__(
-        self, db: Database, keys: KeyStore, channels: Mapping[str, Channel], watch: RevisionWatch
-    ) -> None:
+    def __init__(self, db: Database, keys: KeyStore, channels: Mapping[str, Channel], watch: RevisionWatch) -> None:
         self._db = db
         self._keys = keys
         self._channels = channels
@@ -98,9 +96,7 @@ class DeliveryActivities:
         first = now()
         messages = [batch.message(task) for task in tasks]
         outcomes = await batch.channel.send(messages, batch.rendition, batch.photos, still)
-        statuses = [
-            (task.recipient.position, _status(outcome)) for task, outcome in zip(tasks, outcomes, strict=True)
-        ]
+        statuses = [(task.recipient.position, _status(outcome)) for task, outcome in zip(tasks, outcomes, strict=True)]
         await asyncio.to_thread(self._record, row.id, statuses, first)
         gone = [task for task, outcome in zip(tasks, outcomes, strict=True) if isinstance(outcome, Gone)]
         if gone:

@@ -34,9 +34,7 @@ class NormalPhoto(Value):
 def normalise(data: bytes) -> NormalPhoto:
     """Make a photo safe to show; the same bytes in give the same bytes out. Raises PhotoError."""
     if len(data) > MOST_BYTES:
-        raise PhotoError(
-            f"is {len(data) / 1e6:.0f} MB; at most {MOST_BYTES // 1_000_000} MB, please make it smaller"
-        )
+        raise PhotoError(f"is {len(data) / 1e6:.0f} MB; at most {MOST_BYTES // 1_000_000} MB, please make it smaller")
     upright = _upright(data)
     if min(upright.size) < SMALLEST_SIDE:
         width, height = upright.size
@@ -45,9 +43,7 @@ def normalise(data: bytes) -> NormalPhoto:
     out = io.BytesIO()
     upright.save(out, "JPEG", quality=85, optimize=True)
     jpeg = out.getvalue()
-    return NormalPhoto(
-        jpeg=jpeg, width=upright.width, height=upright.height, sha256=hashlib.sha256(jpeg).hexdigest()
-    )
+    return NormalPhoto(jpeg=jpeg, width=upright.width, height=upright.height, sha256=hashlib.sha256(jpeg).hexdigest())
 
 
 def _upright(data: bytes) -> Image.Image:

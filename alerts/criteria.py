@@ -157,9 +157,7 @@ def judge_criteria(case: Case, programme: Programme, now: datetime) -> tuple[Cri
     judged = []
     for asked in programme.criteria:
         result, why = RULES[asked.id](case, programme, now)
-        judged.append(
-            Criterion(id=asked.id, result=result, why=why, wording=dict(asked.wording), source=asked.source)
-        )
+        judged.append(Criterion(id=asked.id, result=result, why=why, wording=dict(asked.wording), source=asked.source))
     return tuple(judged)
 
 

@@ -73,9 +73,7 @@ class Rule:
     act: Callable[[_Asked], None]
 
 
-def judge(
-    state: AlertState, command: Command, who: KeyringEntry, fingerprint: str, now: datetime
-) -> Ruling | None:
+def judge(state: AlertState, command: Command, who: KeyringEntry, fingerprint: str, now: datetime) -> Ruling | None:
     """Rule on a verified command and change the state by it; None when the same command was ruled on before."""
     if command.id in state.seen:
         return None
@@ -190,7 +188,6 @@ def _take_effect(state: AlertState, draft: Draft, now: datetime) -> None:
 
 
 def _approve_reinstatement(asked: _Asked, wanted: Reinstatement) -> None:
-    state = asked.state
     _not_the_one_who_darkened(asked)
     if any(given.person == asked.who.person for given in wanted.approvals):
         raise Refused(f"{asked.who.user} asked for it already; another supervisor must approve too")

@@ -17,7 +17,6 @@ from alerts.area import AreaSpec
 from alerts.case import Case, Child, Photo, Release, Suspect, Vehicle
 from alerts.values import Value
 
-
 T = TypeVar("T")
 
 
@@ -135,7 +134,7 @@ def can_retract(case: Case, pointer: str) -> str | None:
     """Why a pointer cannot be retracted, in a sentence; None when it can."""
     if at_pointer(case.model_dump(mode="json"), pointer) in (None, [], {}):
         return f"there is nothing at {pointer!r} in the case; look at its fields with 'baken alert show'"
-    root = pointer.split("/")[0]
+    root = pointer.split("/", maxsplit=1)[0]
     if root in {"children", "last_seen", "public", "suspect", "vehicles"} and not _internal(pointer):
         return None
     return f"{pointer!r} is internal or cannot be left out: the public never saw it by itself"

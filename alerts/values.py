@@ -11,7 +11,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_PASTED = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "…": "...", "\u00a0": " "})
+_PASTED = str.maketrans(
+    {
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u201a": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+        "\u201e": '"',
+        "\u2026": "...",
+        "\u00a0": " ",
+    }
+)
 
 
 class Value(BaseModel):
@@ -49,7 +60,7 @@ def _aware(value: datetime) -> datetime:
 
 def _no_number(value: Any) -> Any:
     if isinstance(value, (int, float)):
-        raise ValueError("is a number; write an RFC 3339 time, such as 2026-11-24T14:10:00+01:00")  # noqa: TRY004
+        raise ValueError("is a number; write an RFC 3339 time, such as 2026-11-24T14:10:00+01:00")
     return value
 
 

@@ -46,9 +46,7 @@ def view(state: AlertState) -> dict[str, Any]:
         "review_due": _time(review_due(state)),
         "held": state.held.model_dump(mode="json", exclude={"person"}) if state.held else None,
         "ended": state.ended.model_dump(mode="json", exclude={"person"}) if state.ended else None,
-        "escalations": [
-            {"about": entry.about, "n": entry.n, "at": _time(entry.at)} for entry in state.escalations
-        ],
+        "escalations": [{"about": entry.about, "n": entry.n, "at": _time(entry.at)} for entry in state.escalations],
         "channels": _channels(state),
         "version": state.version,
     }

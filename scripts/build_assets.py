@@ -23,7 +23,7 @@ def main() -> int:
     css = re.sub(r"url\([^)]*govuk-crest\.svg\)", "none", css)
     css = css.replace("GDS Transport,arial,sans-serif", "var(--baken-font)")
     if "url(" in css or "GDS Transport" in css:
-        print("govuk-frontend still names a font or picture of its own; look at scripts/build_assets.py", file=sys.stderr)
+        print("govuk-frontend still names a font or picture of its own; mend this script", file=sys.stderr)
         return 1
     (ASSETS / "govuk-frontend.min.css").write_text(css, "utf-8")
     for script in SCRIPTS:

@@ -75,7 +75,7 @@ async def _serve(app: FastAPI) -> int:
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup()
-    asyncio.get_running_loop().create_task(server.main_loop())  # noqa: RUF006  lives as long as the process
+    asyncio.get_running_loop().create_task(server.main_loop())
     return int(server.servers[0].sockets[0].getsockname()[1])
 
 

@@ -27,7 +27,7 @@ class Inbox:
         self._exercise = exercise
         self.mails: deque[dict[str, Any]] = deque(maxlen=KEEP)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self._faults.mode("email") == "slow":
             await asyncio.sleep(SLOW)
         failure = self._faults.fails("email")

@@ -66,6 +66,4 @@ def _fill_subscribers(parts: Parts, recipients: int) -> None:
         live = [f"recipient{n:06d}@demo.baken.example" for n in range(have, recipients)]
         subscribe(session, key, "email", live, now)
         drill = range(count(session, "email", exercise=True), EXERCISE_RECIPIENTS)
-        subscribe(
-            session, key, "email", [f"exercise{n:03d}@demo.baken.example" for n in drill], now, exercise=True
-        )
+        subscribe(session, key, "email", [f"exercise{n:03d}@demo.baken.example" for n in drill], now, exercise=True)

@@ -97,9 +97,7 @@ class Watch:
             name = channel["channel"]
             if name not in ("email", "webhook") or name in seen:
                 continue
-            answer = await self._public.get(
-                "/demo/received.json", params={"channel": name, "alert": self._alert_id}
-            )
+            answer = await self._public.get("/demo/received.json", params={"channel": name, "alert": self._alert_id})
             got = [line for line in answer.json() if line["kind"] == kind]
             if len(got) >= channel["recipients"] > 0:
                 last = max(datetime.fromisoformat(line["at"]).timestamp() for line in got)

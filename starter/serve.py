@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -73,8 +74,7 @@ async def serve(settings: Settings) -> int:
         stop = stop_signal()
         serving = asyncio.create_task(server.serve())
         pumping = asyncio.create_task(_pump(baken))
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.02)
+        await server.ready.wait()
         announce_ready(os.environ)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +85,15 @@ async def serve(settings: Settings) -> int:
 
 
 class Server(uvicorn.Server):
-    """Leaves signals to us."""
+    """Leaves signals to us, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -97,7 +105,7 @@ async def _pump(baken: Baken) -> None:
     while True:
         try:
             await baken.pump()
-        except Exception as error:  # noqa: BLE001  the pump must outlive every fault of a part
+        except Exception as error:
             print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
         await asyncio.sleep(PUMP_EVERY)
 

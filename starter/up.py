@@ -120,9 +120,7 @@ class Tree:
         with (self._home.logs / f"{part.name}.log").open("ab") as log:
             return self._spawn(part.argv, log, {READY_FILE: str(self._home.ready / part.name)})
 
-    def _spawn(
-        self, argv: Sequence[str], log: IO[bytes] | None, extra: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
+    def _spawn(self, argv: Sequence[str], log: IO[bytes] | None, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  our own commands
             argv,
             stdin=subprocess.DEVNULL,
@@ -158,9 +156,7 @@ class Tree:
         most, seconds = TOO_OFTEN
         part.ends = [end for end in part.ends if now - end < seconds] + [now]
         if len(part.ends) >= most:
-            raise CannotReach(
-                part.name, f"it ended {most} times in a minute; see {self._home.logs / part.name}.log"
-            )
+            raise CannotReach(part.name, f"it ended {most} times in a minute; see {self._home.logs / part.name}.log")
         delay = min(0.5 * 2 ** (len(part.ends) - 1), 10.0)
         self._say(f"{part.name} ended (exit {part.child.returncode}); starting it again in {delay:g} s")
         part.child, part.start_at = None, now + delay
@@ -226,9 +222,7 @@ def choose_port(wanted: int | None, say: Callable[[str], None]) -> int:
         return free_port()
     if wanted is not None:
         if not is_free(wanted):
-            raise CannotReach(
-                f"port {wanted}", "something else listens there; choose another --port, or 0 for any"
-            )
+            raise CannotReach(f"port {wanted}", "something else listens there; choose another --port, or 0 for any")
         return wanted
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 100):
         if is_free(port):

@@ -58,9 +58,7 @@ def resolve_case_area(db: Database, case: Case, programme: Programme) -> Resolve
     spec = case.area or programme.area.default
     if spec is None:
         if case.last_seen.lat is None or case.last_seen.lon is None:
-            raise AreaError(
-                "area", f"{programme.id} has no default area; name municipalities, a circle or a polygon"
-            )
+            raise AreaError("area", f"{programme.id} has no default area; name municipalities, a circle or a polygon")
         spec = _around(case.last_seen.lat, case.last_seen.lon)
     known = municipalities(db) if spec.nation is None else {}
     return resolve(spec, nation(), known)
@@ -88,9 +86,7 @@ def _around(lat: float, lon: float) -> AreaSpec:
 def _features(path: Path) -> Iterator[dict[str, Any]]:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise AreaError(
-                str(path), f"is larger than {MOST_BYTES // 1_000_000} MB; take the generalised borders"
-            )
+            raise AreaError(str(path), f"is larger than {MOST_BYTES // 1_000_000} MB; take the generalised borders")
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise AreaError(str(path), "there is no such file") from error

@@ -132,9 +132,7 @@ def publish(
 
 def unpublish(session: Session, alert_id: str, channel: str) -> None:
     """Delete what a channel of ours serves of an alert."""
-    rows = session.exec(
-        select(Publication).where(Publication.alert_id == alert_id, Publication.channel == channel)
-    )
+    rows = session.exec(select(Publication).where(Publication.alert_id == alert_id, Publication.channel == channel))
     for row in rows:
         session.delete(row)
     session.flush()

@@ -49,9 +49,7 @@ class KeyStore:
                 "CREATE TABLE IF NOT EXISTS key (owner TEXT, purpose TEXT, wrapped BLOB, made_at TEXT, "
                 "destroyed_at TEXT, PRIMARY KEY (owner, purpose))"
             )
-            session.connection().exec_driver_sql(
-                "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)"
-            )
+            session.connection().exec_driver_sql("CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)")
 
     def create(self, alert_id: str) -> None:
         """Make both keys of an alert; committed when it returns. Twice is once; a destroyed one stays destroyed."""

@@ -73,9 +73,7 @@ class Last(Value):
 
 def extend_audience(session: Session, alert_id: str, channel: str, kind: Kind, now: datetime) -> int:
     """Freeze who is there at the first call, add at the end who joined since; the audience's size."""
-    size = session.exec(
-        select(func.count()).where(Audience.alert_id == alert_id, Audience.channel == channel)
-    ).one()
+    size = session.exec(select(func.count()).where(Audience.alert_id == alert_id, Audience.channel == channel)).one()
     known = select(Audience.subscriber_id).where(Audience.alert_id == alert_id, Audience.channel == channel)
     joined = session.exec(
         select(Subscriber.id)
@@ -150,9 +148,7 @@ class Counts(Value):
 
 
 def channel_counts(session: Session, alert_id: str, channel: str, edition: int) -> Counts:
-    size = session.exec(
-        select(func.count()).where(Audience.alert_id == alert_id, Audience.channel == channel)
-    ).one()
+    size = session.exec(select(func.count()).where(Audience.alert_id == alert_id, Audience.channel == channel)).one()
     rows = session.exec(
         select(LedgerChunk)
         .where(LedgerChunk.alert_id == alert_id, LedgerChunk.channel == channel, LedgerChunk.purpose == "show")

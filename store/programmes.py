@@ -39,14 +39,10 @@ def load_programme(path: Path, *, channels: Collection[str], personal: Collectio
     programme = parse_programme(text, source=path.name)
     for channel in programme.channels:
         if channel not in channels:
-            raise ProgrammeError(
-                f"{path.name}: channels: {channel!r} does not exist; known: {', '.join(channels)}"
-            )
+            raise ProgrammeError(f"{path.name}: channels: {channel!r} does not exist; known: {', '.join(channels)}")
     for criterion in programme.criteria:
         if criterion.id not in RULES:
-            raise ProgrammeError(
-                f"{path.name}: criteria: {criterion.id!r} does not exist; known: {', '.join(RULES)}"
-            )
+            raise ProgrammeError(f"{path.name}: criteria: {criterion.id!r} does not exist; known: {', '.join(RULES)}")
     repeating = [channel for channel in programme.channels if channel in personal]
     if programme.refresh.mode == "repeat" and repeating:
         raise ProgrammeError(

@@ -92,9 +92,7 @@ class AlertWorkflow:
         )
         if not self._over:
             workflow.continue_as_new(AlertInput(state=self._state))
-        await call(
-            ports.CLOSE_ALERT, self._id, CONTROL, says="Destroy the display key: nothing can be shown again"
-        )
+        await call(ports.CLOSE_ALERT, self._id, CONTROL, says="Destroy the display key: nothing can be shown again")
         assert self._state.ended is not None
         return self._state.ended.outcome.value
 
@@ -206,7 +204,7 @@ class AlertWorkflow:
                     timeout=event.at - now if event else None,
                     timeout_summary=event.says if event else None,
                 )
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 continue
 
     def _falls_due_otherwise(self, event: Event | None) -> bool:
@@ -260,9 +258,7 @@ class AlertWorkflow:
         try:
             return await call(ports.ARM_CHANNEL, request, ARM, says=says, queue=ports.send_queue(channel))
         except ActivityError:
-            trouble = (
-                f"{channel} could not be tried in time; approving is possible, it will be sent when it answers"
-            )
+            trouble = f"{channel} could not be tried in time; approving is possible, it will be sent when it answers"
             return ArmReport(channel=channel, ready=False, trouble=(trouble,))
 
     async def _declare(self, desired: Desired) -> None:
@@ -302,7 +298,7 @@ class AlertWorkflow:
                     timeout=timedelta(seconds=10),
                     timeout_summary="Wait for the command that took away",
                 )
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 return
         self._state.revision = answer.revision
 
@@ -318,7 +314,7 @@ class AlertWorkflow:
                 timeout=DARK_PATIENCE,
                 timeout_summary="Give the reduced edition a moment",
             )
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         return True
 

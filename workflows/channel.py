@@ -154,9 +154,7 @@ class ChannelWorkflow:
             lapsed=lapsed,
         )
 
-    async def _wave(
-        self, work: Desired, purpose: Literal["show", "end", "outcome"], *, lapsed: bool = False
-    ) -> bool:
+    async def _wave(self, work: Desired, purpose: Literal["show", "end", "outcome"], *, lapsed: bool = False) -> bool:
         """One statement to everybody it concerns, in batches; True when something newer overtook it."""
         given, queue = self._given, ports.send_queue(self._given.channel)
         plan = await call(
@@ -246,7 +244,7 @@ class ChannelWorkflow:
                 timeout=timeout,
                 timeout_summary="Lease: without a renewal by then, everything comes down" if timeout else None,
             )
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
     async def _lease_is_over(self) -> None:

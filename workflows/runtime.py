@@ -31,6 +31,4 @@ def data_converter(keys: KeySource, reader: Reader) -> DataConverter:
 
 def sandbox_runner() -> SandboxedWorkflowRunner:
     """For workers and replayers alike."""
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    )
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))

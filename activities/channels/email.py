@@ -138,9 +138,7 @@ class _Moulds:
         return spliced.replace(_ID.encode(), message.id.encode())
 
 
-def _build(
-    endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[PhotoBytes], message: Outgoing
-) -> bytes:
+def _build(endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[PhotoBytes], message: Outgoing) -> bytes:
     language, ending = message.language, message.kind is MessageKind.CANCEL
     mail = EmailMessage(policy=SMTP)
     event = rendition.part(f"event.{language}")
@@ -220,7 +218,7 @@ def _client(endpoint: EmailEndpoint) -> aiosmtplib.SMTP:
         hostname=endpoint.host,
         port=endpoint.port,
         timeout=TIMEOUT,
-        start_tls=True if endpoint.starttls else False,
+        start_tls=endpoint.starttls,
         username=endpoint.username,
         password=endpoint.password,
     )

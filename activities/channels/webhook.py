@@ -99,9 +99,7 @@ class WebhookChannel:
             return NotSent("something newer holds")
         body = json.dumps(_body(message, rendition), ensure_ascii=False)
         try:
-            answer = await client.post(
-                partner.url, content=body.encode(), headers=_headers(partner, message.id, body)
-            )
+            answer = await client.post(partner.url, content=body.encode(), headers=_headers(partner, message.id, body))
         except httpx.ConnectError:
             return Unreachable(f"{partner.name} does not answer")
         except httpx.HTTPError as error:

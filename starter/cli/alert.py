@@ -152,9 +152,7 @@ def retract(
 
 
 @alert_app.command()
-def hold(
-    alert_id: Id, reason: Reason, home: HomeOption = None, user: As = OPERATOR, as_json: AsJson = False
-) -> None:
+def hold(alert_id: Id, reason: Reason, home: HomeOption = None, user: As = OPERATOR, as_json: AsJson = False) -> None:
     """Everything dark at once; the alert stays open."""
     _give(home, alert_id, Action.HOLD, user, as_json, reason=reason)
 

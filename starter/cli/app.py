@@ -131,9 +131,7 @@ def areas_import(file: Path, home: HomeOption = None, as_json: AsJson = False) -
 @areas_app.command("fetch")
 def areas_fetch(country: str) -> None:
     """Fetch the national areas from the open-data service."""
-    raise CannotReach(
-        "the national open-data service", f"fetching {country!r} comes later; use 'baken areas import'"
-    )
+    raise CannotReach("the national open-data service", f"fetching {country!r} comes later; use 'baken areas import'")
 
 
 @programmes_app.command("check")

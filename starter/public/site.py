@@ -78,9 +78,7 @@ class PublicSite:
             if media is None:
                 return Response("there is no such photo", 404, media_type="text/plain")
             row = standing(session, media.alert_id)
-            if not visible(row, self._clock()) or not editions.shows_photo(
-                session, media.alert_id, row.digest, token
-            ):
+            if not visible(row, self._clock()) or not editions.shows_photo(session, media.alert_id, row.digest, token):
                 return Response("this photo is not shown any more", 410, media_type="text/plain")
             try:
                 key = self._parts.keys.display_key(media.alert_id)

@@ -124,9 +124,7 @@ def test_the_hard_case_runs_as_people_need_it(own_baken: Running, tmp_path: Path
     baken.accepted(
         alert_id, Action.RETRACT, "operator1", reason="verkeerd kenteken", content={"what": "vehicles/0/plate"}
     )
-    eventually(
-        lambda: WRONG_PLATE not in outside.now() and ELDER in outside.now(), 10, what="plate gone from pages"
-    )
+    eventually(lambda: WRONG_PLATE not in outside.now() and ELDER in outside.now(), 10, what="plate gone from pages")
     eventually(lambda: not outside.partners_show(WRONG_PLATE), 10, what="plate gone at partners")
     baken.until_channels(alert_id, "showing", 4)
     retracted = time.monotonic() - began

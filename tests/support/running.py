@@ -39,9 +39,7 @@ class Running:
 
     def start(self) -> Running:
         """Start and wait for the ready line."""
-        environ = {
-            name: value for name, value in os.environ.items() if not name.startswith(("BAKEN_", "TEMPORAL_"))
-        }
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("BAKEN_", "TEMPORAL_"))}
         self.home.parent.mkdir(parents=True, exist_ok=True)
         errors = self.home.with_suffix(".stderr").open("a")
         self._process = subprocess.Popen(
