@@ -1,8 +1,9 @@
 """How people and programs reach alerts: start one, command it, look at it. No rules of alerting live here.
 
 `Baken` is the one door for the command line, the console and the API; `starter.commands` and `starter.looking` do
-what it says.
+what it says. Cases and channels are imported where they are needed: most commands need neither and shall be quick.
 """
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -13,26 +14,26 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from alerts.command import Command, Ruling, SignedCommand
 from alerts.values import clean
 from alerts.vocabulary import Action, CancelReason, ChildCondition, ConfirmedBy, Kind, Role, Stage
-from starter.cases import Folder, PreparedCase, normalise_photos, photo_files, prepare_case
 from starter.commands import PATIENCE, Commands
 from starter.errors import BadInput, CannotReach, RefusedByRule, UnknownUser
 from starter.link import Link
 from starter.looking import Looking
 from starter.parts import Parts, open_parts
-from starter.preview import preview_case
 from starter.settings import Settings
 from store import editions
 from store.people import Person, keyring, people
 from store.standing import close, incarnation_of, open_alert
-from workflows.alert import case_digest
 from workflows.messages import StartAlert
+
+if TYPE_CHECKING:
+    from starter.cases import Folder, PreparedCase
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """Without signs that look alike: ids are read out over the phone."""
@@ -55,6 +56,8 @@ class Baken:
 
     async def start(self, document: dict[str, Any], folder: Folder, user: str, kind: Kind) -> dict[str, Any]:
         """Start an alert and wait for its verification; raises Problem, and then nothing was started."""
+        from starter.cases import prepare_case
+
         who = self.person(user)
         if Role.OPERATOR not in who.roles:
             raise RefusedByRule(f"starting an alert needs the role operator; {user} is {', '.join(who.roles)}")
@@ -77,9 +80,13 @@ class Baken:
 
     async def preview(self, document: dict[str, Any], folder: Folder) -> dict[str, Any]:
         """What verification and every channel would make of a case, without starting anything."""
+        from starter.preview import preview_case
+
         return await asyncio.to_thread(preview_case, self.parts, document, folder)
 
     def _start_input(self, alert_id: str, prepared: PreparedCase, user: str, kind: Kind) -> StartAlert:
+        from workflows.alert import case_digest
+
         programme = self.parts.programmes()[prepared.case.programme]
         unsigned = StartAlert(
             alert_id=alert_id,
@@ -147,6 +154,8 @@ class Baken:
         return await self._commands.pump()
 
     async def _keep_new_photos(self, alert_id: str, patch: dict[str, Any], folder: Folder | None) -> None:
+        from starter.cases import normalise_photos, photo_files
+
         view = await self._looking.show(alert_id)
         if view["stage"] == Stage.CLOSED:
             return  # the ruling says so

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from temporalio.client import Client
 
 import store.tables.all  # noqa: F401  every table, before any is made
-from activities.channels import NAMES, PERSONAL
 from alerts.programme import Programme, ProgrammeError
 from starter.errors import BadInput, CannotReach
 from starter.settings import Settings
@@ -28,6 +27,8 @@ class Parts:
 
     def programmes(self) -> Mapping[str, Programme]:
         """Read afresh, so that a corrected file counts for the next alert; raises BadInput."""
+        from activities.channels import NAMES, PERSONAL  # noqa: PLC0415  heavy, and most commands need none
+
         try:
             return load_programmes(self.settings.programmes, channels=NAMES, personal=PERSONAL)
         except ProgrammeError as error:
