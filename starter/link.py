@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ START_WITHIN = timedelta(seconds=10)
 SIGNAL_WITHIN = timedelta(seconds=3)
 QUERY_WITHIN = timedelta(seconds=1)
 CONNECT_WITHIN = 2.0
+LEAVE_ALONE = 2.0
 GONE = (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
 
 
@@ -43,10 +45,19 @@ class Link:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._client: Client | None = None
+        self._away_until = 0.0
 
     async def client(self) -> Client:
+        """Connected at first need; after a failure it says so at once for a moment, so nobody waits twice."""
+        clock = asyncio.get_running_loop().time
         if self._client is None:
-            self._client = await connect(self._parts, Reader.CLIENT, patience=CONNECT_WITHIN)
+            if clock() < self._away_until:
+                raise CannotReach("Temporal", "it did not answer a moment ago")
+            try:
+                self._client = await connect(self._parts, Reader.CLIENT, patience=CONNECT_WITHIN)
+            except CannotReach:
+                self._away_until = clock() + LEAVE_ALONE
+                raise
         return self._client
 
     async def start(self, start: StartAlert) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from starter.errors import Problem
+from starter.errors import as_problem
 
 
 def main() -> None:
@@ -13,7 +13,10 @@ def main() -> None:
 
     try:
         app()
-    except Problem as problem:
+    except Exception as error:
+        problem = as_problem(error)
+        if problem is None:
+            raise
         print(f"baken: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
 

@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from starter.errors import BadInput
 from starter.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from starter.client import Baken
+
+T = TypeVar("T")
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home; default $BAKEN_HOME.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", help="Who you are, on an embedded home; elsewhere BAKEN_TOKEN says it."),
+]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The alert's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Exactly one JSON document on stdout.")]
+
+
+def user_of(settings: Settings, said: str | None, usual: str) -> str:
+    """Who gives the command: `--as`, else the person of the token in BAKEN_TOKEN, else the usual demo user."""
+    if said:
+        return said
+    if not settings.token:
+        return usual
+    from starter.begin import read_tokens
+
+    user = read_tokens(settings).get(settings.token)
+    if user is None:
+        raise BadInput("BAKEN_TOKEN", "is not a token of this home")
+    return user
+
+
+def with_baken(home: Path | None, use: Callable[[Baken], Awaitable[T]]) -> T:
+    """Open the home, use it, close it."""
+    from starter.client import open_baken
+
+    async def run() -> T:
+        async with open_baken(settings_of(home)) as baken:
+            return await use(baken)
+
+    return asyncio.run(run())
 
 
 def settings_of(home: Path | None, **more: Any) -> Settings:
@@ -31,15 +69,27 @@ def out(document: Any, as_json: bool, empty: str = "nothing") -> None:
     if not rows:
         console.print(empty)
         return
+    console.print(_in_rows(rows) if isinstance(document, list) else _upright(document))
+
+
+def _in_rows(rows: list[dict[str, Any]]) -> Table:
     table = Table()
     for name in rows[0]:
         table.add_column(str(name).replace("_", " "))
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    console.print(table)
+    return table
+
+
+def _upright(document: dict[str, Any]) -> Table:
+    table = Table(show_header=False)
+    for name, value in document.items():
+        table.add_row(str(name).replace("_", " "), _cell(value))
+    return table
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return escape(text)
