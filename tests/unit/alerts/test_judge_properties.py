@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -116,6 +117,13 @@ class Alerts(RuleBasedStateMachine):
 
     # What people do
 
+    @rule()
+    def everybody_approves(self) -> None:
+        """So that most runs see an alert live."""
+        self.prepare()
+        for user in ("supervisor1", "supervisor2"):
+            self.approve(user, right=True)
+
     @rule(user=users, right=st.booleans())
     def approve(self, user: str, right: bool) -> None:
         draft, wanted = self.state.draft, self.state.reinstatement
@@ -178,6 +186,11 @@ class Alerts(RuleBasedStateMachine):
             assert Role.SUPERVISOR in KEYRING[user].roles
             assert darkened is None or darkened.person != KEYRING[user].person
 
+    @rule(user=st.sampled_from(["supervisor1", "supervisor2"]))
+    def one_person_takes_down_and_brings_back(self, user: str) -> None:
+        self.hold(user)
+        self.reinstate(user)
+
     def _takes_away(self, user: str, action: Action, **more: Any) -> None:
         """Never refused to those on duty while something shows, and dark at once."""
         showing = self.state.desired().meaning is Meaning.EDITION
@@ -220,7 +233,7 @@ class Alerts(RuleBasedStateMachine):
     @invariant()
     def the_clock_goes_along_the_table(self) -> None:
         stages = [entry.stage for entry in self.state.clock]
-        for before, after in zip(stages, stages[1:], strict=False):
+        for before, after in itertools.pairwise(stages):
             assert after in STAGE_MOVES[before], f"{before} to {after}"
 
 
