@@ -1,0 +1,144 @@
+"""Nothing that anybody types into Temporal can send, freeze or end an alert (DESIGN, rule 3; issue row 6)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from alerts.vocabulary import Action
+from tests.support.cases import amber_case
+from tests.support.running import Running
+from tests.support.waiting import eventually
+
+TEMPORAL = str(Path(sys.executable).parent / "temporal")
+
+
+def _temporal(baken: Running, *args: str) -> subprocess.CompletedProcess[str]:
+    run = json.loads((baken.home / "run.json").read_text())
+    return subprocess.run(
+        [TEMPORAL, *args, "--address", run["temporal"]], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def _signal(baken: Running, alert_id: str, name: str, text: str | None, *more: str) -> None:
+    given = [] if text is None else ["--input", text]
+    done = _temporal(baken, "workflow", "signal", "-w", f"alert-{alert_id}", "--name", name, *given, *more)
+    assert done.returncode == 0, done.stderr
+
+
+def test_hundreds_of_forged_signals_change_nothing_and_found_works_at_once(
+    shared_baken: Running, tmp_path: Path
+) -> None:
+    baken = shared_baken
+    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    digest = baken.until_pending(alert_id)["pending"]["digest"]
+    command = {"id": "x1", "alert_id": alert_id, "action": "approve", "actor": "supervisor1", "digest": digest}
+    command["at"] = "2026-11-24T12:00:00Z"
+    forged = {"command": json.dumps(command), "signature": base64.b64encode(b"0" * 64).decode()}
+    _signal(baken, alert_id, "approve", json.dumps(forged))
+    _signal(baken, alert_id, "approve", json.dumps({"approved": True}))
+    _signal(baken, alert_id, "approve", "[1, 2]")
+    _signal(baken, alert_id, "approve", None)
+    _signal(baken, alert_id, "no_such_signal", '"x"')
+    _signal(baken, alert_id, "channel_report", json.dumps({"view": {"channel": "web", "state": "showing"}}))
+    _signal(baken, alert_id, "approve", '"garbage"', "--input-meta", "encoding=binary/encrypted")
+    other = baken.start_alert(amber_case(tmp_path), tmp_path)
+    meta = ("--input-meta", "encoding=binary/encrypted", "--input-meta", f"key-id=alert-{other}")
+    _signal(baken, alert_id, "approve", '"garbage"', *meta)
+    big = tmp_path / "big.json"
+    big.write_text(json.dumps("x" * 1_900_000))
+    done = _temporal(
+        baken, "workflow", "signal", "-w", f"alert-{alert_id}", "--name", "found", "--input-file", str(big)
+    )
+    assert done.returncode == 0, done.stderr
+    _hundreds(baken, alert_id, forged)
+    view = baken.until(alert_id, lambda view: view["unverified"]["count"] >= 300, 30, "300 unverified signals")
+    assert view["stage"] == "awaiting_approval"
+    assert view["rulings"] == []
+    assert len(view["unverified"]["last"]) == 20
+    baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    baken.until_channels(alert_id, "showing")
+    _hundreds(baken, alert_id, forged)
+    baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
+    assert "beëindigd" in baken.get(f"/alerts/{alert_id}").text
+
+
+def _hundreds(baken: Running, alert_id: str, forged: dict[str, Any]) -> None:
+    """Unsigned plaintext, straight from a client without our codec, as an attacker would."""
+
+    async def flood(client: Any) -> None:
+        from temporalio.client import Client
+
+        run = client.parts.settings.run_info()
+        plain = await Client.connect(run.temporal)
+        handle = plain.get_workflow_handle(f"alert-{alert_id}")
+        for n in range(300):
+            await handle.signal("approve" if n % 2 else "found", {**forged, "n": n})
+
+    baken.ask(flood)
+
+
+def test_replayed_ciphertext_has_no_second_effect(shared_baken: Running, tmp_path: Path) -> None:
+    """A hold, reinstated, and its very bytes sent again: the same id, so nothing happens."""
+    baken = shared_baken
+    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    baken.until_pending(alert_id)
+    baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    baken.until_channels(alert_id, "showing")
+    baken.accepted(alert_id, Action.HOLD, "operator1", reason="proef")
+    baken.accepted(alert_id, Action.REINSTATE, "supervisor1")
+
+    async def replay(client: Any) -> None:
+        from temporalio.client import Client
+        from temporalio.common import RawValue
+
+        plain = await Client.connect(client.parts.settings.run_info().temporal)
+        handle = plain.get_workflow_handle(f"alert-{alert_id}")
+        async for event in handle.fetch_history_events():
+            signal = event.workflow_execution_signaled_event_attributes
+            if signal.signal_name == "hold":
+                await handle.signal("hold", RawValue(signal.input.payloads[0]))
+
+    before = len(baken.show(alert_id)["rulings"])
+    baken.ask(replay)
+    view = baken.show(alert_id)
+    assert view["stage"] == "live"
+    assert len(view["rulings"]) == before
+    baken.accepted(alert_id, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+
+
+def test_nothing_personal_is_readable_without_the_codec(shared_baken: Running, tmp_path: Path) -> None:
+    """Neither in history, nor anywhere in the home: logs, databases, ports, records (issue row 9)."""
+    baken, name, plate = shared_baken, "Quirinaverzonnen", "ZZ-777-Q"
+    case = amber_case(tmp_path)
+    case["children"][0]["name"] = name
+    case["vehicles"][0]["plate"] = plate
+    alert_id = baken.start_alert(case, tmp_path)
+    baken.until_pending(alert_id)
+    baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    baken.until_channels(alert_id, "showing")
+    assert name in baken.get(f"/alerts/{alert_id}").text
+    shown = _temporal(baken, "workflow", "show", "-w", f"alert-{alert_id}", "--output", "json").stdout
+    listed = _temporal(baken, "workflow", "list", "--output", "json").stdout
+    assert f"alert-{alert_id}" in listed
+    for history in (shown, listed):
+        assert name not in history
+        for payload in _payloads(json.loads(history)):
+            assert name.encode() not in base64.b64decode(payload)
+    baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
+    baken.until_channels(alert_id, "withdrawn")
+    for path in eventually(lambda: [path for path in baken.home.rglob("*") if path.is_file()]):
+        content = path.read_bytes()
+        assert name.encode() not in content, path.name
+        assert plate.encode() not in content, path.name
+
+
+def _payloads(document: Any) -> list[str]:
+    if isinstance(document, dict):
+        here = [document["data"]] if isinstance(document.get("data"), str) and "metadata" in document else []
+        return here + [found for value in document.values() for found in _payloads(value)]
+    return [found for value in document for found in _payloads(value)] if isinstance(document, list) else []
