@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
+from starter.api import api_router
 from starter.client import Baken, open_baken
 from starter.errors import Problem
 from starter.process import announce_ready, stop_signal
@@ -58,6 +59,7 @@ def build_app(baken: Baken, settings: Settings) -> FastAPI:
     if settings.paths.demo_ports.exists():
         ports = json.loads(settings.paths.demo_ports.read_text("utf-8"))
         app.include_router(demo_router(ports["control"]))
+    app.include_router(api_router(baken, settings))
     app.include_router(public_router(baken.parts, base_url, lambda: datetime.now(UTC)))
     return app
 
