@@ -46,11 +46,12 @@ MOST_CHARACTERS = 2_000
 class Baken:
     """One home as its people see it; open it with `open_baken`."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, patience: float = PATIENCE) -> None:
         self.parts = parts
-        self._link = Link(parts)
+        self._patience = patience
+        self._link = Link(parts, patience)
         self._looking = Looking(parts, self._link)
-        self._commands = Commands(parts, self._link, self._looking)
+        self._commands = Commands(parts, self._link, self._looking, patience)
 
     # Starting
 
@@ -110,7 +111,7 @@ class Baken:
 
     async def _verified(self, alert_id: str) -> dict[str, Any]:
         clock = asyncio.get_running_loop().time
-        deadline = clock() + PATIENCE
+        deadline = clock() + self._patience
         while True:
             view = await self._looking.show(alert_id)
             if view["stage"] != Stage.VERIFYING or clock() > deadline:
@@ -190,13 +191,16 @@ class Baken:
 
 
 @asynccontextmanager
-async def open_baken(settings: Settings) -> AsyncIterator[Baken]:
-    """A client of the home that these settings name; it connects to Temporal when it first needs it."""
+async def open_baken(settings: Settings, patience: float = PATIENCE) -> AsyncIterator[Baken]:
+    """A client of the home that these settings name; it connects to Temporal when it first needs it.
+
+    `patience` is how many seconds it waits for a ruling or a verification.
+    """
     if not settings.paths.master_key.exists():
         raise CannotReach("Baken", f"nothing ever ran with home {settings.home}; start it with 'baken up'")
     parts = open_parts(settings)
     try:
-        yield Baken(parts)
+        yield Baken(parts, patience)
     finally:
         parts.close()
 

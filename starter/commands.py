@@ -31,17 +31,18 @@ GONE = "its workflow does not run any more; nothing is shown, and nothing can be
 
 
 class Commands:
-    def __init__(self, parts: Parts, link: Link, looking: Looking) -> None:
+    def __init__(self, parts: Parts, link: Link, looking: Looking, patience: float = PATIENCE) -> None:
         self._parts = parts
         self._link = link
         self._looking = looking
+        self._patience = patience
 
     def sign(self, command: Command) -> SignedCommand:
         return sign(command, signer_for(self._parts.settings.paths, command.actor))
 
     async def give(self, command: Command) -> Ruling | None:
         """Give it and read its ruling; None when it is recorded but not judged within five seconds."""
-        deadline = _clock() + PATIENCE
+        deadline = _clock() + self._patience
         refusal = await asyncio.to_thread(self._rule_when_closed, command)
         if refusal is not None:
             return refusal

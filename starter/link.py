@@ -42,8 +42,9 @@ class WorkflowGone(Exception):
 class Link:
     """Temporal as the starter uses it; raises CannotReach when it does not answer in time."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, patience: float = CONNECT_WITHIN) -> None:
         self._parts = parts
+        self._patience = min(patience, CONNECT_WITHIN)
         self._client: Client | None = None
         self._away_until = 0.0
 
@@ -54,7 +55,7 @@ class Link:
             if clock() < self._away_until:
                 raise CannotReach("Temporal", "it did not answer a moment ago")
             try:
-                self._client = await connect(self._parts, Reader.CLIENT, patience=CONNECT_WITHIN)
+                self._client = await connect(self._parts, Reader.CLIENT, patience=self._patience)
             except CannotReach:
                 self._away_until = clock() + LEAVE_ALONE
                 raise

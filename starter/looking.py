@@ -68,7 +68,7 @@ class Looking:
             raise RefusedByRule("the record of this alert was destroyed when its term ended") from error
         with self._parts.db.read() as session:
             view = view or views.get_view(session, key, row.alert_id) or _unrecorded(row)
-            return self._with_addresses({**views.add_live_facts(session, view), "standing": row.meaning})
+            return self._with_addresses(views.add_live_facts(session, view))
 
     def _list(self, stage: str | None) -> Views:
         with self._parts.db.read() as session:

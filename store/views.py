@@ -66,8 +66,13 @@ def unrecorded(session: Session) -> list[AlertStanding]:
 
 
 def add_live_facts(session: Session, view: dict[str, Any]) -> dict[str, Any]:
-    """Merge what changes faster than workflows report: ledger counts and present trouble, per channel."""
+    """Merge what changes faster than workflows report.
+
+    That is what the store says the public should see, and per channel ledger counts and present trouble.
+    """
     alert_id = view["alert_id"]
+    row = session.get(AlertStanding, alert_id)
+    view["standing"] = row.meaning if row else None
     for channel in view["channels"]:
         trouble = session.get(ChannelTrouble, (alert_id, channel["channel"]))
         if trouble is not None:
