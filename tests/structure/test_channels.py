@@ -1,0 +1,31 @@
+"""Adding a channel is a file, a line, a test and a page: none of them can be forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+from activities.channels import CHANNELS, NAMES, PERSONAL
+from alerts.vocabulary import LANGUAGES
+from simulators.__main__ import CHANNELS as SIMULATED
+from tests.structure.files import ROOT
+
+NOT_A_CHANNEL = {"__init__", "base"}
+
+
+def test_channel_files_when_listed_are_all_registered() -> None:
+    files = {path.stem for path in (ROOT / "activities" / "channels").glob("*.py")} - NOT_A_CHANNEL
+    assert files == {channel.__module__.rsplit(".", 1)[1] for channel in CHANNELS}
+
+
+def test_personal_channels_when_listed_all_have_a_simulator() -> None:
+    assert set(PERSONAL) <= set(SIMULATED)
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
+def test_channel_when_shown_has_a_label_in_each_language(channel: type) -> None:
+    assert set(channel.capabilities.label) == set(LANGUAGES)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channel_when_looked_up_has_a_page_of_its_own(name: str) -> None:
+    assert (ROOT / "docs" / "channels" / f"{name}.md").is_file()
