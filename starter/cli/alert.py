@@ -80,7 +80,7 @@ def start(
 def approve(
     alert_id: Id,
     digest: Digest = None,
-    note: Annotated[str | None, typer.Option("--note")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="Kept with the ruling.")] = None,
     home: HomeOption = None,
     user: As = None,
     as_json: AsJson = False,
@@ -152,7 +152,7 @@ def hold(alert_id: Id, reason: Reason, home: HomeOption = None, user: As = None,
 @alert_app.command()
 def reinstate(
     alert_id: Id,
-    note: Annotated[str | None, typer.Option("--note")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="Kept with the ruling.")] = None,
     home: HomeOption = None,
     user: As = None,
     as_json: AsJson = False,
@@ -165,8 +165,12 @@ def reinstate(
 def found(
     alert_id: Id,
     child: Annotated[int | None, typer.Option("--child", min=1, help="One of several, from 1.")] = None,
-    confirmed_by: Annotated[ConfirmedBy, typer.Option("--confirmed-by")] = ConfirmedBy.POLICE,
-    outcome: Annotated[ChildCondition, typer.Option("--outcome", help="Internal.")] = ChildCondition.UNKNOWN,
+    confirmed_by: Annotated[
+        ConfirmedBy, typer.Option("--confirmed-by", help="Who vouches for it.")
+    ] = ConfirmedBy.POLICE,
+    outcome: Annotated[
+        ChildCondition, typer.Option("--outcome", help="Internal; never published.")
+    ] = ChildCondition.UNKNOWN,
     home: HomeOption = None,
     user: As = None,
     as_json: AsJson = False,
@@ -181,7 +185,7 @@ def found(
 @alert_app.command()
 def cancel(
     alert_id: Id,
-    why: Annotated[CancelReason, typer.Option("--why")],
+    why: Annotated[CancelReason, typer.Option("--why", help="Decides the public's last words.")],
     reason: Reason,
     home: HomeOption = None,
     user: As = None,

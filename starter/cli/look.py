@@ -25,7 +25,7 @@ def show(alert_id: Id, home: HomeOption = None, user: As = None, as_json: AsJson
 
 @look_app.command("list")
 def list_(
-    stage: Annotated[Stage | None, typer.Option("--stage")] = None,
+    stage: Annotated[Stage | None, typer.Option("--stage", help="Only those at this stage.")] = None,
     home: HomeOption = None,
     user: As = None,
     as_json: AsJson = False,

@@ -1,0 +1,144 @@
+"""The command line as a whole: every promised command is there and documented, and bad input ends as promised."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from starter.cli.app import app
+from starter.cli.common import user_of
+from starter.cli.document import commands, document
+from starter.errors import BadInput, CannotReach, RefusedByRule, UnknownAlert, as_problem
+from starter.home import write_private
+from starter.settings import load_settings
+
+DOCS = Path(__file__).parents[3] / "docs/cli.md"
+BAKEN = str(Path(sys.executable).parent / "baken")
+PROMISED = {
+    "": "up web doctor",
+    "alert ": "start approve reject return amend retract hold reinstate found cancel change-programme outcome keep",
+    "alert  ": "show list watch clock report preview schema",
+    "areas ": "list show import fetch",
+    "programmes ": "check",
+    "audit ": "verify",
+}
+COMMANDS: dict[str, Any] = {name.strip(): one for name, one in commands("", get_command(app))}
+
+
+def _run(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BAKEN, *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"BAKEN_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(home), **environ},
+    )
+
+
+@pytest.mark.parametrize("group", PROMISED)
+def test_every_promised_command_exists(group: str) -> None:
+    for name in PROMISED[group].split():
+        assert f"{group.strip()} {name}".strip() in COMMANDS
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name.startswith("alert ")])
+def test_every_alert_command_takes_home_as_and_json(name: str) -> None:
+    options = {option for one in COMMANDS[name].params for option in one.opts}
+    assert {"--home", "--as", "--json"} <= options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_what_it_does(name: str) -> None:
+    assert COMMANDS[name].help.endswith((".", ")."))
+
+
+def test_the_reference_is_what_the_commands_say() -> None:
+    told = "make it with: python -m starter.cli.document > docs/cli.md"
+    assert DOCS.read_text("utf-8") == document(), told
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["alert", "start", "nowhere.json"], "nowhere.json: there is no such file"),
+        (["alert", "list", "--home", "{file}"], "--home: "),
+        (["programmes", "check", "{file}"], "file: not TOML"),
+        (["areas", "import", "{file}"], "is not GeoJSON"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_exit_2(args: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("what?")
+    done = _run(tmp_path / "home", *(arg.replace("{file}", str(tmp_path / "file")) for arg in args), "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_a_home_where_nothing_ever_ran_cannot_be_reached(tmp_path: Path) -> None:
+    done = _run(tmp_path / "home", "alert", "list", "--json")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("baken: cannot reach Baken: nothing ever ran with home")
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["alert", "found", "x", "--child", "0"],
+        ["alert", "cancel", "x", "--why", "bored", "--reason", "y"],
+        ["alert", "hold", "x"],
+        ["alert", "list", "--stage", "gone"],
+        ["alert", "explode", "x"],
+        ["up", "--port", "eight"],
+    ],
+)
+def test_wrong_usage_is_exit_2_with_nothing_on_stdout(args: list[str], tmp_path: Path) -> None:
+    done = _run(tmp_path / "home", *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_schema_says_of_each_field_who_may_see_it(tmp_path: Path) -> None:
+    schema = json.loads(_run(tmp_path, "alert", "schema").stdout)
+    fields = [field for kind in schema["$defs"].values() for field in kind.get("properties", {}).values()]
+    assert {field.get("audience") for field in schema["properties"].values()} == {"public", "internal"}
+    assert sum("audience" in field for field in fields) > 40
+
+
+def test_programmes_check_lists_the_packaged_ones(tmp_path: Path) -> None:
+    done = _run(tmp_path, "programmes", "check", "--json")
+    assert {one["id"] for one in json.loads(done.stdout)} == {"amber", "vermist-kind", "burgernet"}
+
+
+def test_user_is_whom_as_names_else_the_token_else_the_usual(tmp_path: Path) -> None:
+    settings = load_settings({}, home=tmp_path)
+    settings.paths.prepare()
+    write_private(settings.paths.tokens, {"secret": "supervisor2"})
+    with_token = settings.model_copy(update={"token": "secret"})
+    assert user_of(with_token, "operator2", "operator1") == "operator2"
+    assert user_of(with_token, None, "operator1") == "supervisor2"
+    assert user_of(settings, None, "operator1") == "operator1"
+    with pytest.raises(BadInput, match=r"^BAKEN_TOKEN: "):
+        user_of(settings.model_copy(update={"token": "guess"}), None, "operator1")
+
+
+def test_problems_have_the_promised_exit_codes() -> None:
+    assert BadInput("age", "must be a number").exit_code == UnknownAlert("x").exit_code == 2
+    assert RefusedByRule("no").exit_code == 3
+    assert CannotReach("Temporal", "start it").exit_code == 4
+    assert as_problem(ZeroDivisionError()) is None
+
+
+def test_bad_input_of_many_names_ten_and_counts_the_rest() -> None:
+    bad = BadInput.of([(f"field{n}", "is wrong") for n in range(12)])
+    assert bad.field == "field0"
+    assert str(bad).startswith("field0: is wrong; field1: is wrong; ")
+    assert str(bad).endswith("; and 2 more")
+    assert len(bad.problems) == 12
