@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +11,19 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from alerts.vocabulary import Kind
 from starter.api import MOST_BYTES, api_router
-from starter.begin import prepare_home, read_tokens
+from starter.begin import read_tokens
 from starter.client import open_baken
-from starter.home import write_private
-from starter.parts import open_parts
-from starter.settings import Settings, load_settings
-from store.standing import open_alert
+from starter.settings import Settings
 from tests.support.cases import amber_case
+from tests.support.homes import add_alert, silent_home
 
 Api = httpx.AsyncClient
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A prepared home of which nothing runs: Temporal's port answers nobody."""
-    prepared = load_settings({}, home=tmp_path / "home")
-    prepared.paths.prepare()
-    prepare_home(prepared, 0)
-    nowhere = {"web": "http://127.0.0.1:9", "temporal": "127.0.0.1:9", "temporal_ui": ""}
-    write_private(prepared.paths.run, {**nowhere, "namespace": "default", "pid": 1})
-    return prepared
+    return silent_home(tmp_path / "home")
 
 
 @pytest.fixture
@@ -55,13 +45,7 @@ def operator(anyone: Api, settings: Settings) -> Api:
 
 @pytest.fixture
 def alert(settings: Settings) -> str:
-    """An alert that the store knows and Temporal does not answer for."""
-    parts = open_parts(settings)
-    parts.keys.create("test234567")
-    with parts.db.write() as session:
-        open_alert(session, "test234567", Kind.ACTUAL, "amber", datetime.now(UTC))
-    parts.close()
-    return "test234567"
+    return add_alert(settings)
 
 
 def _problem(answer: httpx.Response, status: int) -> dict[str, Any]:
