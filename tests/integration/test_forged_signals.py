@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +12,10 @@ from tests.support.cases import amber_case
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
-TEMPORAL = str(Path(sys.executable).parent / "temporal")
-
-
-def _temporal(baken: Running, *args: str) -> subprocess.CompletedProcess[str]:
-    run = json.loads((baken.home / "run.json").read_text())
-    return subprocess.run(
-        [TEMPORAL, *args, "--address", run["temporal"]], capture_output=True, text=True, timeout=60, check=False
-    )
-
 
 def _signal(baken: Running, alert_id: str, name: str, text: str | None, *more: str) -> None:
     given = [] if text is None else ["--input", text]
-    done = _temporal(baken, "workflow", "signal", "-w", f"alert-{alert_id}", "--name", name, *given, *more)
-    assert done.returncode == 0, done.stderr
+    baken.temporal("workflow", "signal", "-w", f"alert-{alert_id}", "--name", name, *given, *more)
 
 
 def test_hundreds_of_forged_signals_change_nothing_and_found_works_at_once(
@@ -51,10 +39,7 @@ def test_hundreds_of_forged_signals_change_nothing_and_found_works_at_once(
     _signal(baken, alert_id, "approve", '"garbage"', *meta)
     big = tmp_path / "big.json"
     big.write_text(json.dumps("x" * 1_900_000))
-    done = _temporal(
-        baken, "workflow", "signal", "-w", f"alert-{alert_id}", "--name", "found", "--input-file", str(big)
-    )
-    assert done.returncode == 0, done.stderr
+    baken.temporal("workflow", "signal", "-w", f"alert-{alert_id}", "--name", "found", "--input-file", str(big))
     _hundreds(baken, alert_id, forged)
     view = baken.until(alert_id, lambda view: view["unverified"]["count"] >= 300, 30, "300 unverified signals")
     assert view["stage"] == "awaiting_approval"
@@ -122,8 +107,8 @@ def test_nothing_personal_is_readable_without_the_codec(shared_baken: Running, t
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing")
     assert name in baken.get(f"/alerts/{alert_id}").text
-    shown = _temporal(baken, "workflow", "show", "-w", f"alert-{alert_id}", "--output", "json").stdout
-    listed = _temporal(baken, "workflow", "list", "--output", "json").stdout
+    shown = baken.temporal("workflow", "show", "-w", f"alert-{alert_id}", "--output", "json")
+    listed = baken.temporal("workflow", "list", "--output", "json")
     assert f"alert-{alert_id}" in listed
     for history in (shown, listed):
         assert name not in history

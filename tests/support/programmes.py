@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from activities.channels import NAMES, PERSONAL
 from alerts.programme import Programme
-from store.programmes import load_programmes
+from store.programmes import PACKAGED, load_programmes
 
 
 def programme(id_: str = "amber", **changes: Any) -> Programme:
@@ -14,3 +16,14 @@ def programme(id_: str = "amber", **changes: Any) -> Programme:
     packaged = load_programmes(None, channels=NAMES, personal=PERSONAL)[id_]
     document = packaged.model_dump(mode="json")
     return Programme.model_validate({**document, "channels": ["web", "cap"], **changes})
+
+
+def write_programme(folder: Path, **replaced: str) -> Path:
+    """A folder with `amber.toml` in which `name = …` lines are replaced, e.g. plan='[{every = "2s"}]'."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = (PACKAGED / "amber.toml").read_text("utf-8")
+    for name, value in replaced.items():
+        text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text, count=1)
+        assert count == 1, name
+    (folder / "amber.toml").write_text(text, "utf-8")
+    return folder

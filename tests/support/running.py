@@ -23,6 +23,7 @@ from tests.support.waiting import eventually
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent.parent
+TEMPORAL = str(Path(sys.executable).parent / "temporal")
 BAKEN = str(Path(sys.executable).parent / "baken")
 
 
@@ -93,6 +94,15 @@ class Running:
             check=False,
         )
         return done.returncode, json.loads(done.stdout) if done.stdout.strip() else None, done.stderr
+
+    def temporal(self, *args: str) -> str:
+        """The `temporal` command line against this home's server; its stdout."""
+        address = json.loads((self.home / "run.json").read_text())["temporal"]
+        done = subprocess.run(
+            [TEMPORAL, *args, "--address", address], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def ask(self, use: Callable[[Baken], Awaitable[T]]) -> T:
         """Use the client as the console does."""

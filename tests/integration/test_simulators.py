@@ -1,0 +1,240 @@
+"""The demo's counterparts, spoken to over real SMTP and HTTP: what they write down, and how they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiosmtplib
+import httpx
+import pytest
+
+from simulators.received import FIELDS
+from tests.support.simulators import Counterparts, build_mail
+from tests.support.waiting import eventually
+
+WRONG = "whsec_" + base64.b64encode(b"0" * 24).decode()
+
+
+@pytest.fixture
+def counterparts(tmp_path: Path) -> Iterator[Counterparts]:
+    running = Counterparts(tmp_path).start()
+    yield running
+    assert running.stop() == 0
+
+
+def test_a_mail_gives_a_line_for_each_recipient_with_the_contracts_fields_only(counterparts: Counterparts) -> None:
+    counterparts.mail(to=("een@demo.baken.example", "twee@demo.baken.example"))
+    lines = counterparts.received()
+    assert [line["recipient"] for line in lines] == ["een@demo.baken.example", "twee@demo.baken.example"]
+    assert all(tuple(line) == FIELDS for line in lines)
+    assert {(line["channel"], line["alert_id"], line["edition"], line["kind"]) for line in lines} == {
+        ("email", "a1", 1, "alert")
+    }
+
+
+def test_a_signed_call_gives_a_line_with_the_partners_name(counterparts: Counterparts) -> None:
+    assert counterparts.call("update").status_code == 204
+    (line,) = counterparts.received()
+    assert (line["channel"], line["recipient"], line["kind"]) == ("webhook", "De Dagpost", "update")
+    assert line["id"] == "id-update"
+
+
+def test_a_wrongly_signed_call_is_refused_and_not_written_down(counterparts: Counterparts) -> None:
+    assert counterparts.call(secret=WRONG).status_code == 401
+    assert counterparts.received() == []
+
+
+def test_a_signed_call_without_what_is_needed_is_a_bad_request(counterparts: Counterparts) -> None:
+    assert counterparts.call(alert_id=None, edition=None).status_code == 400
+    assert counterparts.received() == []
+
+
+def test_received_json_is_filtered_by_channel_and_alert(counterparts: Counterparts) -> None:
+    counterparts.mail(alert="a2")
+    counterparts.call()
+    said = counterparts.ask("GET", "/received.json", params={"channel": "email", "alert": "a2"}).json()
+    assert [line["alert_id"] for line in said] == ["a2"]
+    assert counterparts.ask("GET", "/received.json").json() == counterparts.received()
+    assert counterparts.ask("GET", "/received.json", params={"alert": "a3"}).json() == []
+
+
+def test_five_hundred_mails_over_twenty_connections_are_all_written_down(counterparts: Counterparts) -> None:
+    async def lane(number: int) -> None:
+        port = counterparts.ports["smtp"]
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
+            for one in range(25):
+                await client.sendmail("alert@baken.example", [f"r{number}-{one}@demo.baken.example"], mail)
+
+    async def all_lanes() -> None:
+        await asyncio.gather(*(lane(number) for number in range(20)))
+
+    mail, began = build_mail().as_bytes(), time.monotonic()
+    asyncio.run(all_lanes())
+    print(f"500 mails in {time.monotonic() - began:.2f} s")
+    assert len({line["recipient"] for line in counterparts.received()}) == 500
+
+
+def test_kill_keeps_all_that_was_answered_and_the_next_line_after_a_torn_one(tmp_path: Path) -> None:
+    counterparts = Counterparts(tmp_path).start()
+    counterparts.mail()
+    counterparts.call()
+    counterparts.kill()
+    with (tmp_path / "demo" / "received.jsonl").open("a") as file:
+        file.write('{"channel": "ema')
+    counterparts.start()
+    counterparts.mail("cancel")
+    assert [line["kind"] for line in counterparts.received()] == ["alert", "alert", "cancel"]
+    assert counterparts.ask("GET", "/received.json").json() == counterparts.received()
+    assert counterparts.stop() == 0
+
+
+def test_started_again_alone_it_is_where_it_was_with_the_same_secrets(tmp_path: Path) -> None:
+    counterparts = Counterparts(tmp_path).start()
+    before = counterparts.ports
+    counterparts.kill()
+    assert counterparts.start().ports == before
+    assert counterparts.stop() == 0
+
+
+def test_ports_file_is_private(counterparts: Counterparts, tmp_path: Path) -> None:
+    assert (tmp_path / "demo" / "ports.json").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "demo" / "received.jsonl").stat().st_mode & 0o777 == 0o600
+    assert len(counterparts.ports["partners"]) == 3
+
+
+def test_nothing_about_the_child_is_on_disk(counterparts: Counterparts, tmp_path: Path) -> None:
+    counterparts.mail()
+    counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 2
+    assert not any(b"Noor" in path.read_bytes() for path in files)
+
+
+# Faults
+
+
+def test_down_refuses_connections_until_it_ends(counterparts: Counterparts) -> None:
+    counterparts.fault("email", "down")
+    counterparts.fault("webhook", "down")
+    with pytest.raises(aiosmtplib.SMTPConnectError):
+        counterparts.mail()
+    with pytest.raises(httpx.ConnectError):
+        counterparts.call()
+    counterparts.ask("DELETE", "/faults")
+    counterparts.mail()
+    assert counterparts.call().status_code == 204
+    assert len(counterparts.received()) == 2
+
+
+def test_down_cuts_open_connections(counterparts: Counterparts) -> None:
+    async def cut() -> None:
+        port = counterparts.ports["smtp"]
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=5)
+        await client.connect()
+        await asyncio.to_thread(counterparts.fault, "email", "down")
+        with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+            await client.noop()
+
+    asyncio.run(cut())
+
+
+def test_a_fault_of_one_channel_leaves_the_other_alone(counterparts: Counterparts) -> None:
+    counterparts.fault("email", "down")
+    assert counterparts.call().status_code == 204
+
+
+def test_a_fault_ends_by_itself_after_its_seconds(counterparts: Counterparts) -> None:
+    counterparts.fault("webhook", "error", 0.5)
+    assert counterparts.call().status_code == 503
+    assert eventually(lambda: counterparts.call().status_code == 204, within=3)
+
+
+@pytest.mark.parametrize(("mode", "smtp", "http"), [("error", 451, 503), ("reject", 550, 403)])
+def test_error_and_reject_answer_with_their_codes(counterparts: Counterparts, mode: str, smtp: int, http: int) -> None:
+    counterparts.fault("email", mode)
+    counterparts.fault("webhook", mode)
+    with pytest.raises(aiosmtplib.SMTPDataError) as refused:
+        counterparts.mail()
+    assert refused.value.code == smtp
+    assert counterparts.call().status_code == http
+    assert counterparts.received() == []
+
+
+def test_slow_answers_after_three_seconds(counterparts: Counterparts) -> None:
+    counterparts.fault("webhook", "slow")
+    began = time.monotonic()
+    assert counterparts.call().status_code == 204
+    assert 2.9 < time.monotonic() - began < 6
+
+
+def test_flaky_fails_every_second_request(counterparts: Counterparts) -> None:
+    counterparts.fault("webhook", "flaky")
+    assert [counterparts.call().status_code for _ in range(4)] == [503, 204, 503, 204]
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ({"channel": "web", "mode": "down", "seconds": 1}, "email, webhook"),
+        ({"channel": "email", "mode": "tired", "seconds": 1}, "down, error, slow, flaky, reject"),
+        ({"channel": "email", "mode": "down", "seconds": 0}, "seconds"),
+        ({"channel": "email", "mode": "down"}, "seconds"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused_and_says_what_can(
+    counterparts: Counterparts, said: dict[str, object], names: str
+) -> None:
+    answer = counterparts.ask("POST", "/faults", json=said)
+    assert answer.status_code == 400
+    assert names in answer.json()["detail"]
+    assert counterparts.ask("GET", "/wall.json").json()["faults"] == {"email": None, "webhook": None}
+
+
+# What receivers see
+
+
+def test_an_opened_mail_has_its_photo_inside(counterparts: Counterparts) -> None:
+    counterparts.mail()
+    (head,) = counterparts.ask("GET", "/wall.json").json()["mails"]
+    opened = counterparts.ask("GET", f"/mails/{head['number']}").json()
+    assert 'src="data:image/jpeg;base64,/9j/2Q=="' in opened["html"]
+    assert opened["text"].strip() == "Kijk uit naar Noor."
+    assert counterparts.ask("GET", "/mails/999").status_code == 404
+
+
+def test_wall_says_what_each_receiver_has_before_it_now(counterparts: Counterparts) -> None:
+    counterparts.mail(to=("een@demo.baken.example", "twee@demo.baken.example"))
+    counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
+    counterparts.mail("cancel")
+    wall = counterparts.ask("GET", "/wall.json").json()
+    assert wall["mailboxes"] == [{"alert_id": "a1", "showing": 1, "ended": 1}]
+    (call,) = wall["partners"][0]["calls"]
+    assert (call["kind"], call["headline"]) == ("alert", {"nl": "Noor vermist"})
+    counterparts.call("cancel")
+    (call,) = counterparts.ask("GET", "/wall.json").json()["partners"][0]["calls"]
+    assert (call["kind"], call["headline"]) == ("cancel", {})
+
+
+def test_wall_is_right_after_a_restart(tmp_path: Path) -> None:
+    counterparts = Counterparts(tmp_path).start()
+    counterparts.mail()
+    counterparts.call()
+    counterparts.kill()
+    wall = counterparts.start().ask("GET", "/wall.json").json()
+    assert wall["mailboxes"] == [{"alert_id": "a1", "showing": 1, "ended": 0}]
+    assert wall["partners"][0]["calls"][0]["kind"] == "alert"
+    assert counterparts.stop() == 0
+
+
+def test_exercises_have_receivers_of_their_own(counterparts: Counterparts) -> None:
+    counterparts.mail(exercise=True)
+    assert counterparts.call(exercise=True).status_code == 204
+    wall = counterparts.ask("GET", "/wall.json").json()
+    assert [mail["exercise"] for mail in wall["mails"]] == [True]
+    assert [one["name"] for one in wall["partners"] if one["calls"]] == ["Oefenredactie"]
+    live, drill = counterparts.ports["partners"], counterparts.ports["partners_exercise"]
+    assert drill[0]["url"].split("/partner")[0] != live[0]["url"].split("/partner")[0]
