@@ -42,6 +42,10 @@ class RunInfo(Value):
     temporal_ui: str
     namespace: str
     pid: int
+    programmes: Path | None = None
+    config: Path | None = None
+    database_url: str | None = None
+    external_temporal: bool = False
 
 
 class Settings(Value):
@@ -93,8 +97,12 @@ def load_settings(
     port: int | None = None,
     programmes: Path | None = None,
     config: Path | None = None,
+    follow: bool = True,
 ) -> Settings:
-    """The settings of this process; raises BadInput naming the setting."""
+    """The settings of this process; raises BadInput naming the setting.
+
+    With `follow`, what is not said is taken from what runs on that home; `baken up` itself does not follow.
+    """
     root = home or Path(environ.get("BAKEN_HOME") or Path.home() / ".local/share/baken")
     root = root.expanduser().absolute()
     if root.exists() and not root.is_dir():
@@ -103,16 +111,27 @@ def load_settings(
         raise BadInput("--port", f"{port} is no port; use 1 to 65535, or 0 for any free one")
     if programmes is not None and not programmes.is_dir():
         raise BadInput("--programmes", f"{programmes} is not a folder with programme files (*.toml)")
+    runs = _running(root) if follow else None
+    temporal = environ.get("BAKEN_TEMPORAL_ADDRESS") or environ.get("TEMPORAL_ADDRESS")
+    namespace = environ.get("BAKEN_TEMPORAL_NAMESPACE") or environ.get("TEMPORAL_NAMESPACE")
+    database = environ.get("BAKEN_DATABASE_URL") or (runs.database_url if runs else None)
     return Settings(
         home=root,
-        database_url=environ.get("BAKEN_DATABASE_URL") or f"sqlite:///{root / 'baken.db'}",
-        temporal_address=environ.get("BAKEN_TEMPORAL_ADDRESS") or environ.get("TEMPORAL_ADDRESS") or None,
-        namespace=environ.get("BAKEN_TEMPORAL_NAMESPACE") or environ.get("TEMPORAL_NAMESPACE") or "default",
-        programmes=programmes.absolute() if programmes else _path(environ.get("BAKEN_PROGRAMMES")),
-        config=config.absolute() if config else _path(environ.get("BAKEN_CONFIG")),
+        database_url=database or f"sqlite:///{root / 'baken.db'}",
+        temporal_address=temporal or (runs.temporal if runs and runs.external_temporal else None),
+        namespace=namespace or (runs.namespace if runs else "default"),
+        programmes=programmes or _path(environ.get("BAKEN_PROGRAMMES")) or (runs.programmes if runs else None),
+        config=config or _path(environ.get("BAKEN_CONFIG")) or (runs.config if runs else None),
         port=port,
         token=environ.get("BAKEN_TOKEN"),
     )
+
+
+def _running(root: Path) -> RunInfo | None:
+    try:
+        return RunInfo.model_validate_json(Home(root).run.read_text("utf-8"))
+    except (OSError, ValidationError):
+        return None
 
 
 def _path(text: str | None) -> Path | None:

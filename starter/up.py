@@ -99,6 +99,10 @@ class Tree:
             "temporal_ui": ui,
             "namespace": self._settings.namespace,
             "pid": os.getpid(),
+            "programmes": str(self._settings.programmes) if self._settings.programmes else None,
+            "config": str(self._settings.config) if self._settings.config else None,
+            "database_url": self._settings.database_url,
+            "external_temporal": self._settings.temporal_address is not None,
         }
         write_private(home.run, run)
         if self._settings.temporal_address is None:

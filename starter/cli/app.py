@@ -50,7 +50,13 @@ def up(
         print(text, file=sys.stderr, flush=True)
 
     os.umask(0o077)
-    settings = settings_of(home, port=port, programmes=programmes, config=config)
+    settings = settings_of(
+        home,
+        port=port,
+        programmes=programmes and programmes.absolute(),
+        config=config and config.absolute(),
+        follow=False,
+    )
     settings.paths.prepare()
     lock = hold_lock(settings.paths)
     web_port = choose_port(settings.port, say)
