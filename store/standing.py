@@ -72,14 +72,16 @@ def visible(row: AlertStanding, now: datetime) -> bool:
 
 
 def take_away(session: Session, alert_id: str, meaning: Meaning, now: datetime) -> int | None:
-    """Raise the revision with `held` or `withdrawn`; None when nothing stands that could be taken away."""
+    """Raise the revision with `held` or `withdrawn`; None when all is withdrawn already.
+
+    It rises also where nothing shows yet: an edition may be on its way, to be declared on top of the old one.
+    """
     row = standing(session, alert_id)
-    if row.meaning not in (Meaning.EDITION, Meaning.HELD) or (row.meaning == meaning):
+    if row.meaning == Meaning.WITHDRAWN:
         return None
-    if row.meaning == Meaning.HELD and meaning is not Meaning.WITHDRAWN:
-        return None
+    if row.meaning == Meaning.EDITION or (row.meaning == Meaning.HELD and meaning is Meaning.WITHDRAWN):
+        row.meaning, row.changed_at = meaning, now
     row.revision += 1
-    row.meaning, row.changed_at = meaning, now
     session.add(row)
     return row.revision
 

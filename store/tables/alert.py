@@ -118,7 +118,7 @@ class OutboxCommand(SQLModel, table=True):
     action: str
     sealed: bytes
     raised: int | None
-    """The revision it raised; None when nothing was shown."""
+    """The revision it raised; None when all was withdrawn already."""
     written_at: datetime = Field(sa_type=UtcDateTime)
     signalled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ruled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

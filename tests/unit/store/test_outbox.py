@@ -56,6 +56,18 @@ def test_write_raises_the_revision_with_what_it_means(db: Database) -> None:
     assert _meaning(db) == (3, "withdrawn")
 
 
+def test_write_while_an_edition_is_on_its_way_keeps_it_from_being_declared(db: Database) -> None:
+    with db.write() as session:
+        open_alert(session, "b", Kind.ACTUAL, "amber", NOW)
+        outbox.write(
+            session, KEY, NOW, alert_id="b", command_id="x", action="hold", signed=SIGNED, meaning=Meaning.HELD
+        )
+        edition = Desired(meaning=Meaning.EDITION, lease_until=NOW + timedelta(hours=1))
+        assert declare(session, "b", 0, edition, NOW) == (1, False)
+        assert standing(session, "b").meaning == Meaning.NOTHING
+        assert declare(session, "b", 1, edition, NOW) == (2, True)
+
+
 def test_write_when_the_same_command_comes_again_has_no_second_effect(db: Database) -> None:
     _write(db, "one", Meaning.HELD)
     with db.write() as session:
