@@ -169,9 +169,9 @@ class Baken:
 
     # Looking
 
-    async def show(self, alert_id: str) -> dict[str, Any]:
-        """The alert as CONTRACT's JSON; raises UnknownAlert."""
-        return await self._looking.show(alert_id)
+    async def show(self, alert_id: str, *, live: bool = True) -> dict[str, Any]:
+        """The alert as CONTRACT's JSON; raises UnknownAlert. With `live` false as it was last recorded."""
+        return await self._looking.show(alert_id, live=live)
 
     async def list(self, stage: str | None = None) -> list[dict[str, Any]]:
         """Every alert, newest first."""
