@@ -1,4 +1,8 @@
-"""All simulators of a demo in one process: `python -m simulators`, with the home in `BAKEN_HOME`."""
+"""All simulators of a demo in one process: `python -m simulators`, with the home in `BAKEN_HOME`.
+
+`HOME/demo/ports.json` says where they are, written when all listen. When only this process ended and is started
+again, it comes back on the same ports with the same secrets, for everybody else still uses those.
+"""
 
 from __future__ import annotations
 
@@ -7,121 +11,109 @@ import json
 import os
 import secrets
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 
-from simulators.faults import MODES, Faults
+from simulators.control import Simulators, control_app
+from simulators.faults import Faults
 from simulators.listener import Listener
 from simulators.mail import Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
 from simulators.received import Record
 
-CHANNELS = ("email", "webhook")
-"""Those that have a counterpart here; `web` and `cap` are Baken's own."""
-
-
-class Fault(BaseModel):
-    channel: str
-    mode: str
-    seconds: float = Field(gt=0, le=3600)
-
-
-def control_app(record: Record, faults: Faults, inboxes: list[Inbox], partners: list[Partner]) -> FastAPI:
-    app = FastAPI(openapi_url=None)
-
-    @app.get("/received.json")
-    def received(channel: str | None = None, alert: str | None = None) -> list[dict[str, Any]]:
-        return record.read(channel, alert)
-
-    @app.post("/faults")
-    def set_fault(fault: Fault) -> JSONResponse:
-        if fault.channel not in CHANNELS:
-            return _problem(f"channel {fault.channel!r} has no counterpart here; use one of {', '.join(CHANNELS)}")
-        if fault.mode not in MODES:
-            return _problem(f"mode {fault.mode!r} is not known; use one of {', '.join(MODES)}")
-        faults.set(fault.channel, fault.mode, fault.seconds)
-        return JSONResponse({"channel": fault.channel, "mode": fault.mode, "seconds": fault.seconds})
-
-    @app.delete("/faults")
-    def clear_faults() -> JSONResponse:
-        faults.clear()
-        return JSONResponse({"faults": "none"})
-
-    @app.get("/wall.json")
-    def wall() -> dict[str, Any]:
-        mails = [mail for inbox in inboxes for mail in inbox.mails]
-        calls = [
-            {"partner": partner.name, "exercise": partner.exercise, "alert_id": alert_id, "call": call}
-            for partner in partners
-            for alert_id, call in partner.seen.items()
-        ]
-        return {"mails": mails[:20], "calls": calls, "faults": {name: faults.mode(name) for name in CHANNELS}}
-
-    return app
-
-
-def _problem(detail: str) -> JSONResponse:
-    return JSONResponse({"type": "about:blank", "title": "Bad input", "status": 400, "detail": detail}, 400)
-
-
-async def _serve(app: FastAPI) -> int:
-    """Serve an app on a free port; the port."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    await server.startup()
-    asyncio.get_running_loop().create_task(server.main_loop())
-    return int(server.servers[0].sockets[0].getsockname()[1])
+Ports = dict[str, Any]
 
 
 async def main(home: Path) -> None:
-    record, faults = Record(home / "demo" / "received.jsonl"), Faults()
-    inboxes = [Inbox(record, faults, exercise=False), Inbox(record, faults, exercise=True)]
-    partners = [Partner(name, exercise=False) for name in LIVE]
-    drill = [Partner(name, exercise=True) for name in EXERCISE]
-    listeners = [
-        Listener(await serve_mail(inboxes[0]), lambda: faults.mode("email") == "down"),
-        Listener(await serve_mail(inboxes[1]), lambda: faults.mode("email") == "down"),
-        Listener(await _serve(partner_app(partners, record, faults)), lambda: faults.mode("webhook") == "down"),
-        Listener(await _serve(partner_app(drill, record, faults)), lambda: faults.mode("webhook") == "down"),
-    ]
-    for listener in listeners:
-        await listener.start()
-    control = await _serve(control_app(record, faults, inboxes, [*partners, *drill]))
-    _write_ports(home / "demo" / "ports.json", listeners, control, partners, drill)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    keepers = [asyncio.create_task(listener.run()) for listener in listeners]
+    path = home / "demo" / "ports.json"
+    earlier: Ports = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    record, faults, host = Record(home / "demo" / "received.jsonl"), Faults(), Host()
+    inboxes = [Inbox(record, faults, exercise=exercise) for exercise in (False, True)]
+    live = [Partner(name, exercise=False, secret=_secret(earlier, name)) for name in LIVE]
+    drill = [Partner(name, exercise=True, secret=_secret(earlier, name)) for name in EXERCISE]
+    listeners = {
+        "smtp": Listener(await serve_mail(inboxes[0]), faults.on("email"), earlier.get("smtp", 0)),
+        "smtp_exercise": Listener(await serve_mail(inboxes[1]), faults.on("email"), earlier.get("smtp_exercise", 0)),
+    }
+    for name, some in (("partners", live), ("partners_exercise", drill)):
+        behind = await host.serve(partner_app(some, record, faults))
+        listeners[name] = Listener(behind, faults.on("webhook"), _port(earlier[name][0]["url"]) if earlier else 0)
+
+    async def settle() -> None:
+        for listener in listeners.values():
+            await listener.follow()
+
+    await settle()
+    simulators = Simulators(record, faults, inboxes, [*live, *drill])
+    control = await host.serve(control_app(simulators, settle), _port(earlier["control"]) if earlier else 0)
+    _write_ports(path, {name: listener.port for name, listener in listeners.items()}, control, live, drill)
+    for listener in listeners.values():
+        host.keep(listener.run())
     await stop.wait()
-    for keeper in keepers:
-        keeper.cancel()
+    host.end()
+    for listener in listeners.values():
+        await listener.end()
 
 
-def _write_ports(
-    path: Path, listeners: list[Listener], control: int, partners: list[Partner], drill: list[Partner]
-) -> None:
+class Host:
+    """Holds what runs in this process: a task nobody holds may vanish."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def serve(self, app: FastAPI, port: int = 0) -> int:
+        """Serve an app on this port, or a free one; the port."""
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup()
+        self.keep(server.main_loop())
+        return int(server.servers[0].sockets[0].getsockname()[1])
+
+    def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+
+def _secret(earlier: Ports, name: str) -> str | None:
+    partners = [*earlier.get("partners", ()), *earlier.get("partners_exercise", ())]
+    return next((str(one["secret"]) for one in partners if one["name"] == name), None)
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
+def _write_ports(path: Path, ports: dict[str, int], control: int, live: list[Partner], drill: list[Partner]) -> None:
     def listed(port: int, some: list[Partner]) -> list[dict[str, str]]:
         return [
             {"name": one.name, "url": f"http://127.0.0.1:{port}/partner/{one.slug}", "secret": one.secret}
             for one in some
         ]
 
-    ports = {
+    said = {
         "control": f"http://127.0.0.1:{control}",
-        "smtp": listeners[0].port,
-        "smtp_exercise": listeners[1].port,
-        "partners": listed(listeners[2].port, partners),
-        "partners_exercise": listed(listeners[3].port, drill),
+        "smtp": ports["smtp"],
+        "smtp_exercise": ports["smtp_exercise"],
+        "partners": listed(ports["partners"], live),
+        "partners_exercise": listed(ports["partners_exercise"], drill),
     }
     temporary = path.with_name(f".ports.{secrets.token_hex(4)}")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        json.dump(ports, file)
+        json.dump(said, file)
     temporary.replace(path)
 
 

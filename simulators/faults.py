@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -21,6 +22,7 @@ class Faults:
 
     def set(self, channel: str, mode: str, seconds: float) -> None:
         self._modes[channel] = (mode, time.monotonic() + seconds)
+        self._turns.pop(channel, None)
 
     def clear(self) -> None:
         self._modes.clear()
@@ -29,6 +31,10 @@ class Faults:
         """The mode that holds now."""
         mode, until = self._modes.get(channel, ("", 0.0))
         return mode if mode and time.monotonic() < until else None
+
+    def on(self, channel: str) -> Callable[[], bool]:
+        """Asks whether the channel is down now."""
+        return lambda: self.mode(channel) == "down"
 
     def fails(self, channel: str) -> str | None:
         """Of this one request: `error` or `reject`, or None; every second one of `flaky`."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Callable
+
+LOOK_EVERY = 0.05
+"""Seconds between looks whether a fault has run out."""
 
 
 class Listener:
@@ -14,39 +16,57 @@ class Listener:
     So every protocol gets `down` the same way: connections are refused, open ones cut.
     """
 
-    def __init__(self, inner_port: int, is_down: Callable[[], bool]) -> None:
+    def __init__(self, inner_port: int, is_down: Callable[[], bool], port: int = 0) -> None:
+        self.port = port
         self._inner_port = inner_port
         self._is_down = is_down
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+        self._changing = asyncio.Lock()
 
     async def run(self) -> None:
         """Keep the socket as the fault says, for ever."""
         while True:
+            with contextlib.suppress(OSError):  # somebody took the port meanwhile: it may come free again
+                await self.follow()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def follow(self) -> None:
+        """Bring the socket to what the fault says now; done when this returns."""
+        async with self._changing:
             if self._is_down() and self._server is not None:
-                self._server.close()
-                self._server = None
-                for writer in list(self._open):
-                    writer.transport.abort()
+                self._stop(self._server)
             elif not self._is_down() and self._server is None:
                 await self.start()
-            await asyncio.sleep(0.05)
 
     async def start(self) -> None:
+        """Listen; the first time on a free port, from then on always the same."""
         self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port, backlog=512)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def end(self) -> None:
+        """Stop listening and wait for what was open, so that nothing complains at the end of the process."""
+        open_ones = [task for task in self._open.values() if task]
+        if self._server is not None:
+            self._stop(self._server)
+        if open_ones:
+            await asyncio.wait(open_ones, timeout=1)
+
+    def _stop(self, server: asyncio.Server) -> None:
+        server.close()
+        self._server = None
+        for writer in list(self._open):
+            writer.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        self._open[writer] = asyncio.current_task()
         try:
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._inner_port)
             await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
         except OSError:
             writer.transport.abort()
         finally:
-            self._open.discard(writer)
+            self._open.pop(writer, None)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import base64
 import email
 from collections import deque
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import default
+from itertools import count
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -15,17 +17,57 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from simulators.faults import SLOW, Faults
 from simulators.received import Record
 
-KEEP = 200
+KEEP = 100
+HOSTNAME = "mailbox.demo.baken.example"
+"""Said in the greeting; without it every connection would ask the name service who we are."""
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """As it came in; opened only when somebody reads it."""
+
+    number: int
+    recipient: str
+    exercise: bool
+    mail: EmailMessage
+
+    def head(self) -> dict[str, Any]:
+        """One line of an inbox."""
+        return {
+            "number": self.number,
+            "recipient": self.recipient,
+            "subject": self.mail["Subject"],
+            "kind": self.mail["Baken-Kind"],
+            "alert_id": self.mail["Baken-Alert"],
+            "exercise": self.exercise,
+        }
+
+    def opened(self) -> dict[str, Any]:
+        """As its receiver sees it: text, and HTML with the photo in its place."""
+        text, html = self.mail.get_body(("plain",)), self.mail.get_body(("html",))
+        body = html.get_content() if html else ""
+        for part in self.mail.walk():
+            if part.get_content_maintype() == "image" and part["Content-ID"]:
+                data = base64.b64encode(part.get_payload(decode=True)).decode()  # type: ignore[arg-type]
+                picture = f"data:{part.get_content_type()};base64,{data}"
+                body = body.replace(f"cid:{part['Content-ID'].strip('<>')}", picture)
+        return {
+            **self.head(),
+            "from": self.mail["From"],
+            "text": text.get_content() if text else "",
+            "html": body,
+        }
 
 
 class Inbox:
-    """Handler of the SMTP server; `channel` is whose faults it obeys."""
+    """Handler of the SMTP server; it obeys the faults of `email`."""
 
     def __init__(self, record: Record, faults: Faults, *, exercise: bool) -> None:
         self._record = record
         self._faults = faults
         self._exercise = exercise
-        self.mails: deque[dict[str, Any]] = deque(maxlen=KEEP)
+        self.mails: deque[Mail] = deque(maxlen=KEEP)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self._faults.mode("email") == "slow":
@@ -45,31 +87,16 @@ class Inbox:
                 kind=mail["Baken-Kind"] or "",
                 id=mail["Baken-Id"] or "",
             )
-        self.mails.appendleft(self._as_read(mail, envelope.rcpt_tos[0]))
+        self.mails.appendleft(Mail(next(_numbers), envelope.rcpt_tos[0], self._exercise, mail))
         return "250 2.0.0 accepted"
-
-    def _as_read(self, mail: EmailMessage, recipient: str) -> dict[str, Any]:
-        html = mail.get_body(("html",))
-        text = mail.get_body(("plain",))
-        body = html.get_content() if html else ""
-        for part in mail.walk():
-            if part.get_content_maintype() == "image" and part["Content-ID"]:
-                data = base64.b64encode(part.get_payload(decode=True)).decode()  # type: ignore[arg-type]
-                cid = part["Content-ID"].strip("<>")
-                body = body.replace(f"cid:{cid}", f"data:image/jpeg;base64,{data}")
-        return {
-            "recipient": recipient,
-            "subject": mail["Subject"],
-            "kind": mail["Baken-Kind"],
-            "alert_id": mail["Baken-Alert"],
-            "text": text.get_content() if text else "",
-            "html": body,
-            "exercise": self._exercise,
-        }
 
 
 async def serve_mail(inbox: Inbox) -> int:
     """Listen on a free port; the port."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(inbox, enable_SMTPUTF8=True), "127.0.0.1", 0, backlog=512)
+
+    def connected() -> SMTP:
+        return SMTP(inbox, enable_SMTPUTF8=True, hostname=HOSTNAME, ident="Baken demo", loop=loop)
+
+    server = await loop.create_server(connected, "127.0.0.1", 0, backlog=512)
     return int(server.sockets[0].getsockname()[1])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import secrets
-from typing import Any
+from typing import Literal
 
 from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from simulators.faults import SLOW, Faults
@@ -17,18 +17,45 @@ from simulators.received import Record
 LIVE = ("De Dagpost", "Spoor & Stations", "Tankstop")
 """Fictitious: a newspaper, a railway, fuel stations."""
 EXERCISE = ("Oefenredactie",)
+KEEP = 50
+"""Alerts on one partner's screen."""
+
+
+class Text(BaseModel):
+    headline: str
+
+
+class Data(BaseModel):
+    """What a partner reads of a call; the rest it leaves."""
+
+    alert_id: str
+    edition: int
+    kind: Literal["alert", "update", "refresh", "cancel"]
+    texts: dict[str, Text] = {}
+
+
+class Call(BaseModel):
+    data: Data
 
 
 class Partner:
     """One receiver."""
 
-    def __init__(self, name: str, *, exercise: bool) -> None:
+    def __init__(self, name: str, *, exercise: bool, secret: str | None = None) -> None:
         self.name = name
         self.exercise = exercise
         self.slug = "".join(c if c.isalnum() else "-" for c in name.lower())
-        self.secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-        self.seen: dict[str, dict[str, Any]] = {}
-        """Alert to its last call."""
+        self.secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+        self.headlines: dict[str, dict[str, str]] = {}
+        """Alert to what this one shows of it, by language; in memory only."""
+
+    def obey(self, data: Data) -> None:
+        """Show what a call brings; a cancel brings nothing, so nothing is left."""
+        self.headlines.pop(data.alert_id, None)
+        if data.kind != "cancel":
+            self.headlines[data.alert_id] = {language: text.headline for language, text in data.texts.items()}
+        while len(self.headlines) > KEEP:
+            self.headlines.pop(next(iter(self.headlines)))
 
 
 def partner_app(partners: list[Partner], record: Record, faults: Faults) -> FastAPI:
@@ -50,17 +77,13 @@ def partner_app(partners: list[Partner], record: Record, faults: Faults) -> Fast
             Webhook(partner.secret).verify(body, dict(request.headers))
         except WebhookVerificationError:
             return Response(status_code=401)
-        call = json.loads(body)
-        data = call["data"]
-        record.add(
-            channel="webhook",
-            recipient=partner.name,
-            alert_id=data["alert_id"],
-            edition=data["edition"],
-            kind=data["kind"],
-            id=request.headers["webhook-id"],
-        )
-        partner.seen[data["alert_id"]] = call
+        try:
+            data = Call.model_validate_json(body).data
+        except ValidationError as error:
+            return Response(f"{error.error_count()} fields of the call are not as expected", 400)
+        said = data.model_dump(include={"alert_id", "edition", "kind"})
+        record.add(channel="webhook", recipient=partner.name, id=request.headers["webhook-id"], **said)
+        partner.obey(data)
         return Response(status_code=204)
 
     return app

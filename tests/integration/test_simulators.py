@@ -19,11 +19,21 @@ from tests.support.waiting import eventually
 WRONG = "whsec_" + base64.b64encode(b"0" * 24).decode()
 
 
-@pytest.fixture
-def counterparts(tmp_path: Path) -> Iterator[Counterparts]:
-    running = Counterparts(tmp_path).start()
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("simulators")
+
+
+@pytest.fixture(scope="module")
+def process(home: Path) -> Iterator[Counterparts]:
+    running = Counterparts(home).start()
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture
+def counterparts(process: Counterparts) -> Counterparts:
+    return process.fresh()
 
 
 def test_a_mail_gives_a_line_for_each_recipient_with_the_contracts_fields_only(counterparts: Counterparts) -> None:
@@ -31,9 +41,8 @@ def test_a_mail_gives_a_line_for_each_recipient_with_the_contracts_fields_only(c
     lines = counterparts.received()
     assert [line["recipient"] for line in lines] == ["een@demo.baken.example", "twee@demo.baken.example"]
     assert all(tuple(line) == FIELDS for line in lines)
-    assert {(line["channel"], line["alert_id"], line["edition"], line["kind"]) for line in lines} == {
-        ("email", "a1", 1, "alert")
-    }
+    said = {(line["channel"], line["alert_id"], line["edition"], line["kind"]) for line in lines}
+    assert said == {("email", counterparts.alert, 1, "alert")}
 
 
 def test_a_signed_call_gives_a_line_with_the_partners_name(counterparts: Counterparts) -> None:
@@ -58,7 +67,7 @@ def test_received_json_is_filtered_by_channel_and_alert(counterparts: Counterpar
     counterparts.call()
     said = counterparts.ask("GET", "/received.json", params={"channel": "email", "alert": "a2"}).json()
     assert [line["alert_id"] for line in said] == ["a2"]
-    assert counterparts.ask("GET", "/received.json").json() == counterparts.received()
+    assert counterparts.ask("GET", "/received.json").json()[-2:] == counterparts.received()
     assert counterparts.ask("GET", "/received.json", params={"alert": "a3"}).json() == []
 
 
@@ -100,16 +109,16 @@ def test_started_again_alone_it_is_where_it_was_with_the_same_secrets(tmp_path: 
     assert counterparts.stop() == 0
 
 
-def test_ports_file_is_private(counterparts: Counterparts, tmp_path: Path) -> None:
-    assert (tmp_path / "demo" / "ports.json").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "demo" / "received.jsonl").stat().st_mode & 0o777 == 0o600
+def test_ports_file_is_private(counterparts: Counterparts, home: Path) -> None:
+    assert (home / "demo" / "ports.json").stat().st_mode & 0o777 == 0o600
+    assert (home / "demo" / "received.jsonl").stat().st_mode & 0o777 == 0o600
     assert len(counterparts.ports["partners"]) == 3
 
 
-def test_nothing_about_the_child_is_on_disk(counterparts: Counterparts, tmp_path: Path) -> None:
+def test_nothing_about_the_child_is_on_disk(counterparts: Counterparts, home: Path) -> None:
     counterparts.mail()
     counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    files = [path for path in home.rglob("*") if path.is_file()]
     assert len(files) == 2
     assert not any(b"Noor" in path.read_bytes() for path in files)
 
@@ -191,7 +200,7 @@ def test_a_fault_that_cannot_be_is_refused_and_says_what_can(
     answer = counterparts.ask("POST", "/faults", json=said)
     assert answer.status_code == 400
     assert names in answer.json()["detail"]
-    assert counterparts.ask("GET", "/wall.json").json()["faults"] == {"email": None, "webhook": None}
+    assert counterparts.wall()["faults"] == {"email": None, "webhook": None}
 
 
 # What receivers see
@@ -199,7 +208,7 @@ def test_a_fault_that_cannot_be_is_refused_and_says_what_can(
 
 def test_an_opened_mail_has_its_photo_inside(counterparts: Counterparts) -> None:
     counterparts.mail()
-    (head,) = counterparts.ask("GET", "/wall.json").json()["mails"]
+    (head,) = counterparts.wall()["mails"]
     opened = counterparts.ask("GET", f"/mails/{head['number']}").json()
     assert 'src="data:image/jpeg;base64,/9j/2Q=="' in opened["html"]
     assert opened["text"].strip() == "Kijk uit naar Noor."
@@ -210,12 +219,12 @@ def test_wall_says_what_each_receiver_has_before_it_now(counterparts: Counterpar
     counterparts.mail(to=("een@demo.baken.example", "twee@demo.baken.example"))
     counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
     counterparts.mail("cancel")
-    wall = counterparts.ask("GET", "/wall.json").json()
-    assert wall["mailboxes"] == [{"alert_id": "a1", "showing": 1, "ended": 1}]
+    wall = counterparts.wall()
+    assert wall["mailboxes"] == [{"alert_id": counterparts.alert, "showing": 1, "ended": 1}]
     (call,) = wall["partners"][0]["calls"]
     assert (call["kind"], call["headline"]) == ("alert", {"nl": "Noor vermist"})
     counterparts.call("cancel")
-    (call,) = counterparts.ask("GET", "/wall.json").json()["partners"][0]["calls"]
+    (call,) = counterparts.wall()["partners"][0]["calls"]
     assert (call["kind"], call["headline"]) == ("cancel", {})
 
 
@@ -224,7 +233,7 @@ def test_wall_is_right_after_a_restart(tmp_path: Path) -> None:
     counterparts.mail()
     counterparts.call()
     counterparts.kill()
-    wall = counterparts.start().ask("GET", "/wall.json").json()
+    wall = counterparts.start().wall()
     assert wall["mailboxes"] == [{"alert_id": "a1", "showing": 1, "ended": 0}]
     assert wall["partners"][0]["calls"][0]["kind"] == "alert"
     assert counterparts.stop() == 0
@@ -233,7 +242,7 @@ def test_wall_is_right_after_a_restart(tmp_path: Path) -> None:
 def test_exercises_have_receivers_of_their_own(counterparts: Counterparts) -> None:
     counterparts.mail(exercise=True)
     assert counterparts.call(exercise=True).status_code == 204
-    wall = counterparts.ask("GET", "/wall.json").json()
+    wall = counterparts.wall()
     assert [mail["exercise"] for mail in wall["mails"]] == [True]
     assert [one["name"] for one in wall["partners"] if one["calls"]] == ["Oefenredactie"]
     live, drill = counterparts.ports["partners"], counterparts.ports["partners_exercise"]

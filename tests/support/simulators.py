@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -31,12 +32,20 @@ class Counterparts:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
+        self._before = 0
+        self.alert = "a1"
         self.ports: dict[str, Any] = {}
 
     def start(self) -> Counterparts:
         environ = {**os.environ, "BAKEN_HOME": str(self._home)}
         self._process = subprocess.Popen([sys.executable, "-m", "simulators"], env=environ)
         self.ports = eventually(self._answering, what="simulators that answer")
+        return self
+
+    def fresh(self) -> Counterparts:
+        """For one more test: no fault, an alert of its own, and what was received before is forgotten."""
+        self.ask("DELETE", "/faults")
+        self._before, self.alert = len(self._on_disk()), uuid.uuid4().hex[:10]
         return self
 
     def kill(self) -> None:
@@ -49,12 +58,13 @@ class Counterparts:
         self._process.terminate()
         return self._process.wait(10)
 
-    def _answering(self) -> dict[str, Any] | None:
+    def _answering(self) -> dict[str, Any]:
+        """The ports, or nothing yet."""
         try:
             ports: dict[str, Any] = json.loads((self._home / "demo" / "ports.json").read_text("utf-8"))
             httpx.get(f"{ports['control']}/wall.json", trust_env=False)
         except (OSError, httpx.TransportError):
-            return None
+            return {}
         return ports
 
     # What the control server says
@@ -67,15 +77,26 @@ class Counterparts:
         self.ask("POST", "/faults", json=said).raise_for_status()
 
     def received(self) -> list[dict[str, Any]]:
-        """What is on disk."""
+        """What came to disk in this test."""
+        return self._on_disk()[self._before :]
+
+    def _on_disk(self) -> list[dict[str, Any]]:
         return read_received(self._home / "demo" / "received.jsonl")
+
+    def wall(self) -> dict[str, Any]:
+        """What receivers see of this test's alert."""
+        wall: dict[str, Any] = self.ask("GET", "/wall.json").json()
+        for part in (wall, *wall["partners"]):
+            for name in {"mailboxes", "mails", "calls"} & part.keys():
+                part[name] = [one for one in part[name] if one["alert_id"] == self.alert]
+        return wall
 
     # What channels do
 
     def mail(self, kind: str = "alert", *, to: Sequence[str] = ("een@demo.baken.example",), **more: Any) -> None:
         """Bring one mail; raises what aiosmtplib raises."""
         exercise = more.pop("exercise", False)
-        asyncio.run(self._mail(build_mail(kind, **more), to, exercise=exercise))
+        asyncio.run(self._mail(build_mail(kind, **{"alert": self.alert, **more}), to, exercise=exercise))
 
     async def _mail(self, mail: EmailMessage, to: Sequence[str], *, exercise: bool) -> None:
         port = self.ports["smtp_exercise" if exercise else "smtp"]
@@ -85,7 +106,7 @@ class Counterparts:
     def call(self, kind: str = "alert", *, partner: int = 0, secret: str | None = None, **more: Any) -> httpx.Response:
         """One signed call to a partner; `secret` other than theirs makes the signature wrong."""
         to = self.ports["partners_exercise" if more.pop("exercise", False) else "partners"][partner]
-        data = {"alert_id": "a1", "edition": 1, "kind": kind, **more}
+        data = {"alert_id": self.alert, "edition": 1, "kind": kind, **more}
         body, now = json.dumps({"type": "t", "timestamp": "", "data": data}), datetime.now(UTC)
         headers = {
             "webhook-id": f"id-{kind}",

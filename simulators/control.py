@@ -1,0 +1,120 @@
+"""The simulators' own server: what they received, what they show now, and the faults they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from simulators.faults import MODES, Faults
+from simulators.mail import Inbox, Mail
+from simulators.partners import Partner
+from simulators.received import Line, Record
+
+CHANNELS = ("email", "webhook")
+"""Those that have a counterpart here; `web` and `cap` are Baken's own."""
+ON_THE_WALL = 3
+"""Alerts; the newest."""
+IN_THE_INBOX = 8
+
+
+class Fault(BaseModel):
+    channel: str
+    mode: str
+    seconds: float = Field(gt=0, le=3600)
+
+
+class Simulators:
+    """All counterparts of one demo."""
+
+    def __init__(self, record: Record, faults: Faults, inboxes: Sequence[Inbox], partners: Sequence[Partner]) -> None:
+        self.record = record
+        self.faults = faults
+        self.inboxes = inboxes
+        self.partners = partners
+
+    def mails(self) -> list[Mail]:
+        """Of all inboxes, the newest first."""
+        return sorted((mail for inbox in self.inboxes for mail in inbox.mails), key=lambda mail: -mail.number)
+
+    def wall(self) -> dict[str, Any]:
+        """What receivers have before them now. The record counts, so it is right after a restart too."""
+        alerts = self.record.alerts()[:ON_THE_WALL]
+        mailboxes = [(alert, self.record.newest("email", alert).values()) for alert in alerts]
+        return {
+            "alerts": alerts,
+            "mailboxes": [{"alert_id": alert, **_counts(lines)} for alert, lines in mailboxes if lines],
+            "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
+            "partners": [self._screen(partner, alerts) for partner in self.partners],
+            "faults": {name: self.faults.mode(name) for name in CHANNELS},
+        }
+
+    def _screen(self, partner: Partner, alerts: Sequence[str]) -> dict[str, Any]:
+        lines = [self.record.newest("webhook", alert).get(partner.name) for alert in alerts]
+        calls = [
+            {"alert_id": line["alert_id"], "kind": line["kind"], "at": line["at"], **_headline(partner, line)}
+            for line in lines
+            if line
+        ]
+        return {"name": partner.name, "exercise": partner.exercise, "calls": calls}
+
+
+def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -> FastAPI:
+    """`settle` brings every socket to the new faults, so that a fault holds once it is answered."""
+    app = FastAPI(openapi_url=None)
+
+    @app.exception_handler(RequestValidationError)
+    async def bad_input(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return _problem(f"{first['loc'][-1]}: {first['msg']}; expected channel, mode and seconds (1 to 3600)")
+
+    @app.get("/received.json")
+    async def received(channel: str | None = None, alert: str | None = None) -> JSONResponse:
+        return JSONResponse(simulators.record.read(channel, alert))
+
+    @app.post("/faults")
+    async def set_fault(fault: Fault) -> JSONResponse:
+        if fault.channel not in CHANNELS:
+            return _problem(f"channel {fault.channel!r} has no counterpart here; use one of {', '.join(CHANNELS)}")
+        if fault.mode not in MODES:
+            return _problem(f"mode {fault.mode!r} is not known; use one of {', '.join(MODES)}")
+        simulators.faults.set(fault.channel, fault.mode, fault.seconds)
+        await settle()
+        return JSONResponse(fault.model_dump())
+
+    @app.delete("/faults")
+    async def clear_faults() -> JSONResponse:
+        simulators.faults.clear()
+        await settle()
+        return JSONResponse({"faults": "none"})
+
+    @app.get("/wall.json")
+    async def wall() -> dict[str, Any]:
+        return simulators.wall()
+
+    @app.get("/mails/{number}")
+    async def mail(number: int) -> JSONResponse:
+        found = next((mail for mail in simulators.mails() if mail.number == number), None)
+        return JSONResponse(found.opened()) if found else _problem(f"mail {number} is not kept any more", 404)
+
+    return app
+
+
+def _counts(lines: Any) -> dict[str, int]:
+    ended = sum(line["kind"] == "cancel" for line in lines)
+    return {"showing": len(lines) - ended, "ended": ended}
+
+
+def _headline(partner: Partner, line: Line) -> dict[str, dict[str, str]]:
+    """Empty when taken down, and after a restart: texts are never on disk."""
+    return {"headline": partner.headlines.get(line["alert_id"], {})}
+
+
+def _problem(detail: str, status: int = 400) -> JSONResponse:
+    title = "Bad input" if status == 400 else "Not found"
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status, media_type="application/problem+json")
