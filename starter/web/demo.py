@@ -1,7 +1,12 @@
-"""The wall `/demo/`: what every channel shows now, as its receivers see it; and the simulators' records and faults."""
+"""The wall `/demo/`: what every channel shows now, as its receivers see it; and the simulators' records and faults.
+
+Works without script. With it, the page asks each second for what changed and gets only those panels, so that a mail
+or page somebody reads stays where it is.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,16 @@ from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from starter.public.site import language_of
+from starter.web.wall import look
+from starter.web.wall_words import WORDS
+
+PANELS = ("verdict", "web", "cap", "email", "webhook")
+MAIL_CSP = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; "
+    "form-action 'none'; sandbox"
+)
+"""Of a mail's own HTML: its styles are inline, as mail readers want them; nothing in it runs or is fetched."""
+HTML = "text/html; charset=utf-8"
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -26,7 +41,10 @@ def demo_router(control_url: str) -> APIRouter:
 
     async def ask(method: str, path: str, **more: Any) -> httpx.Response:
         async with httpx.AsyncClient(base_url=control_url, trust_env=False, timeout=5) as client:
-            return await client.request(method, path, **more)
+            try:
+                return await client.request(method, path, **more)
+            except httpx.TransportError:
+                return httpx.Response(503, json={"title": "The simulators do not answer", "status": 503})
 
     @router.get("/received.json")
     async def received(request: Request) -> Response:
@@ -43,17 +61,43 @@ def demo_router(control_url: str) -> APIRouter:
 
     @router.get("/")
     async def wall(request: Request) -> Response:
-        return _html(request, "demo/wall.html", await _seen(request))
+        panels, seen = await _panels(request)
+        paused = request.query_params.get("live") == "0"
+        return _page(request, "demo/wall.html", panels=panels, seen=seen, paused=paused)
 
     @router.get("/panels")
-    async def panels(request: Request) -> Response:
-        return _html(request, "demo/panels.html", await _seen(request))
+    async def changed(request: Request, seen: str = "") -> Response:
+        """The panels that differ from those the reader has; 204 when none does."""
+        panels, now = await _panels(request)
+        if now == seen:
+            return Response(status_code=204)
+        had = dict(zip(PANELS, seen.split("."), strict=False))
+        new = dict(zip(PANELS, now.split("."), strict=True))
+        changes = {name: html for name, html in panels.items() if had.get(name) != new[name]}
+        return _page(request, "demo/changes.html", panels=changes, seen=now)
 
-    async def _seen(request: Request) -> dict[str, Any]:
-        seen: dict[str, Any] = (await ask("GET", "/wall.json")).json()
-        messages = list(dict.fromkeys(mail["alert_id"] for mail in seen["mails"]))
-        alerts = list(dict.fromkeys([*messages, *(call["alert_id"] for call in seen["calls"])]))
-        return {**seen, "alerts": alerts[:3]}
+    @router.get("/mails/{number}")
+    async def mail(request: Request, number: int) -> Response:
+        """A mail as its receiver sees it."""
+        answer = await ask("GET", f"/mails/{number}")
+        opened = answer.json() if answer.is_success else None
+        return _page(request, "demo/mail.html", answer.status_code, number=number, mail=opened)
+
+    @router.get("/mails/{number}/body")
+    async def mail_body(number: int) -> Response:
+        answer = await ask("GET", f"/mails/{number}")
+        if not answer.is_success:
+            return _pass_on(answer)
+        return Response(answer.json()["html"], media_type=HTML, headers={"content-security-policy": MAIL_CSP})
+
+    async def _panels(request: Request) -> tuple[dict[str, str], str]:
+        """Each panel's HTML, and one mark for all of them that changes when they do."""
+        answer = await ask("GET", "/wall.json")
+        transport = httpx.ASGITransport(app=request.app)
+        async with httpx.AsyncClient(transport=transport, base_url=str(request.base_url)) as public:
+            seen = await look(public, answer.json() if answer.is_success else None, language_of(request))
+        panels = {name: _render(request, f"demo/{name}.html", wall=seen) for name in PANELS}
+        return panels, ".".join(hashlib.sha256(html.encode()).hexdigest()[:12] for html in panels.values())
 
     return router
 
@@ -62,8 +106,12 @@ def _pass_on(answer: httpx.Response) -> Response:
     return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
 
-def _html(request: Request, template: str, values: dict[str, Any]) -> Response:
+def _page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    return Response(_render(request, template, **values), status, {"cache-control": "no-store"}, HTML)
+
+
+def _render(request: Request, template: str, **values: Any) -> str:
     language = language_of(request)
+    words = {key: word[language] for key, word in WORDS.items()}
     other = "en" if language == "nl" else "nl"
-    html = _templates.get_template(template).render(language=language, other=other, **values)
-    return Response(html, media_type="text/html; charset=utf-8")
+    return _templates.get_template(template).render(language=language, other=other, t=words, **values)

@@ -1,0 +1,187 @@
+"""What the wall tells: of each channel and alert, is it shown now or taken down? Asked of what receivers get."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import httpx
+
+State = Literal["shown", "down", "none"]
+CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+MOST_ALERTS = 3
+
+
+@dataclass(frozen=True)
+class Page:
+    """The public page of an alert; `mark` changes with its content."""
+
+    alert_id: str
+    state: State
+    mark: str
+    exercise: bool
+
+
+@dataclass(frozen=True)
+class CapMessage:
+    """The newest CAP message of an alert."""
+
+    alert_id: str
+    state: State
+    type: str
+    headline: str
+    at: str
+    exercise: bool
+
+
+@dataclass(frozen=True)
+class Mailboxes:
+    """What lies on top in the mailboxes that got something of this alert."""
+
+    alert_id: str
+    state: State
+    showing: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """The last call a partner accepted of one alert; the headline is known until a restart."""
+
+    alert_id: str
+    state: State
+    kind: str
+    headline: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One partner."""
+
+    name: str
+    exercise: bool
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one alert: which channels show it, and which have taken it down."""
+
+    alert_id: str
+    shown: tuple[str, ...]
+    down: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wall:
+    """All of it; `reachable` is False while the simulators do not answer."""
+
+    reachable: bool
+    pages: tuple[Page, ...]
+    cap: tuple[CapMessage, ...]
+    mailboxes: tuple[Mailboxes, ...]
+    mails: tuple[dict[str, Any], ...]
+    screens: tuple[Screen, ...]
+    faults: dict[str, str | None]
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The newest alert first."""
+        states: dict[str, dict[str, set[State]]] = {page.alert_id: {"web": {page.state}} for page in self.pages}
+        for message in self.cap:
+            states[message.alert_id]["cap"] = {message.state}
+        for boxes in self.mailboxes:
+            states[boxes.alert_id]["email"] = {boxes.state}
+        for call in (call for screen in self.screens for call in screen.calls):
+            states[call.alert_id].setdefault("webhook", set()).add(call.state)
+        return tuple(_verdict(alert, channels) for alert, channels in states.items())
+
+
+async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language: str) -> Wall:
+    """Look at the public site, and at what the simulators have; `seen` is None while they do not answer."""
+    seen = seen or {}
+    alerts = await _alerts(public, seen.get("alerts", []))
+    found = [await _page(public, alert, language) for alert in alerts]
+    messages = [await _cap(public, alert, language) for alert in alerts]
+    return Wall(
+        reachable=bool(seen),
+        pages=tuple(found),
+        cap=tuple(message for message in messages if message),
+        mailboxes=tuple(_mailboxes(one) for one in seen.get("mailboxes", ()) if one["alert_id"] in alerts),
+        mails=tuple(seen.get("mails", ())),
+        screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
+        faults=seen.get("faults", {}),
+    )
+
+
+async def _alerts(public: httpx.AsyncClient, known: list[str]) -> list[str]:
+    """Those of the simulators and of the public lists, which know an alert without mail or partners."""
+    listed = [re.findall(r"/alerts/(\w+)", (await public.get(path)).text) for path in ("/", "/exercise")]
+    fed = re.findall(r"/alerts/(\w+)/cap/", (await public.get("/feeds/cap.atom")).text)
+    new = [alert for alert in [*listed[0], *listed[1], *fed] if alert not in known]
+    return list(dict.fromkeys([*new, *known]))[:MOST_ALERTS]
+
+
+async def _page(public: httpx.AsyncClient, alert: str, language: str) -> Page:
+    answer = await public.get(f"/alerts/{alert}", params={"lang": language})
+    kind = re.search(r'class="kind-(\w+)"', answer.text)
+    shown = answer.is_success and kind is not None and kind.group(1) != "none"
+    state: State = "shown" if shown else "down" if answer.is_success else "none"
+    mark = hashlib.sha256(answer.content).hexdigest()[:12]
+    return Page(alert, state, mark, exercise=kind is not None and kind.group(1) == "exercise")
+
+
+async def _cap(public: httpx.AsyncClient, alert: str, language: str) -> CapMessage | None:
+    answer = await public.get(f"/alerts/{alert}/cap.xml")
+    if answer.status_code == httpx.codes.GONE:
+        return CapMessage(alert, "down", "", "", "", exercise=False)
+    if not answer.is_success:
+        return None
+    message = ET.fromstring(answer.content)  # noqa: S314  our own
+    infos = message.findall(f"{CAP}info")
+    mine = [info for info in infos if info.findtext(f"{CAP}language", "").startswith(language)]
+    headline = next((info.findtext(f"{CAP}headline", "") for info in [*mine, *infos]), "")
+    type_ = message.findtext(f"{CAP}msgType", "")
+    return CapMessage(
+        alert_id=alert,
+        state="down" if type_ == "Cancel" else "shown",
+        type=type_,
+        headline=headline,
+        at=_clock(message.findtext(f"{CAP}sent", "")),
+        exercise=message.findtext(f"{CAP}status") == "Exercise",
+    )
+
+
+def _mailboxes(said: dict[str, Any]) -> Mailboxes:
+    return Mailboxes(**said, state="shown" if said["showing"] else "down")
+
+
+def _screen(said: dict[str, Any], alerts: list[str], language: str) -> Screen:
+    calls = [
+        Call(
+            alert_id=call["alert_id"],
+            state="down" if call["kind"] == "cancel" else "shown",
+            kind=call["kind"],
+            headline=call["headline"].get(language, ""),
+            at=_clock(call["at"]),
+        )
+        for call in said["calls"]
+        if call["alert_id"] in alerts
+    ]
+    return Screen(said["name"], said["exercise"], tuple(calls))
+
+
+def _verdict(alert: str, channels: dict[str, set[State]]) -> Verdict:
+    shown = tuple(name for name, states in channels.items() if "shown" in states)
+    return Verdict(alert, shown, tuple(name for name, states in channels.items() if states == {"down"}))
+
+
+def _clock(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(AMSTERDAM):%H:%M:%S}" if at else ""

@@ -1,0 +1,111 @@
+"""The wall `/demo/` of a running Baken: one glance tells what is shown now and what is taken down."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from alerts.vocabulary import Action, Kind
+from starter.web.wall_words import WORDS
+from tests.support.cases import amber_case
+from tests.support.running import Running
+from tests.support.waiting import eventually
+
+CHANNELS = ("web", "cap", "email", "webhook")
+
+
+def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL) -> str:
+    alert_id = baken.start_alert(amber_case(folder), folder, kind)
+    baken.until_pending(alert_id)
+    baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    baken.until_channels(alert_id, "showing", 1)
+    return alert_id
+
+
+def _verdict(baken: Running, alert_id: str) -> str:
+    found = re.search(rf"<p class=\"(is-\w+)\"><strong>Alert {alert_id}", baken.get("/demo/", lang="en").text)
+    return found.group(1) if found else ""
+
+
+def test_wall_shows_an_alert_on_every_channel_then_nothing_of_it(shared_baken: Running, tmp_path: Path) -> None:
+    alert_id = _live(shared_baken, tmp_path)
+    wall = shared_baken.get("/demo/", lang="en").text
+    assert f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, Partners (webhook)" in wall
+    assert "<strong>40</strong> mailboxes with the alert on top" in wall
+    shared_baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
+    shared_baken.until_channels(alert_id, "withdrawn")
+    wall = shared_baken.get("/demo/", lang="en").text
+    assert f"Alert {alert_id}</strong>\nis not shown anywhere any more" in wall
+    assert "<strong>40</strong> mailboxes with the end message" in wall
+
+
+def test_a_mail_opens_as_its_receiver_sees_it(shared_baken: Running, tmp_path: Path) -> None:
+    _live(shared_baken, tmp_path)
+    number = re.findall(r"/demo/mails/(\d+)", shared_baken.get("/demo/").text)[0]
+    opened, body = shared_baken.get(f"/demo/mails/{number}"), shared_baken.get(f"/demo/mails/{number}/body")
+    assert f'src="/demo/mails/{number}/body" sandbox' in opened.text
+    assert "Noor" in opened.text
+    assert 'src="data:image/jpeg;base64,' in body.text
+    assert "sandbox" in body.headers["content-security-policy"]
+    assert "script-src" not in body.headers["content-security-policy"]
+
+
+def test_a_mail_that_is_not_kept_is_not_found(shared_baken: Running) -> None:
+    assert shared_baken.get("/demo/mails/999999").status_code == 404
+    assert shared_baken.get("/demo/mails/999999/body").status_code == 404
+
+
+def test_only_what_changed_is_sent_again(shared_baken: Running) -> None:
+    wall = shared_baken.get("/demo/", lang="nl").text
+    found = re.search(r"seen=([0-9a-f.]+)", wall)
+    assert found is not None
+    assert shared_baken.get("/demo/panels", lang="nl", seen=found.group(1)).status_code == 204
+    shared_baken.fault("webhook", "slow", 60)
+    changed = shared_baken.get("/demo/panels", lang="nl", seen=found.group(1)).text
+    httpx.delete(f"{shared_baken.web}/demo/faults", trust_env=False).raise_for_status()
+    assert re.findall(r"innerHTML:#(\w+)", changed) == ["webhook"]
+    assert "antwoordt traag" in changed
+
+
+def test_a_paused_wall_does_not_refresh_by_itself(shared_baken: Running) -> None:
+    assert "hx-get" in shared_baken.get("/demo/").text
+    assert "hx-get" not in shared_baken.get("/demo/", live="0").text
+
+
+def test_an_exercise_is_marked_and_reaches_exercise_receivers_only(shared_baken: Running, tmp_path: Path) -> None:
+    alert_id = _live(shared_baken, tmp_path, Kind.EXERCISE)
+    assert {line["recipient"] for line in shared_baken.received(alert_id, "webhook")} == {"Oefenredactie"}
+    wall = shared_baken.get("/demo/", lang="en").text
+    assert _verdict(shared_baken, alert_id) == "is-shown"
+    assert '<strong class="drill">exercise</strong>' in wall
+
+
+def test_wall_is_right_after_a_kill_of_everything(own_baken: Running, tmp_path: Path) -> None:
+    alert_id = _live(own_baken, tmp_path)
+    own_baken.kill()
+    own_baken.start()
+    assert eventually(lambda: _verdict(own_baken, alert_id) == "is-shown")
+    assert "<strong>200</strong> mailboxes" in own_baken.get("/demo/", lang="en").text
+
+
+def test_simulators_killed_alone_come_back_and_the_end_reaches_everybody(own_baken: Running, tmp_path: Path) -> None:
+    alert_id = _live(own_baken, tmp_path)
+    (pid,) = own_baken.pids("-m simulators")
+    os.kill(pid, signal.SIGKILL)
+    own_baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
+    own_baken.until_channels(alert_id, "withdrawn", within=40)
+    assert len({line["recipient"] for line in own_baken.received(alert_id, "email", "cancel")}) == 200
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_every_word_is_in_both_languages_and_on_the_page(shared_baken: Running, language: str) -> None:
+    wall = shared_baken.get("/demo/", lang=language)
+    assert wall.status_code == httpx.codes.OK
+    assert f'<html lang="{language}">' in wall.text
+    assert all(WORDS[name][language] in wall.text for name in (*CHANNELS, "title", "demo"))
+    assert all(set(word) == {"nl", "en"} and all(word.values()) for word in WORDS.values())
