@@ -34,7 +34,7 @@ from tests.support.waiting import eventually_async
 from worker import build_workers
 from workflows.alert import case_digest
 from workflows.calls import TASK_TIMEOUT
-from workflows.codec import Reader
+from workflows.codec import KeySource, Reader
 from workflows.messages import (
     ALERT_WORKFLOW,
     DRILL_ATTRIBUTE,
@@ -149,8 +149,8 @@ class Alert:
 
 
 @asynccontextmanager
-async def world(home: Path, *, skipping: bool) -> AsyncIterator[World]:
-    """A server, workers of every role and a client, for one test."""
+async def world(home: Path, *, skipping: bool, keys: KeySource | None = None) -> AsyncIterator[World]:
+    """A server, workers of every role and a client, for one test; `keys` encrypt payloads instead of the home's."""
     settings = load_settings({}, home=home)
     settings.paths.prepare()
     async with AsyncExitStack() as stack:
@@ -159,11 +159,11 @@ async def world(home: Path, *, skipping: bool) -> AsyncIterator[World]:
             await _add_attributes(env.client)
         parts = _open(settings)
         try:
-            converter = data_converter(parts.keys, Reader.WORKER)
+            converter = data_converter(keys or parts.keys, Reader.WORKER)
             client = _with_converter(env.client, converter)
             for worker in _workers(parts, client):
                 await stack.enter_async_context(worker)
-            plain = _with_converter(env.client, data_converter(parts.keys, Reader.CLIENT))
+            plain = _with_converter(env.client, data_converter(keys or parts.keys, Reader.CLIENT))
             yield World(parts, plain, env)
         finally:
             await stack.aclose()

@@ -1,0 +1,180 @@
+"""Recorded histories of alerts at each waiting state, and how they are made anew: `python -m tests.replay.goldens`.
+
+They are recorded with synthetic data on the time-skipping server and encrypted with the test key below, so that
+the codec is replayed too. A history stays when the code changes: it is what running alerts will replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowHistory
+
+from alerts.vocabulary import Action
+from tests.support.cases import amber_case
+from tests.support.environment import Alert, World, skip, world
+from tests.support.programmes import programme
+from workflows.ports import channel_workflow_id
+
+FOLDER = Path(__file__).parent / "histories"
+
+
+class TestKeys:
+    """A fixed key, in the open: these histories hold nothing but synthetic data."""
+
+    __test__ = False
+
+    def record_key(self, alert_id: str) -> bytes:
+        return hashlib.sha256(b"the key of the golden histories").digest()
+
+
+Story = Callable[[World, Path], Awaitable[Alert]]
+
+
+async def started(here: World, folder: Path, **changes: Any) -> Alert:
+    case = amber_case(folder, **changes)
+    case["children"][0].pop("photos")
+    return await here.start(case, programme())
+
+
+async def awaiting_approval(here: World, folder: Path) -> Alert:
+    alert = await started(here, folder)
+    await alert.until(lambda view: view["pending"] and len(view["pending"]["arms"]) == 2, "armed")
+    return alert
+
+
+async def needs_information(here: World, folder: Path) -> Alert:
+    alert = await started(here, folder, publicity={"basis": "unknown"})
+    await alert.until_stage("needs_information")
+    return alert
+
+
+async def returned(here: World, folder: Path) -> Alert:
+    alert = await awaiting_approval(here, folder)
+    digest = (await alert.view())["pending"]["digest"]
+    await alert.give(Action.RETURN_FOR_EDIT, "supervisor1", digest=digest, reason="plaats?")
+    return alert
+
+
+async def rejected(here: World, folder: Path) -> Alert:
+    alert = await awaiting_approval(here, folder)
+    digest = (await alert.view())["pending"]["digest"]
+    await alert.give(Action.REJECT, "supervisor1", digest=digest, reason="nee")
+    await alert.handle.result()
+    return alert
+
+
+async def live(here: World, folder: Path) -> Alert:
+    alert = await awaiting_approval(here, folder)
+    await alert.approve()
+    await alert.until_channels("showing")
+    return alert
+
+
+async def between_refreshes(here: World, folder: Path) -> Alert:
+    alert = await live(here, folder)
+    await skip(here, timedelta(minutes=31))
+    await alert.until(lambda view: len(view["refreshes"]) == 2, "2 refreshes")
+    await alert.until_channels("showing")
+    return alert
+
+
+async def amended(here: World, folder: Path) -> Alert:
+    alert = await live(here, folder)
+    await alert.give(Action.AMEND, "operator1", content={"patch": {"public": {"situation": "Gewijzigd."}}})
+    await alert.until(lambda view: view["pending"] and len(view["pending"]["arms"]) == 2, "armed again")
+    return alert
+
+
+async def retracted(here: World, folder: Path) -> Alert:
+    alert = await live(here, folder)
+    await alert.give(Action.RETRACT, "operator1", reason="fout", content={"what": "vehicles/0"})
+    await alert.until(lambda view: all(one["edition"] == 2 for one in view["channels"]), "the reduced edition")
+    return alert
+
+
+async def held(here: World, folder: Path) -> Alert:
+    alert = await live(here, folder)
+    await alert.give(Action.HOLD, "operator1", reason="twijfel")
+    await alert.until_channels("withdrawn")
+    return alert
+
+
+async def reinstated(here: World, folder: Path) -> Alert:
+    alert = await held(here, folder)
+    await alert.give(Action.REINSTATE, "supervisor1")
+    await alert.until_channels("showing")
+    return alert
+
+
+async def closing(here: World, folder: Path) -> Alert:
+    alert = await live(here, folder)
+    await alert.give(Action.FOUND, "operator1", content={"confirmed_by": "police"})
+    await alert.until_channels("withdrawn")
+    return alert
+
+
+async def closed(here: World, folder: Path) -> Alert:
+    alert = await closing(here, folder)
+    await skip(here, timedelta(minutes=11))
+    await alert.handle.result()
+    return alert
+
+
+STORIES: tuple[Story, ...] = (
+    awaiting_approval,
+    needs_information,
+    returned,
+    rejected,
+    live,
+    between_refreshes,
+    amended,
+    retracted,
+    held,
+    reinstated,
+    closing,
+    closed,
+)
+
+
+def read_golden(path: Path) -> WorkflowHistory:
+    document = json.loads(path.read_text("utf-8"))
+    return WorkflowHistory.from_json(document["workflow_id"], document["history"])
+
+
+async def record(story: Story) -> None:
+    """Play a story and keep the histories of its alert and channels."""
+    name = story.__name__
+    with tempfile.TemporaryDirectory() as folder:
+        async with world(Path(folder) / "home", skipping=True, keys=TestKeys()) as here:
+            alert = await story(here, Path(folder))
+            await _keep(here, name, alert.handle.id)
+            view = await alert.view()
+            for channel in view["channels"]:
+                if name in ("between_refreshes", "retracted", "reinstated", "closed"):
+                    workflow_id = channel_workflow_id(alert.alert_id, channel["channel"])
+                    await _keep(here, f"{name}-{channel['channel']}", workflow_id)
+
+
+async def _keep(here: World, name: str, workflow_id: str) -> None:
+    history = await here.client.get_workflow_handle(workflow_id).fetch_history()
+    document = {"workflow_id": workflow_id, "history": history.to_json_dict()}
+    (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+
+
+async def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for story in STORIES:
+        await record(story)
+        print(story.__name__)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
