@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.vocabulary import TAKES_AWAY, Action, CancelReason, ChildCondition, ConfirmedBy, Kind
-from starter.cli.common import As, AsJson, HomeOption, Id, out, settings_of, user_of, with_baken
+from starter.cli.common import As, AsJson, HomeOption, Id, out, parts_of, settings_of, user_of, with_baken
 from starter.cli.look import look_app, print_view
 from starter.errors import BadInput, RefusedByRule
 
@@ -40,7 +40,7 @@ def _give(
 
     async def command(baken: Baken) -> tuple[Any, dict[str, Any]]:
         ruling = await baken.command(alert_id, action, actor, command_id=command_id, **more)
-        return ruling, await baken.show(alert_id)
+        return ruling, await baken.show(alert_id, live=ruling is not None)
 
     ruling, view = with_baken(home, command)
     said = {
@@ -204,11 +204,8 @@ def change_programme(
     as_json: AsJson = False,
 ) -> None:
     """Same alert, another programme: new criteria, digest and approval; the old tier stays up meanwhile."""
-    from starter.parts import open_parts
-
-    parts = open_parts(settings_of(home))
-    known = parts.programmes()
-    parts.close()
+    with parts_of(home) as parts:
+        known = parts.programmes()
     if programme not in known:
         raise BadInput("PROGRAMME", f"{programme!r} does not exist; known: {', '.join(sorted(known))}")
     content = {"programme": known[programme].model_dump(mode="json")}

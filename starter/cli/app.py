@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from starter.cli.alert import alert_app
-from starter.cli.common import AsJson, HomeOption, out, settings_of
+from starter.cli.common import AsJson, HomeOption, out, parts_of, settings_of
 from starter.errors import BadInput, CannotReach
+
+if TYPE_CHECKING:
+    from starter.parts import Parts
 
 app = typer.Typer(
     name="baken",
@@ -92,14 +95,13 @@ def areas_list(
     as_json: AsJson = False,
 ) -> None:
     """List the areas that were imported."""
-    from starter.parts import open_parts
     from store.areas import list_areas
 
-    parts = open_parts(settings_of(home))
-    rows = [
-        {"code": row.code, "kind": row.kind, "name": row.name, "population": row.population}
-        for row in list_areas(parts.db, kind)
-    ]
+    with parts_of(home) as parts:
+        rows = [
+            {"code": row.code, "kind": row.kind, "name": row.name, "population": row.population}
+            for row in list_areas(parts.db, kind)
+        ]
     out(rows, as_json, "nothing imported yet; 'baken areas import FILE' takes GeoJSON in the national format")
 
 
@@ -108,10 +110,10 @@ def areas_show(code: str, home: HomeOption = None, as_json: AsJson = False) -> N
     """Show one area."""
     import json
 
-    from starter.parts import open_parts
     from store.areas import list_areas
 
-    rows = [row for row in list_areas(open_parts(settings_of(home)).db) if row.code == code]
+    with parts_of(home) as parts:
+        rows = [row for row in list_areas(parts.db) if row.code == code]
     if not rows:
         raise BadInput("CODE", f"{code!r} is not an area that was imported; see 'baken areas list'")
     row = rows[0]
@@ -164,10 +166,10 @@ def programmes_check(
 @audit_app.command("verify")
 def audit_verify(home: HomeOption = None, as_json: AsJson = False) -> None:
     """Walk the audit chain; exit 3 when an entry was changed."""
-    from starter.parts import open_parts
     from store.audit import verify
 
-    verdict = verify(open_parts(settings_of(home)).db)
+    with parts_of(home) as parts:
+        verdict = verify(parts.db)
     out(verdict.model_dump(), as_json)
     if verdict.broken is not None:
         print(f"entry {verdict.broken} does not fit the one before it", file=sys.stderr)
@@ -180,19 +182,17 @@ def doctor(home: HomeOption = None, as_json: AsJson = False) -> None:
     from activities.alerts import now
     from activities.channels import build_channels
     from alerts.vocabulary import Kind
-    from starter.parts import open_parts
 
-    settings = settings_of(home)
-    parts = open_parts(settings)
-    channels = build_channels(parts.db, parts.keys.display_key, now, settings.run_info().web, settings.channels())
+    async def probe(parts: Parts) -> list[dict[str, str | bool | None]]:
+        settings = parts.settings
+        web, config = settings.run_info().web, settings.channels()
+        channels = build_channels(parts.db, parts.keys.display_key, now, web, config)
+        troubles = {name: await channel.probe(Kind.ACTUAL) for name, channel in channels.items()}
+        return [{"channel": name, "ok": said is None, "trouble": said} for name, said in troubles.items()]
 
-    async def probe() -> list[dict[str, str | bool | None]]:
-        return [
-            {"channel": name, "ok": (trouble := await channel.probe(Kind.ACTUAL)) is None, "trouble": trouble}
-            for name, channel in channels.items()
-        ]
-
-    found = asyncio.run(probe())
+    with parts_of(home) as parts:
+        found = asyncio.run(probe(parts))
     out(found, as_json)
-    if not all(one["ok"] for one in found):
-        raise typer.Exit(4)
+    away = [str(one["channel"]) for one in found if not one["ok"]]
+    if away:
+        raise CannotReach(", ".join(away), "see above what each says")

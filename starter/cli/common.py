@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -14,11 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from starter.errors import BadInput
+from starter.errors import BadInput, CannotReach
 from starter.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from starter.client import Baken
+    from starter.parts import Parts
 
 T = TypeVar("T")
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home; default $BAKEN_HOME.")]
@@ -53,6 +55,21 @@ def with_baken(home: Path | None, use: Callable[[Baken], Awaitable[T]]) -> T:
             return await use(baken)
 
     return asyncio.run(run())
+
+
+@contextmanager
+def parts_of(home: Path | None) -> Iterator[Parts]:
+    """Store and keys of a home that exists; raises CannotReach for one where nothing ever ran."""
+    from starter.parts import open_parts
+
+    settings = settings_of(home)
+    if not settings.paths.master_key.exists():
+        raise CannotReach("Baken", f"nothing ever ran with home {settings.home}; start it with 'baken up'")
+    parts = open_parts(settings)
+    try:
+        yield parts
+    finally:
+        parts.close()
 
 
 def settings_of(home: Path | None, **more: Any) -> Settings:

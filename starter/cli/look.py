@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from starter.client import Baken
 
 look_app = typer.Typer()
+CRITERIA = ("id", "result", "why")
+RULINGS = ("at", "actor", "action", "accepted", "reason")
+CHANNELS = ("channel", "state", "edition", "recipients", "reached", "failed", "error")
 
 
 @look_app.command()
@@ -34,7 +37,7 @@ def list_(
     found = with_baken(home, lambda baken: baken.list(stage))
     if not as_json:
         names = ("alert_id", "programme", "kind", "stage", "outcome", "edition", "started_at")
-        out([{name: view.get(name) for name in names} for view in found], False, "no alerts")
+        out(_columns(found, names), False, "no alerts")
         return
     out(found, True)
 
@@ -68,8 +71,9 @@ def report(alert_id: Id, home: HomeOption = None, user: As = None, as_json: AsJs
     if as_json:
         out({name: view[name] for name in names}, True)
         return
-    for name in ("clock", "rulings", "channels"):
-        out(view[name], False, f"no {name}")
+    out(view["clock"], False, "nothing yet")
+    out(_columns(view["rulings"], RULINGS), False, "no rulings")
+    out(_columns(view["channels"], CHANNELS), False, "no channels yet")
 
 
 @look_app.command()
@@ -87,7 +91,7 @@ def preview(
     if as_json:
         out(found, True)
         return
-    out(found["criteria"], False)
+    out(_columns(found["criteria"], CRITERIA), False)
     for channel, parts in found["channels"].items():
         for name, content in parts.items():
             print(f"--- {channel} {name}\n{content}")
@@ -107,7 +111,9 @@ def print_view(view: dict[str, Any], as_json: bool) -> None:
         return
     names = ("alert_id", "programme", "kind", "stage", "outcome", "edition", "digest", "url")
     out({name: view.get(name) for name in names}, False)
-    criteria = [{name: one[name] for name in ("id", "result", "why")} for one in view["criteria"]]
-    out(criteria, False, "not verified yet")
-    columns = ("channel", "state", "edition", "recipients", "reached", "failed", "error")
-    out([{name: one.get(name) for name in columns} for one in view["channels"]], False, "no channels yet")
+    out(_columns(view["criteria"], CRITERIA), False, "not verified yet")
+    out(_columns(view["channels"], CHANNELS), False, "no channels yet")
+
+
+def _columns(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{name: row.get(name) for name in names} for row in rows]

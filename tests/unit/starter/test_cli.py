@@ -81,8 +81,9 @@ def test_bad_input_is_one_line_on_stderr_and_exit_2(args: list[str], said: str, 
     assert said in done.stderr
 
 
-def test_a_home_where_nothing_ever_ran_cannot_be_reached(tmp_path: Path) -> None:
-    done = _run(tmp_path / "home", "alert", "list", "--json")
+@pytest.mark.parametrize("command", ["alert list", "alert found x", "areas list", "audit verify", "doctor"])
+def test_a_home_where_nothing_ever_ran_cannot_be_reached(command: str, tmp_path: Path) -> None:
+    done = _run(tmp_path / "home", *command.split(), "--json")
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr.startswith("baken: cannot reach Baken: nothing ever ran with home")
     assert not (tmp_path / "home").exists()
