@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from temporalio import workflow
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+from tests.replay.broken import BrokenAlertWorkflow
 from tests.replay.fingerprints import fingerprints, kept
 from tests.replay.goldens import FOLDER, STORIES, TestKeys, read_golden
 from workflows.alert import AlertWorkflow
 from workflows.channel import ChannelWorkflow
 from workflows.codec import Reader
-from workflows.messages import ALERT_WORKFLOW, AlertInput
 from workflows.runtime import data_converter, sandbox_runner
 
 HISTORIES = sorted(FOLDER.glob("*.json"))
@@ -39,20 +36,6 @@ def _replayer(alert: type = AlertWorkflow) -> Replayer:
         workflow_runner=sandbox_runner(),
         data_converter=data_converter(TestKeys(), Reader.WORKER),
     )
-
-
-@workflow.defn(name=ALERT_WORKFLOW)
-class BrokenAlertWorkflow:
-    """Begins with a timer that no history has."""
-
-    @workflow.init
-    def __init__(self, given: AlertInput) -> None:
-        self._given = given
-
-    @workflow.run
-    async def run(self, given: AlertInput) -> str:
-        await asyncio.sleep(timedelta(seconds=3).total_seconds())
-        return "broken"
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
