@@ -11,14 +11,14 @@ from starter.home import write_private
 from starter.parts import Parts, open_parts
 from starter.settings import Settings
 from starter.signing import DEMO_PEOPLE, ensure_demo_people
-from store.standing import incarnation_of
+from store.standing import any_open, incarnation_of
 from store.subscribers import count, subscribe
 
 EXERCISE_RECIPIENTS = 5
 
 
-def prepare_home(settings: Settings, recipients: int) -> None:
-    """Prepare; raises RefusedByRule for a configuration or a store this home must not run with."""
+def prepare_home(settings: Settings, recipients: int) -> bool:
+    """Prepare; whether alerts are open. Raises RefusedByRule for a configuration or a store it must not run with."""
     settings.channels()
     parts = open_parts(settings)
     parts.programmes()
@@ -28,7 +28,10 @@ def prepare_home(settings: Settings, recipients: int) -> None:
         _ensure_tokens(settings)
     if recipients:
         _fill_subscribers(parts, recipients)
+    with parts.db.read() as session:
+        alerts_open = any_open(session)
     parts.close()
+    return alerts_open
 
 
 def _check_incarnation(parts: Parts) -> None:

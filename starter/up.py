@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from starter.errors import CannotReach, Problem
+from starter.errors import CannotReach, Problem, RefusedByRule
 from starter.home import Home, write_private
 from starter.process import READY_FILE, dies_with
 from starter.settings import Settings
@@ -49,7 +49,7 @@ class Part:
 class Tree:
     """The parent's view of its children."""
 
-    def __init__(self, settings: Settings, demo: bool, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, demo: bool, alerts_open: bool, say: Callable[[str], None]) -> None:
         self._settings = settings
         self._home = settings.paths
         self._say = say
@@ -57,6 +57,7 @@ class Tree:
         self._stop = False
         self._environ = self._child_environ()
         self._demo = demo
+        self._alerts_open = alerts_open
 
     def run(self, port: int, when_ready: Callable[[], Sequence[str] | None]) -> int:
         """Start all, watch until told to stop; `when_ready` may name a command whose end ends everything."""
@@ -109,12 +110,25 @@ class Tree:
             server = temporal_command(home, grpc, ui_port, self._settings.namespace, port)
             self._begin(Part("temporal", server, lambda: answers(grpc)))
             self._await("temporal")
+        if self._alerts_open:
+            self._replay_open_alerts()
         for role in ("alerts", "send"):
             worker = [sys.executable, str(HERE / "worker.py"), "--role", role]
             self._begin(Part(f"worker-{role}", worker, (home.ready / f"worker-{role}").exists))
         web = [sys.executable, "-m", "starter.serve"]
         self._begin(Part("web", web, lambda: (home.ready / "web").exists() and answers(port)))
         self._await("worker-alerts", "worker-send", "web")
+
+    def _replay_open_alerts(self) -> None:
+        """Refuse to start workers that would break an open alert; raises RefusedByRule."""
+        log = self._home.logs / "replay.log"
+        with log.open("ab") as file:
+            replay = self._spawn([sys.executable, "-m", "starter.replay_open"], file, {})
+        if replay.wait(READY_WITHIN) != 0:
+            raise RefusedByRule(
+                f"this version does not replay an alert that is open; nothing was started. {log} names it: go on "
+                "with the version it runs on, or mend the workflow with patched()"
+            )
 
     def _begin(self, part: Part) -> None:
         part.child = self._launch(part)

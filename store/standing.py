@@ -71,6 +71,13 @@ def visible(row: AlertStanding, now: datetime) -> bool:
     return row.meaning == Meaning.EDITION and row.lease_until is not None and now < row.lease_until
 
 
+def any_open(session: Session) -> bool:
+    """Whether an alert is not closed yet."""
+    return (
+        session.exec(select(AlertStanding).where(col(AlertStanding.closed_at).is_(None)).limit(1)).first() is not None
+    )
+
+
 def take_away(session: Session, alert_id: str, meaning: Meaning, now: datetime) -> int | None:
     """Raise the revision with `held` or `withdrawn`; None when all is withdrawn already.
 

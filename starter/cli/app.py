@@ -63,7 +63,7 @@ def up(
     settings.paths.prepare()
     lock = hold_lock(settings.paths)
     web_port = choose_port(settings.port, say)
-    prepare_home(settings, recipients if demo else 0)
+    alerts_open = prepare_home(settings, recipients if demo else 0)
 
     def when_ready() -> list[str] | None:
         print(f"Baken is ready: http://127.0.0.1:{web_port}", flush=True)
@@ -75,7 +75,7 @@ def up(
         subprocess.Popen(play, env={**os.environ, "BAKEN_HOME": str(settings.home)})  # noqa: S603
         return None
 
-    code = Tree(settings, demo, say).run(web_port, when_ready)
+    code = Tree(settings, demo, alerts_open, say).run(web_port, when_ready)
     lock.close()
     raise typer.Exit(code)
 

@@ -1,0 +1,56 @@
+"""Before workers start: does this version still replay every alert that is open? (DESIGN, rule 11)
+
+Run by `baken up` when alerts are open, as `python -m starter.replay_open`; exit 3 names the alerts that do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from temporalio.worker import Replayer
+
+from starter.errors import Problem
+from starter.parts import connect, open_parts
+from starter.settings import load_settings
+from workflows.alert import AlertWorkflow
+from workflows.channel import ChannelWorkflow
+from workflows.codec import Reader
+from workflows.messages import ALERT_WORKFLOW, CHANNEL_WORKFLOW
+from workflows.runtime import data_converter, sandbox_runner
+
+OPEN = f"ExecutionStatus = 'Running' AND (WorkflowType = '{ALERT_WORKFLOW}' OR WorkflowType = '{CHANNEL_WORKFLOW}')"
+
+
+async def replay_open() -> list[str]:
+    """Workflow ids of open alerts and channels whose history this code does not replay."""
+    parts = open_parts(load_settings(os.environ))
+    client = await connect(parts, Reader.WORKER)
+    replayer = Replayer(
+        workflows=[AlertWorkflow, ChannelWorkflow],
+        workflow_runner=sandbox_runner(),
+        data_converter=data_converter(parts.keys, Reader.WORKER),
+    )
+    failed = []
+    async for execution in client.list_workflows(OPEN):
+        history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+        if result.replay_failure is not None:
+            print(f"{execution.id}: {result.replay_failure}", flush=True)
+            failed.append(execution.id)
+    parts.close()
+    return failed
+
+
+def main() -> int:
+    try:
+        failed = asyncio.run(replay_open())
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return problem.exit_code
+    return 3 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
