@@ -39,7 +39,7 @@ class Simulators:
 
     def mails(self) -> list[Mail]:
         """Of all inboxes, the newest first."""
-        return sorted((mail for inbox in self.inboxes for mail in inbox.mails), key=lambda mail: -mail.number)
+        return sorted((mail for inbox in self.inboxes for mail in inbox.mails()), key=lambda mail: -mail.number)
 
     def wall(self) -> dict[str, Any]:
         """What receivers have before them now. The record counts, so it is right after a restart too."""

@@ -1,11 +1,10 @@
-"""A mailbox provider: a real SMTP server on loopback that keeps the newest mails for the wall, in memory only."""
+"""A mailbox provider: a real SMTP server on loopback that keeps mails for the wall, in memory only."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import email
-from collections import deque
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import default
@@ -17,9 +16,11 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from simulators.faults import SLOW, Faults
 from simulators.received import Record
 
-KEEP = 100
+KEEP = 50
+"""Mails, one of each sort: five hundred that say the same need not be five hundred on a wall."""
 HOSTNAME = "mailbox.demo.baken.example"
 """Said in the greeting; without it every connection would ask the name service who we are."""
+Sort = tuple[str | None, str | None, str | None, str | None]
 _numbers = count(1)
 
 
@@ -67,7 +68,11 @@ class Inbox:
         self._record = record
         self._faults = faults
         self._exercise = exercise
-        self.mails: deque[Mail] = deque(maxlen=KEEP)
+        self._kept: dict[Sort, Mail] = {}
+
+    def mails(self) -> list[Mail]:
+        """The first of each sort, in the order they came."""
+        return list(self._kept.values())
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self._faults.mode("email") == "slow":
@@ -87,8 +92,15 @@ class Inbox:
                 kind=mail["Baken-Kind"] or "",
                 id=mail["Baken-Id"] or "",
             )
-        self.mails.appendleft(Mail(next(_numbers), envelope.rcpt_tos[0], self._exercise, mail))
+        self._keep(mail, envelope.rcpt_tos[0])
         return "250 2.0.0 accepted"
+
+    def _keep(self, mail: EmailMessage, recipient: str) -> None:
+        sort = (mail["Baken-Alert"], mail["Baken-Edition"], mail["Baken-Kind"], mail["Subject"])
+        if sort not in self._kept:
+            self._kept[sort] = Mail(next(_numbers), recipient, self._exercise, mail)
+        while len(self._kept) > KEEP:
+            self._kept.pop(next(iter(self._kept)))
 
 
 async def serve_mail(inbox: Inbox) -> int:

@@ -77,6 +77,7 @@ class Verdict:
     alert_id: str
     shown: tuple[str, ...]
     down: tuple[str, ...]
+    exercise: bool
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,15 @@ class Wall:
             states[boxes.alert_id]["email"] = {boxes.state}
         for call in (call for screen in self.screens for call in screen.calls):
             states[call.alert_id].setdefault("webhook", set()).add(call.state)
-        return tuple(_verdict(alert, channels) for alert, channels in states.items())
+        drills = {page.alert_id for page in self.pages if page.exercise}
+        drills |= {message.alert_id for message in self.cap if message.exercise}
+        return tuple(_verdict(alert, channels, alert in drills) for alert, channels in states.items())
+
+    @property
+    def front(self) -> Page | None:
+        """The page to show as everybody sees it: the newest that is up, else the newest that was."""
+        ordered = sorted(self.pages, key=lambda page: ("shown", "down", "none").index(page.state))
+        return ordered[0] if ordered and ordered[0].state != "none" else None
 
 
 async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language: str) -> Wall:
@@ -178,9 +187,10 @@ def _screen(said: dict[str, Any], alerts: list[str], language: str) -> Screen:
     return Screen(said["name"], said["exercise"], tuple(calls))
 
 
-def _verdict(alert: str, channels: dict[str, set[State]]) -> Verdict:
+def _verdict(alert: str, channels: dict[str, set[State]], exercise: bool) -> Verdict:
     shown = tuple(name for name, states in channels.items() if "shown" in states)
-    return Verdict(alert, shown, tuple(name for name, states in channels.items() if states == {"down"}))
+    down = tuple(name for name, states in channels.items() if states == {"down"})
+    return Verdict(alert, shown, down, exercise)
 
 
 def _clock(at: str) -> str:

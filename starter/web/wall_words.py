@@ -30,7 +30,7 @@ WORDS: dict[str, dict[str, str]] = {
     "feed": {"nl": "De hele feed", "en": "The whole feed"},
     "showing": {"nl": "mailboxen met het alert bovenop", "en": "mailboxes with the alert on top"},
     "ended": {"nl": "mailboxen met het eindbericht", "en": "mailboxes with the end message"},
-    "inbox": {"nl": "Nieuwste mails", "en": "Newest mails"},
+    "inbox": {"nl": "Mails, een van elke soort", "en": "Mails, one of each sort"},
     "no_mail": {"nl": "Nog geen mail.", "en": "No mail yet."},
     "to": {"nl": "aan", "en": "to"},
     "from": {"nl": "Van", "en": "From"},

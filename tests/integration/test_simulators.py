@@ -215,6 +215,15 @@ def test_an_opened_mail_has_its_photo_inside(counterparts: Counterparts) -> None
     assert counterparts.ask("GET", "/mails/999").status_code == 404
 
 
+def test_one_mail_of_each_sort_is_kept_however_many_come(counterparts: Counterparts) -> None:
+    for _ in range(3):
+        counterparts.mail()
+    (kept,) = counterparts.wall()["mails"]
+    counterparts.mail("cancel")
+    assert [mail["kind"] for mail in counterparts.wall()["mails"]] == ["cancel", "alert"]
+    assert counterparts.wall()["mails"][1] == kept
+
+
 def test_wall_says_what_each_receiver_has_before_it_now(counterparts: Counterparts) -> None:
     counterparts.mail(to=("een@demo.baken.example", "twee@demo.baken.example"))
     counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
