@@ -49,7 +49,12 @@ def clean(text: str) -> str:
     Word-processor quotes broke messages in other alert systems, so they are mended on input.
     """
     plain = unicodedata.normalize("NFC", text).translate(_PASTED).replace("\r\n", "\n")
-    return "".join(c for c in plain if c == "\n" or unicodedata.category(c) not in {"Cc", "Cs", "Co"}).strip()
+    return "".join(c for c in plain if c == "\n" or _is_character(c)).strip()
+
+
+def _is_character(c: str) -> bool:
+    """XML, and so CAP, has no place for U+FFFE and U+FFFF either."""
+    return c not in "\ufffe\uffff" and unicodedata.category(c) not in {"Cc", "Cs", "Co"}
 
 
 def _aware(value: datetime) -> datetime:

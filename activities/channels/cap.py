@@ -35,7 +35,7 @@ from activities.channels.base import Capabilities, Part, PhotoBytes, PublishJob,
 from alerts.compose import AMSTERDAM, end_text
 from alerts.edition import Edition, LanguageText
 from alerts.sealing import seal
-from alerts.vocabulary import Kind
+from alerts.vocabulary import Kind, Meaning
 from store import cap_messages
 from store.database import Database
 from store.standing import require_not_overtaken, require_revision
@@ -205,7 +205,7 @@ class CapChannel:
         )
 
     def _cancel(self, job: PublishJob, references: Sequence[str], expires: datetime) -> Alert:
-        """Without personal data: that it ended, and nothing else."""
+        """Without personal data: that it ended, and nothing else. It outlives the display key, in the clear."""
         return Alert(
             identifier=job.identifier,
             sender=self._sender,
@@ -226,9 +226,9 @@ class CapChannel:
                     expires=_time(expires),
                     sender_name="Baken",
                     headline=text.event,
-                    description=end_text(language, job.desired.why),
+                    description=_last_words(job, language),
                     web=f"{self._base_url}/alerts/{job.alert_id}",
-                    areas=[_area(job.edition, language)],
+                    areas=_named_area(job.edition, language),
                 )
                 for language, text in job.edition.texts.items()
             ],
@@ -236,6 +236,10 @@ class CapChannel:
 
 
 _LANGUAGE = {"nl": "nl-NL", "en": "en-GB"}
+_NOT_SHOWN = {
+    "nl": "Dit alert wordt nu niet getoond. Verwijder wat u hebt gedeeld.",
+    "en": "This alert is not shown at the moment. Please delete what you shared.",
+}
 
 
 def _aad(job: PublishJob) -> bytes:
@@ -259,8 +263,26 @@ def _area(edition: Edition, language: str) -> Area:
         area_desc=area.name[language],
         polygons=[] if circles else [_ring(ring) for ring in area.polygons],
         circles=circles,
-        geocodes=[Geocode(value_name=ValueName("CBS-gemeente"), value=Value(code)) for code in area.codes],
+        geocodes=_geocodes(area.codes),
     )
+
+
+def _last_words(job: PublishJob, language: str) -> str:
+    """A hold and a lease that ran out end the message, not the alert: they do not say that it ended."""
+    if job.desired.meaning is Meaning.WITHDRAWN:
+        return end_text(language, job.desired.why)
+    return _NOT_SHOWN[language]
+
+
+def _named_area(edition: Edition, language: str) -> list[Area]:
+    """Municipalities by name and code; a circle or a drawn shape may tell where the child was."""
+    if not edition.area.codes:
+        return []
+    return [Area(area_desc=edition.area.name[language], geocodes=_geocodes(edition.area.codes))]
+
+
+def _geocodes(codes: Sequence[str]) -> list[Geocode]:
+    return [Geocode(value_name=ValueName("CBS-gemeente"), value=Value(code)) for code in codes]
 
 
 def _ring(ring: Sequence[tuple[float, float]]) -> str:
