@@ -23,6 +23,7 @@ from starter.errors import Problem
 from starter.process import announce_ready, stop_signal
 from starter.public.site import public_router
 from starter.settings import Settings, load_settings
+from starter.web.console import console_router
 from starter.web.demo import demo_router
 
 HERE = Path(__file__).resolve().parent
@@ -60,6 +61,7 @@ def build_app(baken: Baken, settings: Settings) -> FastAPI:
         ports = json.loads(settings.paths.demo_ports.read_text("utf-8"))
         app.include_router(demo_router(ports["control"]))
     app.include_router(api_router(baken, settings))
+    app.include_router(console_router(baken, settings))
     app.include_router(public_router(baken.parts, base_url, lambda: datetime.now(UTC)))
     return app
 

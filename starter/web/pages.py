@@ -1,0 +1,64 @@
+"""Pages of the console: one place that renders them, with the visitor's language, words and times."""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from babel.numbers import format_decimal
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from starter.web.i18n import LANGUAGES, said, translator
+from starter.web.session import Visitor
+from starter.web.times import field_value, time_tag
+from starter.web.words import GROUPS
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+environment = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class Pages:
+    """Renders templates of the console for a visitor."""
+
+    def __init__(self, *, embedded: bool) -> None:
+        self._embedded = embedded
+
+    def text(self, template: str, visitor: Visitor, **values: Any) -> str:
+        return environment.get_template(template).render(**self._words(visitor), **values)
+
+    def html(
+        self, request: Request, template: str, visitor: Visitor, status: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """A whole page; `kind` colours it, and pages about no alert have none."""
+        other = next(code for code in LANGUAGES if code != visitor.language)
+        page = {"kind": None, "status_live": None, "path": request.url.path, "other": (other, LANGUAGES[other])}
+        html = self.text(template, visitor, **{**page, **values})
+        return HTMLResponse(html, status, {"cache-control": "no-store"})
+
+    def _words(self, visitor: Visitor) -> dict[str, Any]:
+        language = visitor.language
+        translate = translator(language)
+        return {
+            "_": translate,
+            "language": language,
+            "visitor": visitor,
+            "embedded": self._embedded,
+            "word": lambda group, name: translate(GROUPS[group].get(name) or name) if name else "-",
+            "words": lambda group: {name: translate(word) for name, word in GROUPS[group].items()},
+            "said": partial(said, language),
+            "time": lambda value, seconds=False: time_tag(value, language, seconds=seconds),
+            "field_time": field_value,
+            "number": lambda value: format_decimal(value, locale=language) if value is not None else "-",
+            "new_id": lambda: uuid.uuid4().hex,
+        }

@@ -1,0 +1,89 @@
+"""What a form sent, kept in memory: case fields and photos never reach the disk in the clear."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+
+from starter.errors import BadInput
+from starter.web.session import Visitor, check_origin, check_token
+
+MOST_BYTES = 60_000_000
+MOST_FILES = 60
+KEEP_FOR = 1800.0
+"""Seconds that photos of a refused form are kept, so that nobody has to choose them again."""
+KEEP_AT_MOST = 20
+
+
+class Posted:
+    """The fields and files of one form."""
+
+    def __init__(self, form: FormData) -> None:
+        self._form = form
+
+    def text(self, name: str) -> str:
+        value = self._form.get(name)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return {name: value for name, value in self._form.multi_items() if isinstance(value, str)}
+
+    async def files(self) -> list[tuple[str, str, bytes]]:
+        """Field, file name and bytes of every file that was chosen."""
+        chosen = [(name, one) for name, one in self._form.multi_items() if isinstance(one, UploadFile)]
+        return [(name, _plain_name(one.filename), await one.read()) for name, one in chosen if one.filename]
+
+
+async def read_form(request: Request, visitor: Visitor | None) -> Posted:
+    """Read a form of ours, checked for where it comes from; raises Forbidden or BadInput."""
+    check_origin(request)
+    if int(request.headers.get("content-length") or MOST_BYTES + 1) > MOST_BYTES:
+        raise BadInput("form", f"is larger than {MOST_BYTES // 1_000_000} MB; send fewer or smaller photos")
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        parser = MultiPartParser(request.headers, request.stream(), max_files=MOST_FILES, max_fields=2000)
+        parser.spool_max_size = MOST_BYTES + 1  # never rolled over to a file on disk
+        try:
+            posted = Posted(await parser.parse())
+        except MultiPartException as error:
+            raise BadInput("form", str(error.message)) from error
+    else:
+        posted = Posted(await FormParser(request.headers, request.stream()).parse())
+    if visitor is not None:
+        check_token(visitor, posted.text("token"))
+    return posted
+
+
+def _plain_name(name: str | None) -> str:
+    return (name or "").replace("\\", "/").rsplit("/", 1)[-1][-200:]
+
+
+class Uploads:
+    """Photos of forms that were refused, until they are sent again; the oldest go first."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, str, dict[str, bytes]]] = {}
+
+    def keep(self, user: str, files: Mapping[str, bytes]) -> str:
+        """A word under which the same person finds them again; empty when there is nothing to keep."""
+        self._forget()
+        if not files:
+            return ""
+        word = secrets.token_urlsafe(12)
+        self._kept[word] = (time.monotonic(), user, dict(files))
+        return word
+
+    def find(self, user: str, word: str) -> dict[str, bytes]:
+        self._forget()
+        _, owner, files = self._kept.get(word, (0.0, "", {}))
+        return dict(files) if owner == user else {}
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        fresh = [(word, one) for word, one in self._kept.items() if now - one[0] < KEEP_FOR]
+        self._kept = dict(fresh[-KEEP_AT_MOST:])

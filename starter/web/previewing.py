@@ -1,0 +1,155 @@
+"""What every channel will send for an edition that waits, exactly as it was frozen when it was prepared."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+from sqlmodel import Session
+
+from activities.channels import CAPABILITIES
+from activities.channels.base import Rendition
+from alerts.edition import Edition
+from starter.parts import Parts
+from starter.web.i18n import N_, Translate, translator
+from starter.web.session import Visitor
+from starter.web.views import Pending, Piece, Planned, View, changes, channel_label
+from store import editions
+
+PHOTO = re.compile(r'(src=")(?:cid:|/media/)(\w+)(")')
+NAMES = {
+    "page": N_("Page"),
+    "item": N_("Line in lists and feeds"),
+    "subject": N_("Subject"),
+    "text": N_("Plain text"),
+    "html": N_("Mail as most people see it"),
+    "event": N_("Name of the alert"),
+    "xml": N_("CAP message"),
+    "payload": N_("Call to the partner"),
+}
+
+
+def pending_of(parts: Parts, view: View, visitor: Visitor) -> Pending | None:
+    """What waits; None when nothing does."""
+    pending = view["pending"]
+    if pending is None:
+        return None
+    translate = translator(visitor.language)
+    digest = pending.get("edition_digest") or view["edition_digest"]
+    before = view["edition_digest"] if view["edition_digest"] != digest else None
+    with parts.db.read() as session:
+        try:
+            key = parts.keys.display_key(view["alert_id"])
+            edition = editions.get_edition(session, key, view["alert_id"], digest)
+        except LookupError:
+            return Pending(edition=None, planned=())
+        arms = {arm["channel"]: arm for arm in pending.get("arms", ())}
+        planned = tuple(
+            _planned(session, key, edition, name, arms.get(name), before, visitor.language)
+            for name in pending.get("channels", edition.channels)
+        )
+    draft = (view["draft"] or {}).get("case")
+    person = _person_of(parts, visitor.user)
+    return Pending(
+        edition=edition,
+        planned=planned,
+        changes=tuple(changes(view["case"] if before else None, draft, translate)),
+        programme=parts.programmes().get(edition.programme),
+        mine=person in {_person_of(parts, user) for user in pending.get("authors", ())},
+    )
+
+
+def _person_of(parts: Parts, user: str) -> str:
+    from store.people import people  # noqa: PLC0415
+
+    return next((one.person for one in people(parts.db) if one.user == user), user)
+
+
+def _planned(
+    session: Session,
+    key: bytes,
+    edition: Edition,
+    name: str,
+    arm: dict[str, Any] | None,
+    before: str | None,
+    language: str,
+) -> Planned:
+    now, old = (_rendition(session, key, edition.alert_id, one, name) for one in (edition.digest, before))
+    known = {part.name: part.content for part in old.parts} if old else {}
+    translate = translator(language)
+    pieces = tuple(
+        Piece(part.name, piece_label(part.name, translate), part.media, part.content, part.content != known[part.name])
+        if part.name in known
+        else Piece(part.name, piece_label(part.name, translate), part.media, part.content, old is not None)
+        for part in (now.parts if now else ())
+    )
+    return Planned(
+        name=name,
+        label=channel_label(name, language),
+        personal=CAPABILITIES[name].audience == "personal",
+        recipients=arm["recipients"] if arm else 0,
+        trouble=tuple(arm["trouble"] if arm else ()) + (now.problems if now else ()),
+        pieces=pieces,
+        armed=arm is not None,
+    )
+
+
+def piece_label(name: str, translate: Translate) -> str:
+    """`html.nl` as people say it."""
+    kind, _, language = name.partition(".")
+    label = translate(NAMES[kind]) if kind in NAMES else kind
+    return f"{label} ({language})" if language else label
+
+
+def _rendition(session: Session, key: bytes, alert_id: str, digest: str | None, channel: str) -> Rendition | None:
+    if digest is None:
+        return None
+    try:
+        return Rendition.model_validate_json(editions.get_rendition(session, key, alert_id, digest, channel))
+    except LookupError:
+        return None
+
+
+def html_piece(parts: Parts, alert_id: str, digest: str, channel: str, name: str) -> str:
+    """A page or mail as it will be, with its photos inside it, for a frame that may load nothing else.
+
+    Raises LookupError when there is no such piece, or its display key is gone.
+    """
+    key = parts.keys.display_key(alert_id)
+    with parts.db.read() as session:
+        rendition = _rendition(session, key, alert_id, digest, channel)
+        piece = next((part for part in (rendition.parts if rendition else ()) if part.name == name), None)
+        if piece is None or piece.media != "html":
+            raise LookupError(f"no page {name} of {channel}")
+
+        def inside(found: re.Match[str]) -> str:
+            jpeg = _photo(session, key, alert_id, found[2])
+            return f"{found[1]}data:image/jpeg;base64,{base64.b64encode(jpeg or b'').decode()}{found[3]}"
+
+        return PHOTO.sub(inside, piece.content)
+
+
+def photo(parts: Parts, alert_id: str, token: str) -> bytes | None:
+    """A photo of an alert for people on duty, whether the public sees it or not."""
+    key = parts.keys.display_key(alert_id)
+    with parts.db.read() as session:
+        return _photo(session, key, alert_id, token)
+
+
+def _photo(session: Session, key: bytes, alert_id: str, token: str) -> bytes | None:
+    media = editions.media_by_token(session, token)
+    if media is None or media.alert_id != alert_id:
+        return None
+    return editions.get_photo(session, key, alert_id, media.sha256)
+
+
+def photo_tokens(parts: Parts, view: View) -> dict[str, str]:
+    """Token by SHA-256 of every photo of the alert; empty once its display key is gone."""
+    try:
+        key = parts.keys.display_key(view["alert_id"])
+    except LookupError:
+        return {}
+    cases = [case for case in (view["case"], (view["draft"] or {}).get("case")) if case]
+    known = {one["sha256"] for case in cases for child in case["children"] for one in child["photos"] if one["sha256"]}
+    return {sha: editions.photo_token(key, sha) for sha in known}

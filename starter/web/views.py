@@ -1,0 +1,189 @@
+"""What the pages of one alert show, worked out here so that templates only lay it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from activities.channels import CAPABILITIES
+from alerts.case import Case
+from alerts.edition import Edition
+from alerts.programme import Programme
+from alerts.public import can_retract
+from alerts.vocabulary import Action, Role, Stage
+from starter.web.fields import label_of
+from starter.web.i18n import N_, Translate
+
+View = Mapping[str, Any]
+
+ENDED = frozenset({Stage.CLOSING, Stage.CLOSED})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part that can be taken off."""
+
+    pointer: str
+    label: str
+    photo: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One part of what a channel will send."""
+
+    name: str
+    label: str
+    media: str
+    content: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What one channel will do after the yes."""
+
+    name: str
+    label: str
+    personal: bool
+    recipients: int
+    trouble: tuple[str, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    armed: bool = True
+
+
+@dataclass(frozen=True)
+class Pending:
+    """All that a supervisor reads before saying yes."""
+
+    edition: Edition | None
+    planned: tuple[Planned, ...]
+    changes: tuple[Change, ...] = ()
+    programme: Programme | None = None
+    mine: bool = False
+    """Whether the visitor wrote at it, and so cannot approve it."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the alert page needs beside the view itself."""
+
+    children: tuple[str, ...]
+    allowed: frozenset[str]
+    choices: tuple[Choice, ...] = ()
+    programmes: Mapping[str, str] = field(default_factory=dict)
+
+
+def children_of(view: View) -> tuple[str, ...]:
+    """The children's names, those found included, as the case has them."""
+    case = view["case"] or (view["draft"] or {}).get("case") or {"children": ()}
+    return tuple(str(child["name"] or child["description"]) for child in case["children"])
+
+
+def fingerprint(view: View) -> str:
+    """Changes when other buttons belong on the page."""
+    pending = view["pending"] or {}
+    parts = (view["stage"], view["edition"], pending.get("digest"), pending.get("purpose"), len(view["withheld"]))
+    return "-".join(str(part) for part in (*parts, len(view["found_children"])))
+
+
+def allowed(view: View, roles: frozenset[Role]) -> frozenset[str]:
+    """Commands that make sense now for these roles; the rules judge again whatever the page offers."""
+    stage, pending = Stage(view["stage"]), view["pending"]
+    found: set[Action] = set()
+    if roles & {Role.OPERATOR, Role.SUPERVISOR} and stage not in ENDED:
+        found |= {Action.FOUND, Action.CANCEL, Action.RETRACT}
+        found |= {Action.HOLD} if stage is not Stage.HELD else set()
+        found |= {Action.KEEP} if stage is Stage.LIVE else set()
+    if Role.OPERATOR in roles:
+        found |= {Action.AMEND, Action.CHANGE_PROGRAMME} if stage not in ENDED else set()
+        reached = stage is Stage.CLOSING and view["standing"] == "withdrawn"
+        found |= {Action.PROPOSE_OUTCOME} if reached and not pending else set()
+    if Role.SUPERVISOR in roles:
+        found |= {Action.APPROVE, Action.RETURN_FOR_EDIT, Action.REJECT} if pending else set()
+        dark = stage in (Stage.HELD, Stage.CLOSING) or (stage is Stage.LIVE and view["found_children"])
+        found |= {Action.REINSTATE} if dark and view["edition"] and not _reinstating(view) else set()
+    return frozenset(found)
+
+
+def _reinstating(view: View) -> bool:
+    return bool(view["pending"]) and view["pending"]["purpose"] == "reinstatement"
+
+
+def choices(view: View, photos: Mapping[str, str], translate: Translate) -> tuple[Choice, ...]:
+    """What can be taken off: every photo, child, vehicle, the person, each public text. Chosen, never typed."""
+    document = view["case"]
+    if document is None:
+        return ()
+    case, gone = Case.model_validate(document), set(view["withheld"])
+    return tuple(
+        Choice(pointer, label, photos.get(sha) if sha else None)
+        for pointer, label, sha in _parts(document, translate)
+        if pointer not in gone and can_retract(case, pointer) is None
+    )
+
+
+def _parts(case: Mapping[str, Any], translate: Translate) -> Iterator[tuple[str, str, str | None]]:
+    for n, child in enumerate(case["children"]):
+        name = child["name"] or child["description"]
+        for m, photo in enumerate(child["photos"]):
+            yield f"children/{n}/photos/{m}", f"{translate(N_('Photo'))} {m + 1}: {name}", photo["sha256"]
+        for trait in ("description", "hair", "eyes", "clothing", "marks", "approach"):
+            if child[trait]:
+                yield f"children/{n}/{trait}", f"{name}: {label_of(trait, translate)}", None
+        yield f"children/{n}", translate(N_("All about {name}")).format(name=name), None
+    for n, vehicle in enumerate(case["vehicles"]):
+        words = " ".join(part for part in (vehicle["colour"], vehicle["make"], vehicle["plate"]) if part)
+        if vehicle["plate"]:
+            yield f"vehicles/{n}/plate", f"{label_of('plate', translate)}: {vehicle['plate']}", None
+        yield f"vehicles/{n}", f"{label_of('vehicles', translate)}: {words}", None
+    if case["suspect"]:
+        yield "suspect", translate(N_("The person it may be with")), None
+    for name in ("place", "direction"):
+        if case["last_seen"][name]:
+            yield f"last_seen/{name}", f"{label_of(name, translate)}: {case['last_seen'][name]}", None
+    for name in ("situation", "headline", "body"):
+        if case["public"][name]:
+            yield f"public/{name}", label_of(name, translate), None
+
+
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, translate: Translate) -> list[Change]:
+    """What a draft changes of the case that stands, field by field."""
+    if before is None or after is None:
+        return []
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    pointers = [pointer for pointer in dict.fromkeys((*old, *new)) if old.get(pointer) != new.get(pointer)]
+    hidden = ("sha256", "width", "height")
+    return [
+        Change(label_of(pointer, translate), _text(old.get(pointer)), _text(new.get(pointer)))
+        for pointer in pointers
+        if pointer.rsplit("/", 1)[-1] not in hidden
+    ]
+
+
+def _leaves(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{pointer}/{name}" if pointer else str(name))
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        for n, inner in enumerate(value):
+            yield from _leaves(inner, f"{pointer}/{n}")
+    elif value not in (None, [], {}):
+        yield pointer, value
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def channel_label(name: str, language: str) -> str:
+    known = CAPABILITIES.get(name)
+    return known.label[language] if known else name

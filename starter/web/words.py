@@ -1,0 +1,115 @@
+"""Words of the domain as the console says them; marked here, translated where they are shown."""
+
+from __future__ import annotations
+
+from starter.web.i18n import N_
+
+KINDS = {
+    "actual": N_("Actual alert"),
+    "exercise": N_("Exercise"),
+    "public_test": N_("Public test"),
+}
+STAGES = {
+    "verifying": N_("Being verified"),
+    "needs_information": N_("Needs information"),
+    "ineligible": N_("Does not fit the programme"),
+    "awaiting_approval": N_("Awaiting approval"),
+    "returned": N_("Returned for edit"),
+    "live": N_("Live"),
+    "held": N_("Held, everything dark"),
+    "closing": N_("Closing"),
+    "closed": N_("Closed"),
+}
+OUTCOMES = {
+    "found": N_("found"),
+    "cancelled": N_("cancelled"),
+    "rejected": N_("rejected"),
+    "expired": N_("expired"),
+}
+STATES = {
+    "armed": N_("Ready"),
+    "sending": N_("Sending"),
+    "showing": N_("Showing"),
+    "retrying": N_("Trying again"),
+    "withdrawing": N_("Withdrawing"),
+    "withdrawn": N_("Withdrawn"),
+    "failed": N_("Failed"),
+}
+RESULTS = {"met": N_("Met"), "not_met": N_("Not met"), "unknown": N_("Unknown")}
+ACTIONS = {
+    "start": N_("Started"),
+    "approve": N_("Approved"),
+    "reject": N_("Rejected"),
+    "return_for_edit": N_("Returned for edit"),
+    "amend": N_("Amended"),
+    "retract": N_("Taken off"),
+    "hold": N_("Held"),
+    "reinstate": N_("Brought back"),
+    "found": N_("Reported found"),
+    "cancel": N_("Cancelled"),
+    "change_programme": N_("Programme changed"),
+    "propose_outcome": N_("Outcome message proposed"),
+    "keep": N_("Said to be still needed"),
+    "sighting": N_("Sighting"),
+}
+ROLES = {"operator": N_("operator"), "supervisor": N_("supervisor"), "engineer": N_("engineer")}
+CONFIRMED_BY = {
+    "police": N_("Police"),
+    "family": N_("Family"),
+    "partner": N_("A partner organisation"),
+    "phone": N_("A phone call, confirmed by nobody (only holds)"),
+}
+CONDITIONS = {
+    "unknown": N_("Not known yet"),
+    "safe": N_("Safe"),
+    "injured": N_("Injured"),
+    "deceased": N_("Deceased"),
+}
+CANCEL_REASONS = {
+    "error": N_("Sent in error"),
+    "hoax": N_("False report"),
+    "consent_withdrawn": N_("Leave to publish was withdrawn"),
+    "superseded": N_("Replaced by another message"),
+    "still_missing": N_("Still missing, the alert helps no more"),
+}
+DOING = {
+    "retrying": N_("Baken keeps trying and shows the newest edition as soon as it answers."),
+    "failed": N_("Refused for good; tell the counterpart by phone."),
+    "sending": N_("Sending now."),
+    "withdrawing": N_("Taking back now; Baken keeps trying until it is gone."),
+}
+GROUPS = {
+    "stage": STAGES,
+    "kind": KINDS,
+    "outcome": OUTCOMES,
+    "state": STATES,
+    "result": RESULTS,
+    "action": ACTIONS,
+    "role": ROLES,
+    "confirmed_by": CONFIRMED_BY,
+    "condition": CONDITIONS,
+    "cancel": CANCEL_REASONS,
+    "doing": DOING,
+}
+RULES_SAY = (
+    N_("every child is under 18"),
+    N_("abducted by unknown person(s)"),
+    N_("missing, with danger to life or fear of serious injury"),
+    N_("there is serious worry about the child"),
+    N_("there is enough for the public to help"),
+    N_("asked as soon as possible"),
+    N_("no sign that an alert would lead somebody to a sheltered child"),
+    N_("the area is local"),
+    N_("nothing waits for approval"),
+    N_("it changes nothing"),
+    N_("choose what is to be taken off"),
+    N_("is required"),
+    N_("is empty"),
+    N_("must be a whole number"),
+    N_("must be a number"),
+    N_("needs a name or a description"),
+    N_("needs either age or age_range: [min, max]"),
+    N_("needs either at or between: [t1, t2]"),
+    N_("the alert is closed; start a new one"),
+)
+"""What the rules say most often, word for word; what is not among them is shown in English, marked as such."""
