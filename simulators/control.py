@@ -18,7 +18,7 @@ from simulators.received import Line, Record
 CHANNELS = ("email", "webhook")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
-"""Alerts; the newest."""
+"""Alerts of which it tells; the newest."""
 IN_THE_INBOX = 8
 
 
@@ -43,10 +43,11 @@ class Simulators:
 
     def wall(self) -> dict[str, Any]:
         """What receivers have before them now. The record counts, so it is right after a restart too."""
-        alerts = self.record.alerts()[:ON_THE_WALL]
+        known = self.record.alerts()
+        alerts = known[:ON_THE_WALL]
         mailboxes = [(alert, self.record.newest("email", alert).values()) for alert in alerts]
         return {
-            "alerts": alerts,
+            "alerts": known,
             "mailboxes": [{"alert_id": alert, **_counts(lines)} for alert, lines in mailboxes if lines],
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],

@@ -131,7 +131,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
 
 
 async def _alerts(public: httpx.AsyncClient, known: list[str]) -> list[str]:
-    """Those of the simulators and of the public lists, which know an alert without mail or partners."""
+    """The newest; the public lists have those that no mailbox or partner got, which may be newer than all."""
     listed = [re.findall(r"/alerts/(\w+)", (await public.get(path)).text) for path in ("/", "/exercise")]
     fed = re.findall(r"/alerts/(\w+)/cap/", (await public.get("/feeds/cap.atom")).text)
     new = [alert for alert in [*listed[0], *listed[1], *fed] if alert not in known]

@@ -85,6 +85,12 @@ def test_an_exercise_is_marked_and_reaches_exercise_receivers_only(shared_baken:
     assert '<strong class="drill">exercise</strong>' in wall
 
 
+def test_the_newest_alert_comes_first_however_many_are_live(shared_baken: Running, tmp_path: Path) -> None:
+    ids = [_live(shared_baken, tmp_path) for _ in range(4)]
+    wall = shared_baken.get("/demo/", lang="en").text
+    assert re.findall(r"<strong>Alert (\w+)", wall) == ids[:0:-1]
+
+
 def test_wall_is_right_after_a_kill_of_everything(own_baken: Running, tmp_path: Path) -> None:
     alert_id = _live(own_baken, tmp_path)
     own_baken.kill()

@@ -1,0 +1,74 @@
+"""The wall in a browser: it follows by itself, fits a phone, and neither complains nor shuts anybody out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from alerts.vocabulary import Action
+from tests.support.cases import amber_case
+from tests.support.running import ROOT, Running
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def live(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("wall")
+    alert_id = shared_baken.start_alert(amber_case(folder), folder)
+    shared_baken.until_pending(alert_id)
+    shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    shared_baken.until_channels(alert_id, "showing", 1)
+    return alert_id
+
+
+@pytest.fixture
+def page(live: str) -> Iterator[Page]:
+    """A page that must not complain; what needs an event loop of its own is done before it opens."""
+    found = next((path for name in SYSTEM_BROWSERS if (path := shutil.which(name))), None)
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 360, "height": 800})
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+def _violations(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text("utf-8"))
+    found: list[str] = page.evaluate("axe.run().then(result => result.violations.map(one => one.id))")
+    return found
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_wall_fits_and_axe_finds_nothing(shared_baken: Running, page: Page, width: int, language: str) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{shared_baken.web}/demo/?lang={language}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert _violations(page) == []
+
+
+def test_an_opened_mail_fits_a_phone_and_axe_finds_nothing(shared_baken: Running, page: Page) -> None:
+    page.goto(f"{shared_baken.web}/demo/")
+    page.click(".mails li:last-child a")
+    assert page.frame_locator("iframe").locator("img").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert _violations(page) == []
+
+
+def test_wall_follows_by_itself_when_the_child_is_found(shared_baken: Running, page: Page, live: str) -> None:
+    page.goto(f"{shared_baken.web}/demo/?lang=en")
+    line = page.locator("#verdict p", has_text=live)
+    assert "is now on: Website, CAP feed, E-mail, Partners (webhook)" in line.inner_text()
+    code, _, said = shared_baken.cli("alert", "found", live, "--as", "operator1", "--confirmed-by", "police")
+    assert code == 0, said
+    page.locator("#verdict p.is-down", has_text=live).wait_for(timeout=15_000)
