@@ -93,9 +93,19 @@ class DeliveryActivities:
         row, tasks = await asyncio.to_thread(self._intend, batch, start, count)
         if row is None or row.id is None or not tasks:
             return True
-        first = now()
+        dispatched: list[datetime] = []
+
+        def still_dispatching() -> bool:
+            """Asked right before each message, so its first yes is the first dispatch."""
+            if not still():
+                return False
+            if not dispatched:
+                dispatched.append(now())
+            return True
+
         messages = [batch.message(task) for task in tasks]
-        outcomes = await batch.channel.send(messages, batch.rendition, batch.photos, still)
+        outcomes = await batch.channel.send(messages, batch.rendition, batch.photos, still_dispatching)
+        first = dispatched[0] if dispatched else now()
         statuses = [(task.recipient.position, _status(outcome)) for task, outcome in zip(tasks, outcomes, strict=True)]
         await asyncio.to_thread(self._record, row.id, statuses, first)
         gone = [task for task, outcome in zip(tasks, outcomes, strict=True) if isinstance(outcome, Gone)]

@@ -176,8 +176,6 @@ async def _lane(
     """One connection, taking messages from the common queue until it is empty."""
     client: aiosmtplib.SMTP | None = None
     for index, message in queue:  # type: ignore[attr-defined]
-        if not still():
-            continue
         try:
             if client is None or not client.is_connected:
                 client = _client(endpoint)
@@ -185,6 +183,8 @@ async def _lane(
         except (aiosmtplib.SMTPException, OSError) as error:
             client = None
             outcomes[index] = Unreachable(f"the mail server does not answer ({type(error).__name__})")
+            continue
+        if not still():
             continue
         outcomes[index] = await _send(client, endpoint, message, moulds.mail(message))
     if client is not None and client.is_connected:

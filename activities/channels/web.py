@@ -7,6 +7,7 @@ compare-and-set on the revision.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -88,8 +89,14 @@ def _page(edition: Edition, language: str, base_url: str) -> str:
         other="en" if language == "nl" else "nl",
         base_url=base_url,
         since=local_time(edition.last_seen, language) if edition.last_seen else None,
-        tel="".join(c for c in edition.tip_line if c.isdigit() or c == "+"),
+        tel=_number(edition.tip_line),
     )
+
+
+def _number(tip_line: str) -> str:
+    """The first telephone number in it, as a phone dials it; empty where there is none."""
+    found = re.search(r"\+?\d[\d ()./-]*", tip_line)
+    return re.sub(r"[^\d+]|\(0\)", "", found[0]) if found else ""
 
 
 def _item(edition: Edition) -> dict[str, object]:

@@ -1,0 +1,156 @@
+"""Playing the fictitious case from start to found, measured where the public and the partners are.
+
+Page, photo and CAP message are looked at every 50 ms; mails and calls carry their counterpart's own time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from alerts.vocabulary import Action, Kind
+from starter.client import Baken
+from starter.demo_case import write_demo_case
+from starter.errors import CannotReach, RefusedByRule
+
+LOOK = 0.05
+"""Seconds between two looks."""
+PATIENCE = 30.0
+CHANNELS = ("web", "cap", "email", "webhook")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One play: seconds after approval at which each showed, and after found at which each was gone."""
+
+    view: dict[str, Any]
+    shown: dict[str, float]
+    gone: dict[str, float]
+    """Channels, and `photo`: when its address answered 410."""
+    clock_difference: float
+    """Seconds, at most, between a first dispatch as Baken tells it and as its counterpart does."""
+
+    @property
+    def complete(self) -> bool:
+        return all(name in self.shown and name in self.gone for name in CHANNELS)
+
+
+async def start_demo(baken: Baken) -> dict[str, Any]:
+    """Start the fictitious case as operator1."""
+    with tempfile.TemporaryDirectory() as folder:
+        document = write_demo_case(Path(folder))
+        return await baken.start(document, Path(folder), "operator1", Kind.ACTUAL)
+
+
+async def play_round(baken: Baken, say: Callable[[str], None] = lambda _: None) -> Round:
+    """Start, approve as supervisor1, wait until all show, found as operator1, wait until all is gone."""
+    alert_id = (await start_demo(baken))["alert_id"]
+    say(f"Alert {alert_id} waits for approval; approving as supervisor1")
+    await _armed(baken, alert_id)
+    web = baken.parts.settings.run_info().web
+    async with httpx.AsyncClient(base_url=web, trust_env=False) as public:
+        watch = _Watch(public, alert_id, baken)
+        shown = await watch.after(_accepted(baken, alert_id, Action.APPROVE, "supervisor1"), shows=True)
+        showing = await baken.show(alert_id)
+        difference = await watch.clock_difference(showing)
+        say("Every channel shows it; the child is found")
+        police = {"confirmed_by": "police"}
+        gone = await watch.after(_accepted(baken, alert_id, Action.FOUND, "operator1", content=police), shows=False)
+    return Round(await baken.show(alert_id), shown, gone, difference)
+
+
+class _Watch:
+    """Looks at what the public gets: page, photo, CAP, and what the counterparts took in."""
+
+    def __init__(self, public: httpx.AsyncClient, alert_id: str, baken: Baken) -> None:
+        self._public = public
+        self._alert_id = alert_id
+        self._baken = baken
+        self._photo: str | None = None
+
+    async def after(self, command: Awaitable[None], *, shows: bool) -> dict[str, float]:
+        """Give the command and look; seconds since it was given at which each showed, or was gone."""
+        since, seen = _now(), dict[str, float]()
+        given = asyncio.ensure_future(command)
+        looks = {"web": self._page, "cap": self._cap} | ({} if shows else {"photo": self._photo_there})
+        wanted = {*CHANNELS, *looks}
+        while _now() - since < PATIENCE and not wanted <= seen.keys():
+            for name, there in looks.items():
+                if name not in seen and await there() == shows:
+                    seen[name] = _now() - since
+            await self._counterparts(seen, since, "alert" if shows else "cancel")
+            await asyncio.sleep(LOOK)
+        await given
+        return seen
+
+    async def clock_difference(self, view: dict[str, Any]) -> float:
+        differences = [0.0]
+        for channel in view["channels"]:
+            lines = await self._received(channel["channel"])
+            if lines and channel["first_dispatch"]:
+                differences.append(abs(_time(lines[0]["at"]) - _time(channel["first_dispatch"])))
+        return max(differences)
+
+    async def _page(self) -> bool:
+        page = await self._public.get(f"/alerts/{self._alert_id}")
+        found = re.search(r"/media/\w+", page.text)
+        self._photo = found.group() if found else self._photo
+        return found is not None
+
+    async def _photo_there(self) -> bool:
+        assert self._photo is not None
+        return (await self._public.get(self._photo)).status_code != httpx.codes.GONE
+
+    async def _cap(self) -> bool:
+        answer = await self._public.get(f"/alerts/{self._alert_id}/cap.xml")
+        return answer.status_code == httpx.codes.OK and "<msgType>Cancel" not in answer.text
+
+    async def _counterparts(self, seen: dict[str, float], since: float, kind: str) -> None:
+        """Of each personal channel, when its last recipient had it."""
+        missing = [name for name in ("email", "webhook") if name not in seen]
+        if not missing:
+            return
+        view = await self._baken.show(self._alert_id)
+        for channel in view["channels"]:
+            if channel["channel"] in missing:
+                got = [line for line in await self._received(channel["channel"]) if line["kind"] == kind]
+                if len({line["recipient"] for line in got}) >= channel["recipients"] > 0:
+                    seen[channel["channel"]] = max(0.0, max(_time(line["at"]) for line in got) - since)
+
+    async def _received(self, channel: str) -> list[dict[str, Any]]:
+        asked = {"channel": channel, "alert": self._alert_id}
+        lines: list[dict[str, Any]] = (await self._public.get("/demo/received.json", params=asked)).json()
+        return lines
+
+
+async def _armed(baken: Baken, alert_id: str) -> None:
+    deadline = _now() + PATIENCE
+    while True:
+        pending = (await baken.show(alert_id)).get("pending")
+        if pending is not None and len(pending["arms"]) == len(CHANNELS):
+            return
+        if _now() > deadline:
+            raise CannotReach("the workers", "the case did not get ready for approval; see the logs of this home")
+        await asyncio.sleep(0.1)
+
+
+async def _accepted(baken: Baken, alert_id: str, action: Action, user: str, **more: Any) -> None:
+    ruling = await baken.command(alert_id, action, user, **more)
+    if ruling is None or not ruling.accepted:
+        raise RefusedByRule(f"{action} was not accepted: {ruling.reason if ruling else 'no ruling within 5 s'}")
+
+
+def _time(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _now() -> float:
+    return datetime.now().astimezone().timestamp()
