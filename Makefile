@@ -51,7 +51,7 @@ check: install ## formatting, lint, types, layers
 	.venv/bin/lint-imports
 
 test: check build/.browser ## every check there is
-	$(PY) -m pytest -q $(LEVELS)
+	$(PY) -m pytest -q -n 2 --dist loadfile $(LEVELS)
 
 build/.browser: apt.txt | .venv/.installed
 	@bash scripts/install_browser.sh

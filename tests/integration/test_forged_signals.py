@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from temporalio.client import Client
+from temporalio.common import RawValue
+
 from alerts.vocabulary import Action
 from tests.support.cases import amber_case
 from tests.support.running import Running
-from tests.support.waiting import eventually
 
 
 def _signal(baken: Running, alert_id: str, name: str, text: str | None, *more: str) -> None:
@@ -56,8 +58,6 @@ def _hundreds(baken: Running, alert_id: str, forged: dict[str, Any]) -> None:
     """Unsigned plaintext, straight from a client without our codec, as an attacker would."""
 
     async def flood(client: Any) -> None:
-        from temporalio.client import Client
-
         run = client.parts.settings.run_info()
         plain = await Client.connect(run.temporal)
         handle = plain.get_workflow_handle(f"alert-{alert_id}")
@@ -78,9 +78,6 @@ def test_replayed_ciphertext_has_no_second_effect(shared_baken: Running, tmp_pat
     baken.accepted(alert_id, Action.REINSTATE, "supervisor1")
 
     async def replay(client: Any) -> None:
-        from temporalio.client import Client
-        from temporalio.common import RawValue
-
         plain = await Client.connect(client.parts.settings.run_info().temporal)
         handle = plain.get_workflow_handle(f"alert-{alert_id}")
         async for event in handle.fetch_history_events():
@@ -116,7 +113,7 @@ def test_nothing_personal_is_readable_without_the_codec(shared_baken: Running, t
             assert name.encode() not in base64.b64decode(payload)
     baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
     baken.until_channels(alert_id, "withdrawn")
-    for path in eventually(lambda: [path for path in baken.home.rglob("*") if path.is_file()]):
+    for path in (found for found in baken.home.rglob("*") if found.is_file()):
         content = path.read_bytes()
         assert name.encode() not in content, path.name
         assert plate.encode() not in content, path.name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import time
 from pathlib import Path
@@ -75,9 +77,6 @@ def test_a_killed_worker_is_started_again_and_the_alert_goes_on(own_baken: Runni
     baken = own_baken
     alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
     baken.until_pending(alert_id)
-    import os
-    import signal
-
     for pid in baken.pids("worker.py"):
         os.kill(pid, signal.SIGKILL)
     ruling = baken.command(alert_id, Action.APPROVE, "supervisor1", digest=baken.show(alert_id)["pending"]["digest"])
