@@ -16,6 +16,9 @@ from alerts.vocabulary import Kind, Meaning
 from store.database import Database
 from store.tables.alert import AlertStanding, Meta, OutboxCommand
 
+SHORTEST_CODE = 8
+"""Characters of an alert's id that tell it apart, for those who read it out or type it over."""
+
 
 class Superseded(Exception):
     """The store knows a higher revision than the one this work was for: stop, something newer holds."""
@@ -66,9 +69,27 @@ def standing(session: Session, alert_id: str) -> AlertStanding:
     return row
 
 
+def by_code(session: Session, code: str) -> AlertStanding | None:
+    """The row of the alert that people mean: its id, or the first eight or more characters of just one."""
+    row = session.get(AlertStanding, code)
+    if row is not None or len(code) < SHORTEST_CODE:
+        return row
+    begins = select(AlertStanding).where(col(AlertStanding.alert_id).startswith(code, autoescape=True)).limit(2)
+    found = session.exec(begins).all()
+    return found[0] if len(found) == 1 else None
+
+
 def visible(row: AlertStanding, now: datetime) -> bool:
     """Whether the public should see an edition now: declared, not taken away, lease not run out."""
     return row.meaning == Meaning.EDITION and row.lease_until is not None and now < row.lease_until
+
+
+def may_serve(row: AlertStanding, revision: int, now: datetime) -> bool:
+    """Whether what was published under a revision may still be read: nothing was taken away since.
+
+    An amended edition leaves the old one readable until its own is published; a retraction does not.
+    """
+    return visible(row, now) and revision > row.dark_revision
 
 
 def any_open(session: Session) -> bool:
@@ -89,6 +110,7 @@ def take_away(session: Session, alert_id: str, meaning: Meaning, now: datetime) 
     if row.meaning == Meaning.EDITION or (row.meaning == Meaning.HELD and meaning is Meaning.WITHDRAWN):
         row.meaning, row.changed_at = meaning, now
     row.revision += 1
+    row.dark_revision = row.revision
     session.add(row)
     return row.revision
 
@@ -105,6 +127,8 @@ def declare(session: Session, alert_id: str, base: int, desired: Desired, now: d
     if not adds and row.meaning == desired.meaning and desired.outcome_edition is None:
         return row.revision, True
     row.revision += 1
+    if not adds:
+        row.dark_revision = row.revision
     row.meaning, row.changed_at = desired.meaning, now
     row.why = desired.why
     row.outcome_digest = desired.outcome_edition.digest if desired.outcome_edition else None

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from alerts.sealing import unseal
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
 from store import cap_messages, editions
-from store.standing import UnknownAlert, standing, visible
+from store.standing import UnknownAlert, by_code, may_serve, standing, visible
 from store.tables.alert import AlertStanding, CapMessage, Publication
 
 LANGUAGES = ("nl", "en")
@@ -85,7 +86,8 @@ class PublicSite:
             except LookupError:
                 return Response("this photo is not shown any more", 410, media_type="text/plain")
             jpeg = editions.get_photo(session, key, media.alert_id, media.sha256)
-        return respond(request, jpeg or b"", "image/jpeg", cache="private, max-age=2, must-revalidate")
+        assert jpeg is not None, "its row was just read"
+        return respond(request, jpeg, "image/jpeg", cache="private, max-age=2, must-revalidate")
 
     def cap_newest(self, request: Request, alert_id: str) -> Response:
         with self._parts.db.read() as session:
@@ -132,15 +134,11 @@ class PublicSite:
         """Is this alert real, and still active?"""
         language = language_of(request)
         with self._parts.db.read() as session:
-            try:
-                row = standing(session, code)
-            except UnknownAlert:
-                row = None
-        known = row is not None and row.shown_at is not None and row.kind != Kind.EXERCISE
-        active = known and row is not None and visible(row, self._clock())
-        return self._html(
-            request, "check.html", 200 if known else 404, language=language, code=code, known=known, active=active
-        )
+            row = by_code(session, code)
+        if row is None or row.shown_at is None or row.kind == Kind.EXERCISE:
+            return self._html(request, "check.html", 404, language=language, known=False, active=False)
+        active = visible(row, self._clock())
+        return self._html(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
 
     def _live_items(self, exercise: bool) -> list[tuple[Publication, bytes]]:
         found = []
@@ -153,11 +151,9 @@ class PublicSite:
         return found
 
     def _published(self, session: Session, row: AlertStanding, channel: str, name: str) -> bytes | None:
-        """Bytes of the standing edition; None when it is not shown now."""
-        if not visible(row, self._clock()):
-            return None
+        """What is published of an alert; None when it is not shown now."""
         publication = editions.published(session, row.alert_id, channel, name)
-        if publication is None or publication.revision != row.revision:
+        if publication is None or not may_serve(row, publication.revision, self._clock()):
             return None
         try:
             return editions.open_publication(publication, self._parts.keys.display_key(row.alert_id))
@@ -179,8 +175,7 @@ class PublicSite:
     def _cap_bytes(self, session: Session, message: CapMessage) -> bytes | None:
         if message.message_type == "Cancel":
             return message.sealed
-        row = standing(session, message.alert_id)
-        if not visible(row, self._clock()):
+        if not may_serve(standing(session, message.alert_id), message.revision, self._clock()):
             return None
         try:
             key = self._parts.keys.display_key(message.alert_id)
@@ -205,44 +200,45 @@ class PublicSite:
 def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) -> APIRouter:
     """Routes of the public site."""
     site, router = PublicSite(parts, base_url, clock), APIRouter()
+    get = partial(router.api_route, methods=["GET", "HEAD"])
 
-    @router.get("/")
+    @get("/")
     def index(request: Request) -> Response:
         return site.index(request, exercise=False)
 
-    @router.get("/exercise")
+    @get("/exercise")
     def exercise(request: Request) -> Response:
         return site.index(request, exercise=True)
 
-    @router.get("/alerts/{alert_id}")
+    @get("/alerts/{alert_id}")
     def page(request: Request, alert_id: str) -> Response:
         return site.page(request, alert_id)
 
-    @router.get("/alerts/{alert_id}/cap.xml")
+    @get("/alerts/{alert_id}/cap.xml")
     def cap_newest(request: Request, alert_id: str) -> Response:
         return site.cap_newest(request, alert_id)
 
-    @router.get("/alerts/{alert_id}/cap/{n}.xml")
+    @get("/alerts/{alert_id}/cap/{n}.xml")
     def cap_message(request: Request, alert_id: str, n: int) -> Response:
         return site.cap_message(request, alert_id, n)
 
-    @router.get("/feeds/cap.atom")
+    @get("/feeds/cap.atom")
     def atom(request: Request) -> Response:
         return site.atom(request)
 
-    @router.get("/feeds/rss.xml")
+    @get("/feeds/rss.xml")
     def rss(request: Request) -> Response:
         return site.rss(request)
 
-    @router.get("/media/{token}")
+    @get("/media/{token}")
     def photo(request: Request, token: str) -> Response:
         return site.photo(request, token)
 
-    @router.get("/check/{code}")
+    @get("/check/{code}")
     def check(request: Request, code: str) -> Response:
         return site.check(request, code)
 
-    @router.get("/.well-known/security.txt")
+    @get("/.well-known/security.txt")
     def security() -> Response:
         expires = (clock() + timedelta(days=180)).isoformat(timespec="seconds")
         text = f"Contact: {base_url}/.well-known/security.txt\nExpires: {expires}\nPreferred-Languages: nl, en\n"
@@ -265,6 +261,6 @@ def respond(
     """Bytes with an ETag; 304 when the reader has them already."""
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"etag": etag, "cache-control": cache, "vary": "accept-language"}
-    if status == 200 and request.headers.get("if-none-match") == etag:
+    if status == 200 and etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(content, status, headers, media_type=media_type)

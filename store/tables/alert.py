@@ -25,6 +25,8 @@ class AlertStanding(SQLModel, table=True):
     kind: str
     programme: str
     revision: int = 0
+    dark_revision: int = 0
+    """The last revision that took something away; what was published under an earlier one is gone for good."""
     meaning: str = "nothing"
     edition: int | None = None
     digest: str | None = None

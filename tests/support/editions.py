@@ -55,7 +55,13 @@ def case_document(**changes: Any) -> dict[str, Any]:
 
 
 def make_edition(
-    document: dict[str, Any], *, alert_id: str = "a1", number: int = 1, kind: Kind = Kind.ACTUAL, **view: Any
+    document: dict[str, Any],
+    *,
+    alert_id: str = "a1",
+    number: int = 1,
+    kind: Kind = Kind.ACTUAL,
+    key: bytes = KEY,
+    **view: Any,
 ) -> Edition:
     """The edition of a case document, made as `activities.alerts` makes it."""
     case, programme = Case.model_validate(document), amber()
@@ -68,7 +74,7 @@ def make_edition(
         programme=programme.id,
         texts=compose(public, programme, kind),
         language=public.language,
-        photos=() if kind is Kind.PUBLIC_TEST else tuple(_photos(public)),
+        photos=() if kind is Kind.PUBLIC_TEST else tuple(_photos(public, key)),
         area=area,
         envelope=area,
         channels=programme.channels,
@@ -78,10 +84,10 @@ def make_edition(
     )
 
 
-def _photos(public: PublicCase) -> Sequence[EditionPhoto]:
+def _photos(public: PublicCase, key: bytes) -> Sequence[EditionPhoto]:
     return [
         EditionPhoto(
-            token=editions.photo_token(KEY, photo.sha256),
+            token=editions.photo_token(key, photo.sha256),
             sha256=photo.sha256,
             child=child.position,
             alt=dict.fromkeys(LANGUAGES, photo.alt or child.name or ""),
@@ -96,15 +102,21 @@ def _photos(public: PublicCase) -> Sequence[EditionPhoto]:
 class ShownAlert:
     """One alert in a store of its own; each call does what its workflows would have done by activity."""
 
-    def __init__(self, folder: Path, *, alert_id: str = "a1", kind: Kind = Kind.ACTUAL) -> None:
-        self.alert_id, self.kind, self.now = alert_id, kind, NOW
-        self.db = Database.at(folder / "baken.db")
+    def __init__(
+        self, where: Path | Database, *, alert_id: str = "a1", kind: Kind = Kind.ACTUAL, key: bytes = KEY
+    ) -> None:
+        self.alert_id, self.kind, self.now, self.key = alert_id, kind, NOW, key
+        self.db = where if isinstance(where, Database) else Database.at(where / "baken.db")
         self.db.create_tables()
         self.desired = Desired()
-        self.edition = make_edition(case_document(), alert_id=alert_id, kind=kind)
-        self.channels = build_channels(self.db, lambda _: KEY, lambda: self.now, BASE_URL, ChannelsConfig())
+        self.edition = self.make(case_document())
+        self.channels = build_channels(self.db, lambda _: key, lambda: self.now, BASE_URL, ChannelsConfig())
         with self.db.write() as session:
             open_alert(session, alert_id, kind, "amber", NOW)
+
+    def make(self, document: dict[str, Any], *, number: int = 1, **view: Any) -> Edition:
+        """An edition of this alert."""
+        return make_edition(document, alert_id=self.alert_id, number=number, kind=self.kind, key=self.key, **view)
 
     def pass_time(self, **duration: float) -> None:
         self.now += timedelta(**duration)
@@ -143,7 +155,7 @@ class ShownAlert:
 
     def job(self, channel: str, desired: Desired, *, lapsed: bool = False) -> PublishJob:
         with self.db.read() as session:
-            photos: tuple[PhotoBytes, ...] = load_photos(session, KEY, self.edition)
+            photos: tuple[PhotoBytes, ...] = load_photos(session, self.key, self.edition)
         suffix = f"{desired.revision}.{desired.announcement}" + (".lapsed" if lapsed else "")
         return PublishJob(
             alert_id=self.alert_id,
@@ -174,8 +186,8 @@ class ShownAlert:
     def _keep(self, edition: Edition) -> None:
         with self.db.write() as session:
             for photo in edition.photos:
-                editions.put_photo(session, KEY, self.alert_id, photo.sha256, JPEG)
-            editions.put_edition(session, KEY, edition)
+                editions.put_photo(session, self.key, self.alert_id, photo.sha256, JPEG)
+            editions.put_edition(session, self.key, edition)
 
 
 def _ref(edition: Edition) -> EditionRef:

@@ -1,0 +1,279 @@
+"""The public site obeys the store's revision at every request, whatever the channels have done by then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from alerts.edition import Edition
+from alerts.vocabulary import CancelReason, Kind, Meaning
+from starter.parts import Parts, open_parts
+from starter.public.site import public_router
+from tests.support.editions import BASE_URL, JPEG, NOW, ShownAlert, case_document
+from tests.support.homes import silent_home
+
+ATOM = {"a": "http://www.w3.org/2005/Atom"}
+Site = httpx.AsyncClient
+Start = Callable[..., ShownAlert]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Parts:
+    return open_parts(silent_home(tmp_path / "home"))
+
+
+@pytest.fixture
+def start(parts: Parts) -> Start:
+    """Starts an alert that the public sees."""
+
+    def started(alert_id: str = "abcdefghij", kind: Kind = Kind.ACTUAL) -> ShownAlert:
+        parts.keys.create(alert_id)
+        alert = ShownAlert(parts.db, alert_id=alert_id, kind=kind, key=parts.keys.display_key(alert_id))
+        alert.show()
+        publish(alert)
+        return alert
+
+    return started
+
+
+@pytest.fixture
+def alert(start: Start) -> ShownAlert:
+    return start()
+
+
+@pytest.fixture
+async def site(parts: Parts, alert: ShownAlert) -> AsyncIterator[Site]:
+    app = FastAPI()
+    app.include_router(public_router(parts, BASE_URL, lambda: alert.now))
+    async with Site(transport=httpx.ASGITransport(app), base_url="http://baken") as client:
+        yield client
+    parts.close()
+
+
+def publish(alert: ShownAlert) -> None:
+    for channel in ("web", "cap"):
+        alert.publish(channel)
+
+
+def take_down(alert: ShownAlert) -> None:
+    for channel in ("web", "cap"):
+        alert.take_down(channel)
+
+
+def media(alert: ShownAlert) -> str:
+    return f"/media/{alert.edition.photos[0].token}"
+
+
+def without_plate(alert: ShownAlert) -> Edition:
+    return alert.make(case_document(), number=2)
+
+
+def with_plate(alert: ShownAlert) -> Edition:
+    release = {"by": "x", "role": "officier van justitie", "at": "2026-11-24T11:30:00Z"}
+    return alert.make(case_document(vehicles=[{"plate": "VX-123-B", "release": release}]))
+
+
+async def statuses(site: Site, *paths: str) -> list[int]:
+    return [(await site.get(path)).status_code for path in paths]
+
+
+async def entries(site: Site) -> list[str]:
+    tree = ElementTree.fromstring((await site.get("/feeds/cap.atom")).content)
+    return [str(found.text) for found in tree.findall("a:entry/a:title", ATOM)]
+
+
+async def test_everything_when_live_is_served(site: Site, alert: ShownAlert) -> None:
+    page = f"/alerts/{alert.alert_id}"
+    for path in ("/", page, f"{page}/cap.xml", f"{page}/cap/1.xml", "/feeds/rss.xml"):
+        answer = await site.get(path)
+        assert (answer.status_code, "Noor Voorbeeld" in answer.text) == (200, True), path
+    assert (await site.get(media(alert))).content == JPEG
+    assert await entries(site) == ["Alert"]
+
+
+async def test_page_when_asked_in_english_is_english(site: Site, alert: ShownAlert) -> None:
+    page = f"/alerts/{alert.alert_id}"
+    assert '<html lang="nl">' in (await site.get(page)).text
+    assert '<html lang="en">' in (await site.get(page, params={"lang": "en"})).text
+    assert '<html lang="en">' in (await site.get(page, headers={"accept-language": "en-GB,en"})).text
+    assert '<html lang="nl">' in (await site.get(page, params={"lang": "xx"})).text
+
+
+async def test_unknown_when_asked_for_is_404(site: Site) -> None:
+    asked = ("/alerts/nothing", "/alerts/nothing/cap.xml", "/alerts/nothing/cap/1.xml", "/media/nothing", "/check/no")
+    assert await statuses(site, *asked) == [404] * 5
+
+
+async def test_alert_when_nothing_of_it_was_shown_yet_is_unknown(site: Site, parts: Parts) -> None:
+    ShownAlert(parts.db, alert_id="waiting234")
+    assert await statuses(site, "/alerts/waiting234", "/check/waiting234") == [404, 404]
+
+
+async def test_found_when_only_the_starter_heard_darkens_everything(site: Site, alert: ShownAlert) -> None:
+    alert.dark_at_once(Meaning.WITHDRAWN)
+    page = f"/alerts/{alert.alert_id}"
+    assert await statuses(site, page, media(alert), f"{page}/cap.xml", f"{page}/cap/1.xml") == [200, 410, 410, 410]
+    for path in ("/", page, "/feeds/rss.xml", "/feeds/cap.atom"):
+        assert "Noor" not in (await site.get(path)).text
+    assert "Dit alert is beëindigd. Dank voor uw hulp." in (await site.get(page)).text
+
+
+async def test_withdrawn_when_all_is_done_leaves_the_cancel(site: Site, alert: ShownAlert) -> None:
+    alert.end(Meaning.WITHDRAWN, CancelReason.HOAX)
+    take_down(alert)
+    page = f"/alerts/{alert.alert_id}"
+    assert await statuses(site, f"{page}/cap.xml", f"{page}/cap/2.xml", f"{page}/cap/1.xml") == [200, 200, 410]
+    assert "<msgType>Cancel</msgType>" in (await site.get(f"{page}/cap.xml")).text
+    assert await entries(site) == ["Cancel"]
+    assert "valse melding" in (await site.get(page)).text
+    alert.pass_time(hours=25)
+    assert await entries(site) == []
+
+
+async def test_display_key_when_destroyed_leaves_the_end_page(site: Site, alert: ShownAlert, parts: Parts) -> None:
+    alert.end(Meaning.WITHDRAWN)
+    take_down(alert)
+    parts.keys.destroy(alert.alert_id, "display")
+    page = f"/alerts/{alert.alert_id}"
+    assert await statuses(site, page, f"{page}/cap.xml", f"{page}/cap/1.xml", media(alert)) == [200, 200, 410, 410]
+
+
+async def test_display_key_when_lost_while_live_shows_nothing(site: Site, alert: ShownAlert, parts: Parts) -> None:
+    parts.keys.destroy(alert.alert_id, "display")
+    page = f"/alerts/{alert.alert_id}"
+    assert await statuses(site, "/", page, f"{page}/cap.xml", media(alert)) == [200, 200, 410, 410]
+    assert "niet getoond" in (await site.get(page)).text
+
+
+@pytest.mark.parametrize("why", ["held", "lapsed"])
+async def test_alert_when_dark_but_open_says_it_is_not_shown(site: Site, alert: ShownAlert, why: str) -> None:
+    if why == "held":
+        alert.dark_at_once(Meaning.HELD)
+    else:
+        alert.pass_time(hours=2)
+    page = await site.get(f"/alerts/{alert.alert_id}")
+    assert (page.status_code, "Dit alert wordt nu niet getoond" in page.text) == (200, True)
+    assert "beëindigd" not in page.text
+    assert await statuses(site, media(alert), f"/alerts/{alert.alert_id}/cap.xml") == [410, 410]
+
+
+async def test_retracted_when_the_rest_is_shown_again_is_in_no_earlier_message(site: Site, alert: ShownAlert) -> None:
+    alert.show(with_plate(alert))
+    publish(alert)
+    page = f"/alerts/{alert.alert_id}"
+    assert "VX-123-B" in (await site.get(f"{page}/cap/2.xml")).text
+    alert.dark_at_once(Meaning.HELD)
+    alert.show(without_plate(alert))
+    assert await statuses(site, f"{page}/cap.xml", f"{page}/cap/1.xml", f"{page}/cap/2.xml") == [410] * 3
+    assert "VX-123-B" not in (await site.get(page)).text
+    publish(alert)
+    assert await statuses(site, page, f"{page}/cap.xml", f"{page}/cap/3.xml") == [200] * 3
+    assert await statuses(site, f"{page}/cap/1.xml", f"{page}/cap/2.xml") == [410] * 2
+
+
+async def test_amended_when_not_published_yet_keeps_the_old_page_up(site: Site, alert: ShownAlert) -> None:
+    alert.show(alert.make(case_document(tip_line="0800-1234"), number=2))
+    page = f"/alerts/{alert.alert_id}"
+    assert "0800-6070" in (await site.get(page)).text
+    publish(alert)
+    assert "0800-1234" in (await site.get(page)).text
+    assert await statuses(site, f"{page}/cap/1.xml", f"{page}/cap/2.xml") == [200, 200]
+
+
+async def test_photo_when_no_longer_in_the_edition_is_gone(site: Site, alert: ShownAlert) -> None:
+    photo = media(alert)
+    alert.show(alert.make(case_document(children=[{"name": "Noor", "age": 7}]), number=2))
+    assert await statuses(site, photo) == [410]
+
+
+async def test_photo_when_read_is_not_kept_for_long(site: Site, alert: ShownAlert) -> None:
+    answer = await site.get(media(alert))
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "private, max-age=2, must-revalidate"
+
+
+async def test_page_when_the_reader_has_it_is_not_sent_again(site: Site, alert: ShownAlert) -> None:
+    for path in (f"/alerts/{alert.alert_id}", f"/alerts/{alert.alert_id}/cap.xml", media(alert), "/"):
+        etag = (await site.get(path)).headers["etag"]
+        for known in (etag, f"W/{etag}", f'"other", {etag}'):
+            assert (await site.get(path, headers={"if-none-match": known})).status_code == 304
+        assert (await site.get(path, headers={"if-none-match": '"other"'})).status_code == 200
+
+
+async def test_page_when_ended_is_sent_to_who_has_the_old_one(site: Site, alert: ShownAlert) -> None:
+    page = f"/alerts/{alert.alert_id}"
+    etag = (await site.get(page)).headers["etag"]
+    alert.dark_at_once(Meaning.WITHDRAWN)
+    assert (await site.get(page, headers={"if-none-match": etag})).status_code == 200
+
+
+async def test_exercise_when_live_is_listed_apart(site: Site, start: Start) -> None:
+    drill = start("exercise23", Kind.EXERCISE)
+    for path in ("/", "/feeds/rss.xml", "/feeds/cap.atom"):
+        assert drill.alert_id not in (await site.get(path)).text
+    listed = (await site.get("/exercise")).text
+    assert drill.alert_id in listed
+    assert "abcdefghij" not in listed
+    assert "OEFENING" in (await site.get(f"/alerts/{drill.alert_id}")).text
+    assert await statuses(site, f"/check/{drill.alert_id}") == [404]
+
+
+async def test_check_when_asked_by_id_or_its_beginning_says_real_and_active(site: Site, alert: ShownAlert) -> None:
+    for code in (alert.alert_id, alert.alert_id[:8]):
+        answer = await site.get(f"/check/{code}")
+        assert "Dit alert is echt en actief" in answer.text
+        assert f'href="/alerts/{alert.alert_id}?lang=nl"' in answer.text
+    assert await statuses(
+        site, f"/check/{alert.alert_id[:7]}", "/check/________", "/check/%25%25%25%25%25%25%25%25"
+    ) == [
+        404,
+        404,
+        404,
+    ]
+    alert.dark_at_once(Meaning.HELD)
+    assert "nu niet actief" in (await site.get(f"/check/{alert.alert_id}")).text
+
+
+async def test_outcome_when_approved_stands_on_the_end_page(site: Site, alert: ShownAlert) -> None:
+    texts = {
+        language: text.model_copy(update={"body": f"Afloop {language}", "children": (), "more": ()})
+        for language, text in alert.edition.texts.items()
+    }
+    outcome = alert.edition.model_copy(update={"purpose": "outcome", "texts": texts, "photos": (), "number": 2})
+    alert.end(Meaning.WITHDRAWN, outcome=Edition.model_validate(outcome.model_dump()))
+    page = (await site.get(f"/alerts/{alert.alert_id}")).text
+    assert "Afloop nl" in page
+    assert "Noor" not in page
+
+
+async def test_feed_when_read_again_has_a_newer_heartbeat(site: Site, alert: ShownAlert) -> None:
+    async def heartbeat() -> str:
+        tree = ElementTree.fromstring((await site.get("/feeds/cap.atom")).content)
+        return str(tree.findtext("a:updated", namespaces=ATOM))
+
+    before = await heartbeat()
+    alert.pass_time(seconds=5)
+    assert (before, await heartbeat()) == (NOW.isoformat(), (NOW + timedelta(seconds=5)).isoformat())
+
+
+async def test_feeds_when_texts_hold_markup_stay_well_formed(site: Site, alert: ShownAlert) -> None:
+    alert.show(alert.make(case_document(children=[{"name": "<b>&Sam", "age": 9}])))
+    publish(alert)
+    rss = ElementTree.fromstring((await site.get("/feeds/rss.xml")).content)
+    assert "<b>&Sam" in str(rss.findtext("channel/item/title"))
+
+
+async def test_address_when_only_its_head_is_asked_answers(site: Site, alert: ShownAlert) -> None:
+    for path in ("/", f"/alerts/{alert.alert_id}", media(alert), "/feeds/cap.atom"):
+        assert (await site.head(path)).status_code == 200
+
+
+async def test_security_txt_when_read_names_a_contact_and_an_end(site: Site) -> None:
+    lines = (await site.get("/.well-known/security.txt")).text.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["Contact", "Expires", "Preferred-Languages"]
