@@ -229,13 +229,8 @@ async def test_check_when_asked_by_id_or_its_beginning_says_real_and_active(site
         answer = await site.get(f"/check/{code}")
         assert "Dit alert is echt en actief" in answer.text
         assert f'href="/alerts/{alert.alert_id}?lang=nl"' in answer.text
-    assert await statuses(
-        site, f"/check/{alert.alert_id[:7]}", "/check/________", "/check/%25%25%25%25%25%25%25%25"
-    ) == [
-        404,
-        404,
-        404,
-    ]
+    guesses = (f"/check/{alert.alert_id[:7]}", "/check/________", "/check/%25%25%25%25%25%25%25%25")
+    assert await statuses(site, *guesses) == [404] * 3
     alert.dark_at_once(Meaning.HELD)
     assert "nu niet actief" in (await site.get(f"/check/{alert.alert_id}")).text
 
