@@ -19,8 +19,9 @@ Values = Mapping[str, str]
 NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 FILLED_IN = ("sha256", "width", "height")
 CASE_FIELDS = tuple(one for part in (*FIRST, *LAST) for one in part.fields if not one.name.startswith("area"))
-EMPTY: tuple[object, ...] = (None, "", "unknown", [], {}, False)
 MOST_CHILDREN, MOST_VEHICLES = 8, 10
+HALVES = {"from": "between/0", "to": "between/1", "age_from": "age_range/0", "age_to": "age_range/1"}
+"""Fields of the form that are halves of one value of the case."""
 
 
 def document_of(values: Values, photos: Mapping[int, list[Document]], base: Document | None = None) -> Document:
@@ -28,12 +29,13 @@ def document_of(values: Values, photos: Mapping[int, list[Document]], base: Docu
     document: Document = {name: copy.deepcopy(value) for name, value in (base or {}).items() if name in ("language",)}
     if programme := (base or {}).get("programme") or values.get("programme"):
         document["programme"] = programme
-    document["children"] = [_child(values, n, photos.get(n, [])) for n in range(count(values, "children"))]
-    document["children"] = [child for child in document["children"] if child] or []
+    form = _Form(values, base)
+    children = [form.child(n, photos.get(n, [])) for n in range(count(values, "children"))]
+    document["children"] = [child for child in children if child]
     for one in CASE_FIELDS:
-        _put(document, one.name, typed(one, values.get(one.name, "")))
+        _put(document, one.name, form.value(one, one.name))
     _pair(document.get("last_seen"), "between", "from", "to")
-    vehicles = [_vehicle(values, n) for n in range(count(values, "vehicles"))]
+    vehicles = [form.vehicle(n) for n in range(count(values, "vehicles"))]
     _put(document, "vehicles", [vehicle for vehicle in vehicles if vehicle] or None)
     _put(document, "area", _area(values))
     return document
@@ -80,13 +82,18 @@ def typed(one: Field, text: str) -> Any:
 
 def shown(one: Field, value: Any) -> str:
     """A value of the case as its field shows it."""
-    if value in EMPTY:
+    if empty(value):
         return ""
     if one.kind == "moment":
         return field_value(value)
     if one.kind == "flag":
         return "yes"
     return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def empty(value: Any) -> bool:
+    """Whether a field that has this value is as good as left out; an age of 0 is not."""
+    return value is None or value is False or value in ("", "unknown", [], (), {})
 
 
 def merge_patch_between(before: Document, after: Document) -> Document:
@@ -98,7 +105,7 @@ def bare(value: Any) -> Any:
     """Without what is empty or filled in by Baken, so that two cases can be compared."""
     if isinstance(value, Mapping):
         kept = {name: bare(inner) for name, inner in value.items() if name not in FILLED_IN}
-        return {name: inner for name, inner in kept.items() if inner is False or inner not in EMPTY}
+        return {name: inner for name, inner in kept.items() if not empty(inner)}
     return [bare(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
@@ -114,22 +121,34 @@ def _difference(before: Document, after: Document) -> Document:
     return patch
 
 
-def _child(values: Values, n: int, photos: list[Document]) -> Document:
-    child: Document = {}
-    for one in CHILD:
-        _put(child, one.name, typed(one, values.get(f"children/{n}/{one.name}", "")))
-    _pair(child, "age_range", "age_from", "age_to")
-    _put(child, "photos", photos or None)
-    return child
+class _Form:
+    """What was typed, and the case it was typed over: what nobody touched stays exactly as it was."""
 
+    def __init__(self, values: Values, base: Document | None) -> None:
+        self._values = values
+        self._base = base
 
-def _vehicle(values: Values, n: int) -> Document:
-    vehicle: Document = {}
-    for one in VEHICLE:
-        _put(vehicle, one.name, typed(one, values.get(f"vehicles/{n}/{one.name}", "")))
-    for one in RELEASE:
-        _put(vehicle, f"release/{one.name}", typed(one, values.get(f"vehicles/{n}/release/{one.name}", "")))
-    return vehicle
+    def value(self, one: Field, name: str) -> Any:
+        text = self._values.get(name, "")
+        outer, _, last = name.rpartition("/")
+        before = _get(self._base, f"{outer}/{HALVES[last]}" if last in HALVES else name)
+        return before if not empty(before) and shown(one, before) == text else typed(one, text)
+
+    def child(self, n: int, photos: list[Document]) -> Document:
+        child: Document = {}
+        for one in CHILD:
+            _put(child, one.name, self.value(one, f"children/{n}/{one.name}"))
+        _pair(child, "age_range", "age_from", "age_to")
+        _put(child, "photos", photos or None)
+        return child
+
+    def vehicle(self, n: int) -> Document:
+        vehicle: Document = {}
+        for one in VEHICLE:
+            _put(vehicle, one.name, self.value(one, f"vehicles/{n}/{one.name}"))
+        for one in RELEASE:
+            _put(vehicle, f"release/{one.name}", self.value(one, f"vehicles/{n}/release/{one.name}"))
+        return vehicle
 
 
 def _pair(document: Document | None, name: str, first: str, second: str) -> None:
@@ -148,7 +167,10 @@ def _put(document: Document, name: str, value: Any) -> None:
 
 def _get(document: Any, name: str) -> Any:
     for part in name.split("/"):
-        document = document.get(part) if isinstance(document, Mapping) else None
+        if isinstance(document, list | tuple):
+            document = document[int(part)] if part.isdecimal() and int(part) < len(document) else None
+        else:
+            document = document.get(part) if isinstance(document, Mapping) else None
     return document
 
 

@@ -33,6 +33,12 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
     whole.include_router(operations_router(baken.parts, watchdog))
+
+    @whole.get("/favicon.ico")
+    def favicon() -> Response:
+        """Browsers ask for it on every site; there is none, and that is no error."""
+        return Response(status_code=204, headers={"cache-control": "max-age=86400"})
+
     return whole
 
 

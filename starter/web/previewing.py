@@ -16,6 +16,7 @@ from starter.web.i18n import N_, Translate, translator
 from starter.web.session import Visitor
 from starter.web.views import Pending, Piece, Planned, View, changes, channel_label
 from store import editions
+from store.people import people
 
 PHOTO = re.compile(r'(src=")(?:cid:|/media/)(\w+)(")')
 NAMES = {
@@ -35,7 +36,6 @@ def pending_of(parts: Parts, view: View, visitor: Visitor) -> Pending | None:
     pending = view["pending"]
     if pending is None:
         return None
-    translate = translator(visitor.language)
     digest = pending.get("edition_digest") or view["edition_digest"]
     before = view["edition_digest"] if view["edition_digest"] != digest else None
     with parts.db.read() as session:
@@ -54,15 +54,13 @@ def pending_of(parts: Parts, view: View, visitor: Visitor) -> Pending | None:
     return Pending(
         edition=edition,
         planned=planned,
-        changes=tuple(changes(view["case"] if before else None, draft, translate)),
+        changes=tuple(changes(view["case"] if before else None, draft, visitor.language)),
         programme=parts.programmes().get(edition.programme),
         mine=person in {_person_of(parts, user) for user in pending.get("authors", ())},
     )
 
 
 def _person_of(parts: Parts, user: str) -> str:
-    from store.people import people  # noqa: PLC0415
-
     return next((one.person for one in people(parts.db) if one.user == user), user)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from activities.channels import CAPABILITIES
@@ -13,9 +15,11 @@ from alerts.programme import Programme
 from alerts.public import can_retract
 from alerts.vocabulary import Action, Role, Stage
 from starter.web.fields import label_of
-from starter.web.i18n import N_, Translate
+from starter.web.i18n import N_, Translate, translator
+from starter.web.times import local_words
 
 View = Mapping[str, Any]
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 
 ENDED = frozenset({Stage.CLOSING, Stage.CLOSED})
 
@@ -100,8 +104,9 @@ def allowed(view: View, roles: frozenset[Role]) -> frozenset[str]:
     stage, pending = Stage(view["stage"]), view["pending"]
     found: set[Action] = set()
     if roles & {Role.OPERATOR, Role.SUPERVISOR} and stage not in ENDED:
-        found |= {Action.FOUND, Action.CANCEL, Action.RETRACT}
-        found |= {Action.HOLD} if stage is not Stage.HELD else set()
+        found |= {Action.FOUND, Action.CANCEL}
+        found |= {Action.RETRACT} if stage in (Stage.LIVE, Stage.HELD) else set()
+        found |= {Action.HOLD} if stage is Stage.LIVE else set()
         found |= {Action.KEEP} if stage is Stage.LIVE else set()
     if Role.OPERATOR in roles:
         found |= {Action.AMEND, Action.CHANGE_PROGRAMME} if stage not in ENDED else set()
@@ -155,7 +160,7 @@ def _parts(case: Mapping[str, Any], translate: Translate) -> Iterator[tuple[str,
             yield f"public/{name}", label_of(name, translate), None
 
 
-def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, translate: Translate) -> list[Change]:
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, language: str) -> list[Change]:
     """What a draft changes of the case that stands, field by field."""
     if before is None or after is None:
         return []
@@ -163,7 +168,11 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, t
     pointers = [pointer for pointer in dict.fromkeys((*old, *new)) if old.get(pointer) != new.get(pointer)]
     hidden = ("sha256", "width", "height")
     return [
-        Change(label_of(pointer, translate), _text(old.get(pointer)), _text(new.get(pointer)))
+        Change(
+            label_of(pointer, translator(language)),
+            _text(old.get(pointer), language),
+            _text(new.get(pointer), language),
+        )
         for pointer in pointers
         if pointer.rsplit("/", 1)[-1] not in hidden
     ]
@@ -180,8 +189,12 @@ def _leaves(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
         yield pointer, value
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _text(value: Any, language: str) -> str:
+    if isinstance(value, list):
+        return ", ".join(_text(one, language) for one in value)
+    if isinstance(value, str) and MOMENT.match(value):
+        return local_words(value, language, now=datetime.now(UTC))
+    return "" if value is None else str(value)
 
 
 def channel_label(name: str, language: str) -> str:

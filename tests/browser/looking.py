@@ -1,0 +1,150 @@
+"""A browser on the console, with everything a page must not do: fail a request, complain, scroll sideways, clip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from typing import TypeVar
+
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, sync_playwright
+
+from tests.structure.files import ROOT
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
+WIDTHS = (360, 1280)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+CLIPPED = """() => [...document.querySelectorAll('main *, header *')].filter(one => {
+  const style = getComputedStyle(one), box = one.getBoundingClientRect()
+  if (!box.width || style.visibility === 'hidden') return false
+  if (one.closest('.govuk-visually-hidden, .govuk-skip-link, .scroll, pre, select')) return false
+  if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) return false
+  return box.right > innerWidth + 1 || box.left < -1 ||
+    (style.overflow !== 'visible' && one.scrollWidth > one.clientWidth + 1)
+}).map(one => one.outerHTML.slice(0, 120))"""
+"""Elements with text that runs out of the window or is cut off."""
+OVERLAPPING = """() => {
+  const kinds = ['p', 'dt', 'dd', 'li', 'label', 'button', 'h1', 'h2', 'h3'].map(name => `main ${name}`)
+  const texts = [...document.querySelectorAll([...kinds, 'header a', 'header strong', 'header span'].join())]
+    .filter(one => one.offsetParent && one.textContent.trim())
+    .filter(one => !one.closest('.scroll, .govuk-visually-hidden, details:not([open])'))
+  const boxes = texts.map(one => [one, one.getBoundingClientRect()])
+  const found = []
+  for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
+    const [a, p] = boxes[i], [b, q] = boxes[j]
+    if (a.contains(b) || b.contains(a)) continue
+    const wide = Math.min(p.right, q.right) - Math.max(p.left, q.left)
+    const high = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top)
+    if (wide > 3 && high > 3) found.push(a.outerHTML.slice(0, 80) + ' / ' + b.outerHTML.slice(0, 80))
+  }
+  return found
+}"""
+"""Pairs of elements with text, one over the other."""
+KEY = re.compile(r"\{\{|\{%|\b(?:stage|kind|state)\.[a-z_]+\b|\bUndefined\b")
+
+
+T = TypeVar("T")
+
+
+def aside(do: Callable[[], T]) -> T:
+    """Do it in another thread: the browser has this one's event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(do).result()
+
+
+class Watched:
+    """A page of which every fault is kept."""
+
+    def __init__(self, page: Page, web: str) -> None:
+        self.page = page
+        self.web = web
+        self.faults: list[str] = []
+        page.on("console", self._console)
+        page.on("requestfailed", self._failed)
+        page.on("response", self._answered)
+        page.on("pageerror", self._broke)
+
+    def open(self, path: str) -> Watched:
+        self.page.goto(f"{self.web}{path}", wait_until="load")
+        return self
+
+    def sign_in(self, user: str, language: str = "nl") -> Watched:
+        self.open("/console/login")
+        self.page.locator(f"button[value={user}]").click()
+        self.page.wait_for_url("**/console/**")
+        return self.open(f"/console/language?lang={language}")
+
+    def check(self, what: str) -> None:
+        """Everything a page must not do, at the width it has."""
+        found = self.problems()
+        assert not found, f"{what}: {found}"
+
+    def problems(self) -> list[str]:
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        sideways = [f"scrolls sideways by {wide}"] if wide > 0 else []
+        clipped = [f"clipped: {one}" for one in self.page.evaluate(CLIPPED)]
+        overlapping = [f"overlaps: {one}" for one in self.page.evaluate(OVERLAPPING)]
+        keys = [f"untranslated: {key}" for key in KEY.findall(self.page.locator("body").inner_text())]
+        return [*sideways, *clipped, *overlapping, *keys, *self.axe(), *self.faults]
+
+    def axe(self) -> list[str]:
+        """What axe finds, with its places."""
+        # Through the protocol, not by a script element: the pages' policy allows no script of others.
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", TAGS)
+        return [f"{one['id']}: {[node['target'] for node in one['nodes']][:4]}" for one in found["violations"]]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"console: {message.text}")
+
+    def _broke(self, error: Error) -> None:
+        self.faults.append(f"script: {error}")
+
+    def _failed(self, request: Request) -> None:
+        # A stream ends when its page is left, and so does what a page left while loading.
+        if "/events" not in request.url and request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"failed: {request.url} {request.failure}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.faults.append(f"answered {response.status}: {response.url}")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The machine's Chromium, else Playwright's own."""
+    path = next((found for name in NAMES if (found := which(name))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def watched(
+    browser: Browser, web: str, width: int = 1280, *, dark: bool = False, script: bool = True
+) -> Iterator[Watched]:
+    """A page in a context of its own: its own cookies."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if dark else "light",
+        service_workers="block",
+        java_script_enabled=script,
+        locale="nl-NL",
+    )
+    context.set_default_timeout(15_000)
+    yield Watched(context.new_page(), web)
+    context.close()
+
+
+def shoot(watch: Watched, folder: Path, name: str, width: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    watch.page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
