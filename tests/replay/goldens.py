@@ -20,7 +20,6 @@ from temporalio.client import WorkflowHistory
 from alerts.vocabulary import Action
 from tests.support.cases import amber_case
 from tests.support.environment import Alert, World, skip, world
-from tests.support.programmes import programme
 from workflows.ports import channel_workflow_id
 
 FOLDER = Path(__file__).parent / "histories"
@@ -41,7 +40,7 @@ Story = Callable[[World, Path], Awaitable[Alert]]
 async def started(here: World, folder: Path, **changes: Any) -> Alert:
     case = amber_case(folder, **changes)
     case["children"][0].pop("photos")
-    return await here.start(case, programme())
+    return await here.start(case, here.programme)
 
 
 async def awaiting_approval(here: World, folder: Path) -> Alert:

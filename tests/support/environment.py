@@ -30,6 +30,7 @@ from starter.settings import Settings, load_settings
 from starter.signing import ensure_demo_people, signer_for
 from store.people import keyring, people
 from store.standing import incarnation_of, open_alert
+from tests.support.programmes import programme
 from tests.support.waiting import eventually_async
 from worker import build_workers
 from workflows.alert import case_digest
@@ -58,8 +59,9 @@ class World:
         self.parts = parts
         self.client = client
         self.env = env
+        self.programme = programme()
 
-    async def start(self, case: dict[str, Any], programme: Programme, kind: Kind = Kind.ACTUAL) -> Alert:
+    async def start(self, case: dict[str, Any], rules: Programme, kind: Kind = Kind.ACTUAL) -> Alert:
         """Start an alert as operator1, as the starter does."""
         alert_id = uuid.uuid4().hex[:10]
         self.parts.keys.create(alert_id)
@@ -67,16 +69,16 @@ class World:
             alert_id=alert_id,
             kind=kind,
             case=Case.model_validate(case),
-            programme=programme,
+            programme=rules,
             keyring=keyring(people(self.parts.db)),
             incarnation=incarnation_of(self.parts.db),
             start=SignedCommand(command="", signature=""),
         )
         now = await self.env.get_current_time()
-        content = {"case": case_digest(unsigned), "kind": kind.value, "programme": programme.id}
+        content = {"case": case_digest(unsigned), "kind": kind.value, "programme": rules.id}
         start = self.sign(alert_id, Action.START, "operator1", now, content=content)
         with self.parts.db.write() as session:
-            open_alert(session, alert_id, kind, programme.id, datetime.now(UTC))
+            open_alert(session, alert_id, kind, rules.id, datetime.now(UTC))
         handle = await self.client.start_workflow(
             ALERT_WORKFLOW,
             AlertInput(start=unsigned.model_copy(update={"start": start})),
@@ -85,7 +87,7 @@ class World:
             task_timeout=TASK_TIMEOUT,
             search_attributes=TypedSearchAttributes(
                 [
-                    SearchAttributePair(PROGRAMME_ATTRIBUTE, programme.id),
+                    SearchAttributePair(PROGRAMME_ATTRIBUTE, rules.id),
                     SearchAttributePair(STAGE_ATTRIBUTE, "verifying"),
                     SearchAttributePair(DRILL_ATTRIBUTE, "no"),
                 ]

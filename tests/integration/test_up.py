@@ -1,0 +1,100 @@
+"""`baken up` as CONTRACT describes it: one home, one tree, clean stops, plain refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.support.running import BAKEN, Running, _alive
+from tests.support.waiting import eventually
+
+
+def _up(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BAKEN, "up", "--home", str(home), *options], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_up_writes_where_it_is_and_stops_clean_within_ten_seconds(tmp_path: Path) -> None:
+    began = time.monotonic()
+    running = Running(tmp_path / "home", "--recipients", "1").start()
+    assert time.monotonic() - began < 15
+    run = json.loads((running.home / "run.json").read_text())
+    assert run["web"] == running.web
+    assert {"web", "temporal", "temporal_ui", "namespace", "pid"} <= run.keys()
+    pids = running.pids()
+    assert len(pids) == 5
+    second = _up(running.home)
+    assert second.returncode == 4
+    assert str(run["pid"]) in second.stderr
+    for path in running.home.rglob("*"):
+        if path.is_file():
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
+    began = time.monotonic()
+    assert running.stop() == 0
+    assert time.monotonic() - began < 10
+    assert not any(_alive(pid) for pid in pids)
+
+
+def test_explicit_port_that_is_taken_ends_with_four(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = _up(tmp_path / "home", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 4
+    assert "something else listens there" in done.stderr
+    assert done.stdout == ""
+
+
+def test_channel_endpoint_off_this_machine_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "channels.toml"
+    config.write_text('[channels.email]\nhost = "mail.example.org"\nport = 25\n')
+    done = _up(tmp_path / "home", "--config", str(config))
+    assert done.returncode == 3
+    assert "channels.email points to mail.example.org" in done.stderr
+
+
+def test_programme_with_an_unknown_channel_is_bad_input(tmp_path: Path) -> None:
+    folder = tmp_path / "programmes"
+    folder.mkdir()
+    (folder / "amber.toml").write_text('id = "amber"\nchannels = ["pigeon"]\n[refresh]\nplan = [{every = "15m"}]\n')
+    done = _up(tmp_path / "home", "--programmes", str(folder))
+    assert done.returncode == 2
+    assert "pigeon" in done.stderr
+
+
+def test_store_restored_from_elsewhere_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    running = Running(home, "--recipients", "1").start()
+    assert running.stop() == 0
+    for file in home.glob("baken.db*"):
+        file.unlink()
+    done = _up(home)
+    assert done.returncode == 3
+    assert "restored from a copy" in done.stderr
+
+
+def test_killed_children_are_started_again(tmp_path: Path) -> None:
+    running = Running(tmp_path / "home", "--recipients", "1").start()
+    killed = running.pids("starter.serve") + running.pids("start-dev")
+    assert len(killed) == 2
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: len(running.pids()) == 5 and not set(killed) & set(running.pids()), 15, what="all five again")
+
+    def healthy() -> bool:
+        try:
+            return running.get("/healthz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    eventually(healthy, 15, what="the web process is back")
+    assert running.stop() == 0
