@@ -59,8 +59,8 @@ class Tree:
         self._demo = demo
         self._alerts_open = alerts_open
 
-    def run(self, port: int, when_ready: Callable[[], Sequence[str] | None]) -> int:
-        """Start all, watch until told to stop; `when_ready` may name a command whose end ends everything."""
+    def run(self, port: int, when_ready: Callable[[], Sequence[str] | None], *, ends_with_it: bool) -> int:
+        """Start all, watch until told to stop; `when_ready` may name a command to run, whose end may end all."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
         guest: subprocess.Popen[bytes] | None = None
@@ -72,7 +72,7 @@ class Tree:
                 guest = self._spawn(command, None, {})
             while not self._stop:
                 self._tend()
-                if guest is not None and guest.poll() is not None:
+                if guest is not None and guest.poll() is not None and ends_with_it:
                     return guest.returncode
                 time.sleep(0.1)
         except Problem as problem:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,15 +66,10 @@ def up(
 
     def when_ready() -> list[str] | None:
         print(f"Baken is ready: http://127.0.0.1:{web_port}", flush=True)
-        if not demo:
-            return None
-        play = [sys.executable, "-m", "starter.demo_play", *(["--auto"] if auto else [])]
-        if auto and exit_:
-            return play
-        subprocess.Popen(play, env={**os.environ, "BAKEN_HOME": str(settings.home)})  # noqa: S603
-        return None
+        return [sys.executable, "-m", "starter.demo_play", *(["--auto"] if auto else [])] if demo else None
 
-    code = Tree(settings, demo, alerts_open, say).run(web_port, when_ready)
+    tree = Tree(settings, demo, alerts_open, say)
+    code = tree.run(web_port, when_ready, ends_with_it=auto and exit_)
     lock.close()
     raise typer.Exit(code)
 
