@@ -11,7 +11,6 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 from fastapi import Request
-from markupsafe import Markup, escape
 
 CATALOGUE = Path(__file__).parent / "locale" / "nl.po"
 LANGUAGES = {"nl": "Nederlands", "en": "English"}
@@ -37,17 +36,6 @@ def translator(language: str) -> Translate:
     if language == "en":
         return lambda message: message
     return lambda message: dutch().get(message, message)
-
-
-def said(language: str, text: str | None) -> Markup:
-    """A sentence of the rules, which speak English: translated where we can, else marked as English."""
-    if not text:
-        return Markup()
-    if language == "en":
-        return escape(text)
-    if text in dutch():
-        return escape(dutch()[text])
-    return Markup('<span lang="en">{}</span>').format(text)
 
 
 def language_of(request: Request) -> str:

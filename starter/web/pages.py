@@ -12,7 +12,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from starter.web.i18n import LANGUAGES, said, translator
+from starter.web.i18n import LANGUAGES, translator
+from starter.web.rules_say import said
 from starter.web.session import Visitor
 from starter.web.times import field_value, time_tag
 from starter.web.words import GROUPS
@@ -54,11 +55,11 @@ class Pages:
             "language": language,
             "visitor": visitor,
             "embedded": self._embedded,
-            "word": lambda group, name: translate(GROUPS[group].get(name) or name) if name else "-",
+            "word": lambda group, name: translate(GROUPS[group].get(name) or name) if name else "\u2013",
             "words": lambda group: {name: translate(word) for name, word in GROUPS[group].items()},
             "said": partial(said, language),
             "time": lambda value, seconds=False: time_tag(value, language, seconds=seconds),
             "field_time": field_value,
-            "number": lambda value: format_decimal(value, locale=language) if value is not None else "-",
+            "number": lambda value: format_decimal(value, locale=language) if value is not None else "\u2013",
             "new_id": lambda: uuid.uuid4().hex,
         }

@@ -27,7 +27,7 @@ def local_words(value: str | datetime, language: str, *, now: datetime, seconds:
 def time_tag(value: str | datetime | None, language: str, *, seconds: bool = False) -> Markup:
     """A `<time>` element; a dash where there is no moment."""
     if value is None:
-        return Markup("-")
+        return Markup("\u2013")
     words = local_words(value, language, now=datetime.now(UTC), seconds=seconds)
     return Markup('<time datetime="{}">{}</time>').format(moment(value).isoformat(), words)
 

@@ -91,25 +91,3 @@ GROUPS = {
     "cancel": CANCEL_REASONS,
     "doing": DOING,
 }
-RULES_SAY = (
-    N_("every child is under 18"),
-    N_("abducted by unknown person(s)"),
-    N_("missing, with danger to life or fear of serious injury"),
-    N_("there is serious worry about the child"),
-    N_("there is enough for the public to help"),
-    N_("asked as soon as possible"),
-    N_("no sign that an alert would lead somebody to a sheltered child"),
-    N_("the area is local"),
-    N_("nothing waits for approval"),
-    N_("it changes nothing"),
-    N_("choose what is to be taken off"),
-    N_("is required"),
-    N_("is empty"),
-    N_("must be a whole number"),
-    N_("must be a number"),
-    N_("needs a name or a description"),
-    N_("needs either age or age_range: [min, max]"),
-    N_("needs either at or between: [t1, t2]"),
-    N_("the alert is closed; start a new one"),
-)
-"""What the rules say most often, word for word; what is not among them is shown in English, marked as such."""

@@ -146,5 +146,9 @@ def watched(
 
 
 def shoot(watch: Watched, folder: Path, name: str, width: int) -> None:
+    """The whole page, in a window as high as it: frames outside of the window would stay blank."""
     folder.mkdir(parents=True, exist_ok=True)
+    height = watch.page.evaluate("document.documentElement.scrollHeight")
+    watch.page.set_viewport_size({"width": width, "height": max(900, height)})
+    watch.page.wait_for_timeout(500)
     watch.page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)

@@ -16,13 +16,17 @@ from alerts.vocabulary import Action, Kind
 from starter.demo_case import write_demo_case
 from tests.browser.looking import WIDTHS, Watched, aside, chromium, shoot, watched
 from tests.structure.files import ROOT
+from tests.support.programmes import write_programme
 from tests.support.running import Running
 
 See = Callable[[Watched, str, int], None]
 
 
-def tour(running: Running, browser: Browser, see: See) -> None:
-    """Every page of one alert's life, at each width; `see` gets each page with its name."""
+def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) -> None:
+    """Every page of one alert's life, at each width; `see` gets each page with its name.
+
+    With `closes` to its very end, which takes a programme that does not wait ten minutes for an undo.
+    """
     alert_id, drill = aside(lambda: _begin(running))
     here = f"/console/alerts/{alert_id}"
     _visit(running, browser, see, "operator1", {"list": "/console/", "form": "/console/new/actual"})
@@ -34,8 +38,11 @@ def tour(running: Running, browser: Browser, see: See) -> None:
     _visit(running, browser, see, None, {"wall": "/demo/", "public": f"/alerts/{alert_id}"})
     aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
     aside(lambda: running.until_channels(alert_id, "withdrawn"))
-    _visit(running, browser, see, "operator1", {"closed": here})
+    _visit(running, browser, see, "operator1", {"closing": here})
     _visit(running, browser, see, None, {"ended": f"/alerts/{alert_id}"})
+    if closes:
+        aside(lambda: running.until_stage(alert_id, "closed"))
+        _visit(running, browser, see, "operator1", {"closed": here})
 
 
 def _begin(running: Running) -> tuple[str, str]:
@@ -75,10 +82,11 @@ def main(out: Path) -> int:
             faults.append(str(error))
 
     with tempfile.TemporaryDirectory() as home:
-        running = Running(Path(home) / "home", "--recipients", "40").start()
+        programmes = write_programme(Path(home) / "programmes", undo='"6s"')
+        running = Running(Path(home) / "home", "--recipients", "40", "--programmes", str(programmes)).start()
         try:
             with chromium() as browser:
-                tour(running, browser, see)
+                tour(running, browser, see, closes=True)
         finally:
             running.stop()
     print("\n".join(faults) or f"all well; see {out}")

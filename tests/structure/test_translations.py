@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from starter.web.i18n import dutch
-from starter.web.words import RULES_SAY
+from starter.web.rules_say import RULES_SAY, RULES_SAY_OF, said
 from tests.structure.files import ROOT
 from tests.structure.messages import marked
+
+VALUE = re.compile(r"\{\w+\}")
 
 
 def test_words_when_marked_all_have_a_dutch_text() -> None:
@@ -17,10 +21,22 @@ def test_dutch_texts_when_listed_are_all_used() -> None:
 
 
 def test_dutch_texts_when_they_take_a_value_name_the_same_ones() -> None:
-    assert [message for message, text in dutch().items() if ("{name}" in message) != ("{name}" in text)] == []
+    named = {message: (VALUE.findall(message), VALUE.findall(text)) for message, text in dutch().items()}
+    assert [message for message, (ours, theirs) in named.items() if sorted(ours) != sorted(theirs)] == []
 
 
 def test_sentences_of_the_rules_when_translated_are_said_by_a_rule() -> None:
     texts = [path.read_text("utf-8") for part in ("alerts", "starter") for path in (ROOT / part).rglob("*.py")]
     said = "\n".join(text for text in texts if "RULES_SAY" not in text).replace("{ADULT}", "18")
     assert [sentence for sentence in RULES_SAY if f'"{sentence}' not in said] == []
+
+
+def test_sentences_with_values_when_said_in_dutch_keep_the_values() -> None:
+    for message in RULES_SAY_OF:
+        sentence = VALUE.sub("12", message)
+        assert "12" in said("nl", sentence)
+        assert "lang=" not in said("nl", sentence)
+
+
+def test_sentences_nobody_translated_are_marked_as_english() -> None:
+    assert said("nl", "<b>not so</b>") == '<span lang="en">&lt;b&gt;not so&lt;/b&gt;</span>'

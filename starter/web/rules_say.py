@@ -1,0 +1,71 @@
+"""What the rules say, in Dutch where we can: they speak English, and every ruling keeps their words as they were."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from markupsafe import Markup, escape
+
+from starter.web.i18n import N_, dutch
+
+RULES_SAY = (
+    N_("every child is under 18"),
+    N_("abducted by unknown person(s)"),
+    N_("missing, with danger to life or fear of serious injury"),
+    N_("there is serious worry about the child"),
+    N_("there is enough for the public to help"),
+    N_("asked as soon as possible"),
+    N_("no sign that an alert would lead somebody to a sheltered child"),
+    N_("the area is local"),
+    N_("nothing waits for approval"),
+    N_("it changes nothing"),
+    N_("choose what is to be taken off"),
+    N_("is required"),
+    N_("is empty"),
+    N_("must be a whole number"),
+    N_("must be a number"),
+    N_("needs a name or a description"),
+    N_("needs either age or age_range: [min, max]"),
+    N_("needs either at or between: [t1, t2]"),
+    N_("the alert is closed; start a new one"),
+)
+"""What they say most often, word for word."""
+RULES_SAY_OF = (
+    N_("publicity rests on {what}"),
+    N_("last seen {hours} hours ago: late is no bar, but say why an alert still helps"),
+    N_("{who} wrote or changed this edition; somebody else must approve it (four eyes)"),
+    N_("{who} approved it already; another supervisor must approve too"),
+    N_("{who} held this alert; another supervisor must bring it back"),
+    N_("{who} took it down; another supervisor must bring it back"),
+    N_("what waits now is digest {new}, not {old}: it was changed since; read it again"),
+    N_("the time to take the end back ran out at {at}"),
+    N_("{what} needs a reason"),
+    N_("is longer than {n} characters"),
+)
+"""Sentences with something of the case in them."""
+
+
+def said(language: str, text: str | None) -> Markup:
+    """A sentence of the rules; what has no translation is shown in English, marked as such."""
+    if not text:
+        return Markup()
+    if language == "en":
+        return escape(text)
+    found = dutch().get(text) or _filled(text)
+    return escape(found) if found else Markup('<span lang="en">{}</span>').format(text)
+
+
+def _filled(text: str) -> str | None:
+    for pattern, message in _patterns():
+        if match := pattern.fullmatch(text):
+            return dutch()[message].format(**match.groupdict())
+    return None
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple(
+        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^;]+?)", re.escape(message))), message)
+        for message in RULES_SAY_OF
+    )

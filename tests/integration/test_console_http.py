@@ -1,0 +1,229 @@
+"""What the web process answers to programs at its edges: codec, readiness, figures, and forms from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from alerts.vocabulary import Action
+from starter.begin import read_tokens
+from starter.settings import load_settings
+from tests.support.cases import amber_case
+from tests.support.running import Running
+from tests.support.waiting import eventually
+
+CHILD = "Noor Voorbeeld"
+
+
+@pytest.fixture
+def waiting(shared_baken: Running, tmp_path: Path) -> str:
+    alert_id = shared_baken.start_alert(amber_case(tmp_path), tmp_path)
+    shared_baken.until_pending(alert_id)
+    return alert_id
+
+
+@contextmanager
+def visitor(running: Running, user: str | None = None) -> Iterator[httpx.Client]:
+    """A browser without script; signed in when a user is named."""
+    with httpx.Client(base_url=running.web, trust_env=False, timeout=10) as client:
+        if user:
+            assert client.post("/console/login", data={"user": user, "next": "/console/"}).status_code == 303
+        yield client
+
+
+def token_of(page: str) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+async def start_payload(running: Running, alert_id: str) -> dict[str, Any]:
+    """The encrypted input of an alert's workflow, as its history has it."""
+    run = load_settings({}, home=running.home).run_info()
+    client = await Client.connect(run.temporal, namespace=run.namespace)
+    async for event in client.get_workflow_handle(f"alert-{alert_id}").fetch_history_events():
+        payload = event.workflow_execution_started_event_attributes.input.payloads[0]
+        metadata = {name: base64.b64encode(value).decode() for name, value in payload.metadata.items()}
+        return {"metadata": metadata, "data": base64.b64encode(payload.data).decode()}
+    raise AssertionError("no history")
+
+
+def opened(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200
+    return [base64.b64decode(one["data"]).decode() for one in answer.json()["payloads"]]
+
+
+async def test_codec_when_asked_by_an_engineer_opens_and_by_others_does_not(
+    shared_baken: Running, waiting: str
+) -> None:
+    payloads = {"payloads": [await start_payload(shared_baken, waiting)]}
+    for user in (None, "operator1", "supervisor1"):
+        with visitor(shared_baken, user) as client:
+            assert client.post("/codec/decode", json=payloads).status_code == 401
+    with visitor(shared_baken, "engineer1") as client:
+        assert CHILD in opened(client.post("/codec/decode", json=payloads))[0]
+        elsewhere = {"origin": "https://elsewhere.example"}
+        assert client.post("/codec/decode", json=payloads, headers=elsewhere).status_code == 401
+
+
+async def test_codec_when_asked_with_an_engineers_token_opens(shared_baken: Running, waiting: str) -> None:
+    tokens = {user: token for token, user in read_tokens(load_settings({}, home=shared_baken.home)).items()}
+    payloads = {"payloads": [await start_payload(shared_baken, waiting)]}
+    with visitor(shared_baken) as client:
+        statuses = {
+            user: client.post(
+                "/codec/decode", json=payloads, headers={"authorization": f"Bearer {tokens[user]}"}
+            ).status_code
+            for user in ("engineer1", "operator1")
+        }
+    assert statuses == {"engineer1": 200, "operator1": 401}
+
+
+async def test_codec_when_a_payload_is_bad_answers_a_tombstone_and_opens_the_rest(
+    shared_baken: Running, waiting: str
+) -> None:
+    good = await start_payload(shared_baken, waiting)
+    bad = {**good, "data": base64.b64encode(b"garbage").decode()}
+    other = {**good, "metadata": {**good["metadata"], "key-id": base64.b64encode(b"alert-nobody").decode()}}
+    with visitor(shared_baken, "engineer1") as client:
+        texts = opened(client.post("/codec/decode", json={"payloads": [bad, other, good]}))
+    assert [json.loads(text) for text in texts[:2]] == ["[not readable]", "[key destroyed]"]
+    assert CHILD in texts[2]
+
+
+def test_codec_when_the_temporal_ui_asks_allows_its_origin_alone(shared_baken: Running) -> None:
+    ui = load_settings({}, home=shared_baken.home).run_info().temporal_ui
+    with visitor(shared_baken) as client:
+        answers = [client.options("/codec/decode", headers={"origin": origin}) for origin in (ui, "https://x.example")]
+    assert [answer.headers.get("access-control-allow-origin") for answer in answers] == [ui, None]
+    assert answers[0].headers["access-control-allow-credentials"] == "true"
+
+
+def test_history_when_an_engineer_asks_is_one_click_away(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "engineer1") as client:
+        here = f"/console/alerts/{waiting}/temporal"
+        address = client.get(here).headers["location"]
+        assert f"/workflows/alert-{waiting}/" in address
+        assert httpx.get(address, trust_env=False).status_code == 200
+    with visitor(shared_baken, "operator1") as client:
+        assert client.get(here).status_code == 403
+
+
+def test_readyz_when_all_is_well_says_so(shared_baken: Running, waiting: str) -> None:
+    assert shared_baken.get("/readyz").json() == {"ready": True, "problems": []}
+
+
+def test_metrics_when_read_hold_figures_and_no_names(shared_baken: Running, waiting: str) -> None:
+    text = shared_baken.get("/metrics").text
+    assert re.search(r'^baken_alerts\{stage="awaiting_approval",kind="actual"\} [1-9]', text, re.MULTILINE)
+    assert re.search(r"^baken_outbox_depth \d+$", text, re.MULTILINE)
+    assert waiting not in text
+    assert "operator" not in text
+    assert CHILD not in text
+
+
+def test_page_when_nobody_is_signed_in_leads_to_the_door(shared_baken: Running, waiting: str) -> None:
+    answer = shared_baken.get(f"/console/alerts/{waiting}")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/console/login?next=/console/alerts/{waiting}"
+
+
+def test_session_when_forged_is_nobody(shared_baken: Running) -> None:
+    with visitor(shared_baken, "operator1") as client:
+        real = client.cookies["baken_session"]
+    pages = [
+        httpx.get(f"{shared_baken.web}/console/", cookies={"baken_session": cookie}, trust_env=False)
+        for cookie in (real, real[:-3] + "AAA", "")
+    ]
+    assert [page.status_code for page in pages] == [200, 303, 303]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://elsewhere.example"}, {"origin": "null"}]
+)
+def test_form_when_another_site_sends_it_changes_nothing(
+    shared_baken: Running, waiting: str, headers: dict[str, str]
+) -> None:
+    with visitor(shared_baken, "operator1") as client:
+        page = client.get(f"/console/alerts/{waiting}").text
+        said = {"token": token_of(page), "why": "error", "reason": "x"}
+        answer = client.post(f"/console/alerts/{waiting}/cancel", data=said, headers=headers)
+    assert answer.status_code == 403
+    assert shared_baken.show(waiting)["rulings"] == []
+
+
+def test_form_when_its_token_is_of_another_session_changes_nothing(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "operator1") as client, visitor(shared_baken, "operator2") as other:
+        token = token_of(other.get("/console/").text)
+        answer = client.post(f"/console/alerts/{waiting}/found", data={"token": token})
+    assert answer.status_code == 403
+    assert shared_baken.show(waiting)["rulings"] == []
+
+
+def test_command_when_its_form_is_sent_twice_has_one_effect(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "operator1") as client:
+        token = token_of(client.get(f"/console/alerts/{waiting}").text)
+        said = {"token": token, "id": "0123456789abcdef", "why": "error", "reason": "x"}
+        answers = [client.post(f"/console/alerts/{waiting}/cancel", data=said) for _ in range(2)]
+    assert answers[0].status_code == 303
+    rulings = shared_baken.show(waiting)["rulings"]
+    assert [ruling["action"] for ruling in rulings] == ["cancel"]
+
+
+def test_operator_when_sending_the_supervisors_form_is_refused(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "operator1") as client:
+        token = token_of(client.get(f"/console/alerts/{waiting}").text)
+        digest = shared_baken.show(waiting)["pending"]["digest"]
+        answer = client.post(f"/console/alerts/{waiting}/approve", data={"token": token, "digest": digest})
+    assert answer.status_code == 403
+    assert shared_baken.show(waiting)["stage"] == "awaiting_approval"
+
+
+def test_door_when_told_to_go_elsewhere_stays_in_the_console(shared_baken: Running) -> None:
+    with visitor(shared_baken) as client:
+        for outside in ("https://elsewhere.example/", "//elsewhere.example", "/console/\\\\elsewhere"):
+            answer = client.post("/console/login", data={"user": "operator1", "next": outside})
+            assert answer.headers["location"] == "/console/"
+
+
+def test_piece_when_shown_in_a_frame_may_load_nothing_else(shared_baken: Running, waiting: str) -> None:
+    digest = shared_baken.show(waiting)["pending"]["edition_digest"]
+    with visitor(shared_baken, "supervisor1") as client:
+        answer = eventually(
+            lambda: client.get(f"/console/alerts/{waiting}/pieces/{digest}/email/html.nl"), what="the mail"
+        )
+    assert CHILD in answer.text
+    assert "data:image/jpeg;base64," in answer.text
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert shared_baken.get(f"/console/alerts/{waiting}/pieces/{digest}/email/html.nl").status_code == 303
+
+
+def test_readyz_when_temporal_is_stopped_says_so_and_the_page_too(own_baken: Running) -> None:
+    (server,) = own_baken.pids("start-dev")
+    os.kill(server, signal.SIGSTOP)
+    try:
+        eventually(lambda: own_baken.get("/readyz").status_code == 503, what="the watchdog")
+        assert "Temporal" in own_baken.get("/readyz").json()["problems"][0]
+        with visitor(own_baken, "operator1") as client:
+            assert "Temporal" in client.get("/console/").text
+    finally:
+        os.kill(server, signal.SIGCONT)
+    eventually(lambda: own_baken.get("/readyz").status_code == 200, what="readiness")
+
+
+def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running, waiting: str) -> None:
+    shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+    with visitor(shared_baken, "operator1") as client:
+        page = client.get("/console/").text
+    assert page.index('class="drills"') > page.index(waiting)
