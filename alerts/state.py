@@ -160,7 +160,10 @@ class Desired(Value):
     meaning: Meaning = Meaning.NOTHING
     edition: EditionRef | None = None
     announcement: int = 0
-    """The number of the refresh that announces or renews it; 0 for the first time."""
+    """The number of the refresh or reinstatement that announces it; 0 for the first time.
+
+    What takes it back carries it too, so that the end after a reinstatement is not taken for that of the hold before.
+    """
     lease_until: datetime | None = None
     why: CancelReason | None = None
     outcome_edition: EditionRef | None = None
@@ -292,13 +295,14 @@ class AlertState(Mutable):
             return Desired(
                 meaning=Meaning.WITHDRAWN,
                 edition=edition,
+                announcement=self.announcement,
                 why=self.ended.why,
                 outcome_edition=self.outcome_edition,
             )
         if self.shown is None:
             return Desired()
         if self.held or self.shown.stale:
-            return Desired(meaning=Meaning.HELD, edition=self.shown.edition)
+            return Desired(meaning=Meaning.HELD, edition=self.shown.edition, announcement=self.announcement)
         return Desired(
             meaning=Meaning.EDITION,
             edition=self.shown.edition,
