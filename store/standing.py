@@ -125,6 +125,8 @@ def declare(session: Session, alert_id: str, base: int, desired: Desired, now: d
     if row.closed_at is not None or (adds and row.revision != base):
         return row.revision, False
     if not adds and row.meaning == desired.meaning and desired.outcome_edition is None:
+        row.why = desired.why  # whoever took away first may not have known the reason's text
+        session.add(row)
         return row.revision, True
     row.revision += 1
     if not adds:

@@ -43,3 +43,7 @@ def test_public_test_needs_two_approvals_and_shows_no_child(shared_baken: Runnin
     assert "Noor" not in page
     assert "/media/" not in page
     baken.accepted(alert_id, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+    baken.until_channels(alert_id, "withdrawn")
+    assert "door een fout verstuurd" in baken.get(f"/alerts/{alert_id}").text
+    told = baken.received(alert_id, "email", "cancel")
+    assert len(told) == len(baken.received(alert_id, "email", "alert"))
