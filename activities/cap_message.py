@@ -31,7 +31,7 @@ from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.models.datatype import XmlDateTime
 
 from activities.channels.base import PhotoBytes, PublishJob
-from alerts.compose import AMSTERDAM, end_text
+from alerts.compose import AMSTERDAM, dark_text, end_text
 from alerts.edition import Edition, LanguageText
 from alerts.vocabulary import Kind, Meaning
 
@@ -146,10 +146,6 @@ def written(moment: datetime) -> str:
 
 
 _LANGUAGE = {"nl": "nl-NL", "en": "en-GB"}
-_NOT_SHOWN = {
-    "nl": "Dit alert wordt nu niet getoond. Verwijder wat u hebt gedeeld.",
-    "en": "This alert is not shown at the moment. Please delete what you shared.",
-}
 
 
 def _description(text: LanguageText) -> str:
@@ -174,10 +170,7 @@ def _area(edition: Edition, language: str) -> Area:
 
 
 def _last_words(job: PublishJob, language: str) -> str:
-    """A hold and a lease that ran out end the message, not the alert: they do not say that it ended."""
-    if job.desired.meaning is Meaning.WITHDRAWN:
-        return end_text(language, job.desired.why)
-    return _NOT_SHOWN[language]
+    return end_text(language, job.desired.why) if job.desired.meaning is Meaning.WITHDRAWN else dark_text(language)
 
 
 def _named_area(edition: Edition, language: str) -> list[Area]:

@@ -32,10 +32,10 @@ from activities.channels.base import (
 )
 from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
-from alerts.compose import end_text
+from alerts.compose import dark_text, end_text
 from alerts.edition import Edition, EditionRef
 from alerts.sealing import unseal
-from alerts.vocabulary import LANGUAGES
+from alerts.vocabulary import LANGUAGES, Meaning
 from store import editions, ledger
 from store.database import Database
 from store.keys import KeyStore
@@ -203,8 +203,15 @@ class _Batch:
             address=address,
             language=language,
             lease_until=self.asked.desired.lease_until,
-            end_text=end_text(language, self.asked.desired.why) if ending else None,
+            end_text=self._last_words(language) if ending else None,
         )
+
+    def _last_words(self, language: str) -> str:
+        """Where things can be shown again (hold, lease run out), nobody says that the alert ended."""
+        desired, recalls = self.asked.desired, self.channel.capabilities.recall
+        if recalls and desired.meaning is not Meaning.WITHDRAWN:
+            return dark_text(language)
+        return end_text(language, desired.why)
 
 
 class _Tally:

@@ -53,6 +53,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "suspect": "Mogelijk samen met",
         "warning": "Benader deze persoon niet. Bel 112.",
         "end": "Dit alert is beëindigd. Dank voor uw hulp. Verwijder wat u hebt gedeeld.",
+        "dark": "Dit alert wordt nu niet getoond. Verwijder wat u hebt gedeeld.",
         "test_headline": "TEST: dit is een test van het alertsysteem",
         "test_body": "TEST. Er wordt geen kind vermist. U hoeft niets te doen.",
         "and": "en",
@@ -92,6 +93,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "suspect": "Possibly together with",
         "warning": "Do not approach this person. Call 112.",
         "end": "This alert has ended. Thank you for your help. Please delete what you shared.",
+        "dark": "This alert is not shown at the moment. Please delete what you shared.",
         "test_headline": "TEST: this is a test of the alert system",
         "test_body": "TEST. No child is missing. You need not do anything.",
         "and": "and",
@@ -122,6 +124,11 @@ _CANCELLED: dict[CancelReason, dict[str, str]] = {
 def end_text(language: str, why: CancelReason | None) -> str:
     """The neutral last sentence of an alert in a language."""
     return _CANCELLED.get(why, {}).get(language) or _WORDS[language]["end"] if why else _WORDS[language]["end"]
+
+
+def dark_text(language: str) -> str:
+    """Of an alert that is held, or whose lease ran out: it may go on, so nobody says that it ended."""
+    return _WORDS[language]["dark"]
 
 
 def compose(public: PublicCase, programme: Programme, kind: Kind) -> dict[str, LanguageText]:

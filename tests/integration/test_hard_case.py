@@ -73,8 +73,10 @@ class Outside:
     def now(self) -> str:
         """What pages and feeds say now; everything is kept in `ever`."""
         paths = [f"/alerts/{self._alert_id}{rest}" for rest in ("", "?lang=en", "/cap.xml")]
+        paths += [f"/alerts/{self._alert_id}/cap/{n}.xml" for n in range(1, 12)]
         paths += ["/", "/feeds/rss.xml", "/feeds/cap.atom"]
-        text = "\n".join(self._running.get(path).text for path in paths)
+        with httpx.Client(base_url=self._running.web, trust_env=False) as public:
+            text = "\n".join(public.get(path).text for path in paths)
         self.ever += text
         return text
 
@@ -165,6 +167,7 @@ def test_the_hard_case_runs_as_people_need_it(baken: Running, partner: OwnPartne
     baken.accepted(alert_id, Action.FOUND, "operator2", content={"confirmed_by": "phone"})
     assert ELDER not in outside.now()
     assert baken.show(alert_id)["stage"] == "held"
+    eventually(lambda: outside.partners_show("nu niet getoond"), 10, what="partners told to take it down")
     baken.accepted(alert_id, Action.REINSTATE, "supervisor1")
     eventually(lambda: ELDER in outside.now(), 10, what="reinstated")
     baken.until_channels(alert_id, "showing", 5)

@@ -13,7 +13,6 @@ from activities.channels import NAMES, PERSONAL
 from alerts.vocabulary import Action, Kind
 from tests.support.cases import amber_case
 from tests.support.running import Running
-from tests.support.waiting import eventually
 
 FIRST, SECOND = "Zij droeg een gele jas.", "Zij droeg een groene jas."
 TURNS = ("waiting", "approved", "amended", "held", "reinstated", "found")
@@ -104,16 +103,3 @@ EYES: dict[str, Eye] = {
     "email": at_recipients("email"),
     "webhook": at_recipients("webhook"),
 }
-
-
-def wait_for_quiet(baken: Running, alert_id: str) -> None:
-    """Until nothing more comes for an alert."""
-    before = -1
-
-    def quiet() -> bool:
-        nonlocal before
-        now = len(baken.received(alert_id))
-        still, before = now == before, now
-        return still
-
-    eventually(quiet, every=0.5, what="quiet")
