@@ -29,8 +29,10 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
     """
     alert_id, drill = aside(lambda: _begin(running))
     here = f"/console/alerts/{alert_id}"
+    _visit(running, browser, see, None, {"login": "/console/login"})
     _visit(running, browser, see, "operator1", {"list": "/console/", "form": "/console/new/actual"})
     _visit(running, browser, see, "operator1", {"exercise": f"/console/alerts/{drill}"})
+    _visit(running, browser, see, "engineer1", {"engineer": f"/console/alerts/{drill}"})
     _visit(running, browser, see, "supervisor1", {"approval": here})
     aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: running.until_channels(alert_id, "showing"))
