@@ -58,8 +58,11 @@ def test_killed_and_restarted_catches_up_once_and_keeps_the_grid(quick: Running,
     view = quick.until(alert_id, lambda view: len(view["refreshes"]) == 12, 40, "the grid's end")
     assert [one["n"] for one in view["refreshes"]] == list(range(1, 13))
     fired = [one for one in view["refreshes"] if one["at"]]
-    late = [one for one in fired if _drift(one) > 1.0]
-    assert len(late) <= 1, late
+    missed = [one["n"] for one in view["refreshes"] if not one["at"]]
+    assert missed == list(range(missed[0], missed[0] + len(missed))) if missed else True
+    # While everything starts on two cores a refresh may come late, but in its own period; the grid itself stays.
+    assert all(_drift(one) < 2.0 for one in fired), fired
+    assert _drift(fired[-1]) <= 0.5
     assert len(fired) >= 6
 
 
