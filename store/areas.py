@@ -83,7 +83,7 @@ def _around(lat: float, lon: float) -> AreaSpec:
     return AreaSpec(circle=Circle(lat=lat, lon=lon, radius_m=AROUND_M))
 
 
-def _features(path: Path) -> Iterator[dict[str, Any]]:
+def _features(path: Path) -> Iterator[Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise AreaError(str(path), f"is larger than {MOST_BYTES // 1_000_000} MB; take the generalised borders")
@@ -98,14 +98,16 @@ def _features(path: Path) -> Iterator[dict[str, Any]]:
     yield from features
 
 
-def _row(feature: dict[str, Any], position: int) -> AreaRow:
+def _row(feature: Any, position: int) -> AreaRow:
     field = f"features/{position}"
-    properties = feature.get("properties") or {}
+    properties = feature.get("properties") if isinstance(feature, dict) else None
+    if not isinstance(properties, dict):
+        raise AreaError(field, "is not a GeoJSON feature with properties")
     code, name = properties.get("code"), properties.get("name")
     if not isinstance(code, str) or code[:2] not in KINDS or not isinstance(name, str):
         raise AreaError(field, "needs properties code (GM…, PV…, VR… or PU…) and name")
     population = properties.get("population")
-    if not isinstance(population, int) or population < 0:
+    if type(population) is not int or population < 0:
         raise AreaError(f"{field} ({code})", "needs a population, a whole number of people")
     return AreaRow(
         code=code,
@@ -119,7 +121,7 @@ def _row(feature: dict[str, Any], position: int) -> AreaRow:
 def _rings(geometry: Any, field: str) -> Iterable[list[tuple[float, float]]]:
     try:
         found = shape(geometry)
-    except (TypeError, ValueError, AttributeError, shapely.errors.ShapelyError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, shapely.errors.ShapelyError) as error:
         raise AreaError(field, "has no geometry that can be read") from error
     parts = [part for part in getattr(found, "geoms", [found]) if isinstance(part, Polygon)]
     if not found.is_valid or not parts or found.geom_type not in ("Polygon", "MultiPolygon"):
