@@ -86,7 +86,7 @@ def public_view(
     gone = _Withheld(withheld)
     seen = case.last_seen
     times = (seen.at, seen.at) if seen.at else seen.between or (None, None)
-    hide_time = gone("last_seen") or gone("last_seen/at") or gone("last_seen/between")
+    hide_time = gone.touches("last_seen/at") or gone.touches("last_seen/between")
     contaminated = bool(found) or gone.beyond_photos
     return PublicCase(
         language=case.language,
@@ -164,8 +164,12 @@ class _Withheld:
         parts = pointer.split("/")
         return any("/".join(parts[:n]) in self._pointers for n in range(1, len(parts) + 1))
 
+    def touches(self, pointer: str) -> bool:
+        """Whether it, or any part of it, was taken away: half an age range or a list tells what is missing."""
+        return self(pointer) or any(gone.startswith(f"{pointer}/") for gone in self._pointers)
+
     def keep(self, pointer: str, value: T) -> T | None:
-        return None if self(pointer) else value
+        return None if self.touches(pointer) else value
 
 
 def _child(gone: _Withheld, position: int, child: Child) -> PublicChild:
@@ -184,12 +188,14 @@ def _child(gone: _Withheld, position: int, child: Child) -> PublicChild:
 
 def _photos(gone: _Withheld, pointer: str, photos: Iterable[Photo]) -> Iterable[PublicPhoto]:
     for position, photo in enumerate(photos):
-        if photo.sha256 is None or gone(f"{pointer}/{position}"):
+        here = f"{pointer}/{position}"
+        if photo.sha256 is None or any(gone(f"{here}/{name}") for name in ("sha256", "width", "height")):
             continue
+        taken_at = gone.keep(f"{here}/taken_at", photo.taken_at)
         yield PublicPhoto(
             sha256=photo.sha256,
-            alt=photo.alt,
-            taken_at=photo.taken_at.isoformat() if photo.taken_at else None,
+            alt=gone.keep(f"{here}/alt", photo.alt),
+            taken_at=taken_at.isoformat() if taken_at else None,
             width=photo.width or 0,
             height=photo.height or 0,
         )
@@ -206,5 +212,5 @@ def _vehicle(gone: _Withheld, position: int, vehicle: Vehicle) -> PublicVehicle:
         return gone.keep(f"vehicles/{position}/{name}", getattr(vehicle, name))
 
     return PublicVehicle(
-        certain=vehicle.certain, **{name: keep(name) for name in ("make", "colour", "plate", "country")}
+        certain=bool(keep("certain")), **{name: keep(name) for name in ("make", "colour", "plate", "country")}
     )
