@@ -22,12 +22,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 CLIPPED = """() => [...document.querySelectorAll('main *, header *')].filter(one => {
   const style = getComputedStyle(one), box = one.getBoundingClientRect()
   if (!box.width || style.visibility === 'hidden') return false
-  if (one.closest('.govuk-visually-hidden, .govuk-skip-link, .scroll, pre, select')) return false
+  if (one.closest('.govuk-visually-hidden, .govuk-skip-link, thead, pre, select')) return false
   if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) return false
-  return box.right > innerWidth + 1 || box.left < -1 ||
+  const squeezed = box.width < 40 && box.height > 4 * parseFloat(style.lineHeight)
+  return squeezed || box.right > innerWidth + 1 || box.left < -1 ||
     (style.overflow !== 'visible' && one.scrollWidth > one.clientWidth + 1)
 }).map(one => one.outerHTML.slice(0, 120))"""
-"""Elements with text that runs out of the window or is cut off."""
+"""Elements with text that runs out of the window, is cut off or is squeezed to a letter a line."""
 OVERLAPPING = """() => {
   const kinds = ['p', 'dt', 'dd', 'li', 'label', 'button', 'h1', 'h2', 'h3'].map(name => `main ${name}`)
   const texts = [...document.querySelectorAll([...kinds, 'header a', 'header strong', 'header span'].join())]

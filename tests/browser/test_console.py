@@ -97,7 +97,7 @@ def test_alert_when_held_without_script_goes_dark(shared_baken: Running, browser
         assert shared_baken.get(f"/media/{'0' * 40}").status_code in (404, 410)
         watch.page.locator("#reinstate-reason").fill("Het klopte toch")
         watch.page.get_by_role("button", name="Terugbrengen").click()
-        expect(watch.page.locator("#refused")).to_contain_text("another supervisor")
+        expect(watch.page.locator("#refused")).to_contain_text("een andere supervisor moet het terugbrengen")
         expect(watch.page.locator("#reinstate-reason")).to_have_value("Het klopte toch")
 
 
