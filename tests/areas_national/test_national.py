@@ -51,7 +51,7 @@ def test_every_municipality_lies_inside_our_outline(imported: Database) -> None:
         outside[one.name] = shape.difference(outline).area / shape.area
     name, worst = max(outside.items(), key=lambda item: item[1])
     print(f"worst: {name}, {worst:.3%} outside")
-    assert worst < 0.02
+    assert worst <= 0.001
 
 
 def test_two_municipalities_count_their_people(imported: Database) -> None:
