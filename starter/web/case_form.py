@@ -50,6 +50,7 @@ def values_of(case: Document) -> dict[str, str]:
         flat["last_seen/from"], flat["last_seen/to"] = map(field_value, between)
     for n, child in enumerate(case["children"]):
         flat |= {f"children/{n}/{one.name}": shown(one, child.get(one.name)) for one in CHILD}
+        flat |= {f"children/{n}/photos/{m}": "keep" for m, _ in enumerate(child.get("photos") or ())}
         if child.get("age_range"):
             flat[f"children/{n}/age_from"], flat[f"children/{n}/age_to"] = map(str, child["age_range"])
     for n, vehicle in enumerate(case.get("vehicles") or ()):

@@ -5,6 +5,7 @@ Whether it is real, an exercise or a test is chosen by the door one comes in by,
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -32,6 +33,7 @@ from starter.web.session import Visitor
 DOORS = {"actual": Kind.ACTUAL, "exercise": Kind.EXERCISE, "public-test": Kind.PUBLIC_TEST}
 MORE = ("children", "vehicles")
 Problems = list[tuple[str, str]]
+FILE_FIELD = re.compile(r"case|photos|children/\d/photos")
 
 
 def edit_router(desk: Desk) -> APIRouter:
@@ -107,7 +109,8 @@ class _Filled:
         values = posted.fields
         files = desk.uploads.find(who.user, values.get("upload", ""))
         for name, file, data in await posted.files():
-            files[f"{name}|{file}"] = data
+            if FILE_FIELD.fullmatch(name):
+                files[f"{name}|{file}"] = data
         adds = values.pop("more", "")
         if adds in MORE:
             values[adds] = str(count(values, adds) + 1)

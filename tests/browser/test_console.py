@@ -138,3 +138,19 @@ def test_console_when_dark_is_still_readable(shared_baken: Running, browser: Bro
         watch.sign_in("operator1", "en")
         for path in ("/console/", f"/console/alerts/{live}", "/console/new/exercise"):
             watch.open(path).check(f"dark {path}")
+
+
+def test_photo_when_not_kept_in_a_change_is_gone_from_the_next_edition(
+    shared_baken: Running, browser: Browser, live: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator1").open(f"/console/alerts/{live}/amend").page
+        page.locator('[id="children/0/photos/0"]').uncheck(force=True)
+        page.get_by_role("button", name="Voertuig toevoegen").click()
+        expect(page.locator('[id="children/0/photos/0"]')).not_to_be_checked()
+        page.get_by_role("button", name="Akkoord vragen").click()
+        page.wait_for_url("**/console/alerts/*?said=*")
+    view = aside(lambda: shared_baken.until_pending(live, 2))
+    assert view["draft"]["case"]["children"][0]["photos"] == []
+    assert len(view["case"]["children"][0]["photos"]) == 1
+    assert len(view["draft"]["case"]["vehicles"]) == 1
