@@ -70,7 +70,7 @@ def test_reinstating_is_refused_to_the_one_who_held(shared_baken: Running, tmp_p
     baken, alert_id = shared_baken, _started(shared_baken, tmp_path)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.accepted(alert_id, Action.HOLD, "supervisor1", reason="twijfel")
-    assert baken.show(alert_id)["standing"] in ("nothing", "held")
+    baken.until(alert_id, lambda view: view["standing"] == "held", what="dark in the store")
     assert "another supervisor" in _refused(baken, alert_id, Action.REINSTATE, "supervisor1")
     assert "role supervisor" in _refused(baken, alert_id, Action.REINSTATE, "operator2")
     baken.accepted(alert_id, Action.REINSTATE, "supervisor2")
