@@ -10,11 +10,13 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from starter.up import DEFAULT_PORT, choose_port
 from tests.support.running import BAKEN, Running, _alive
 from tests.support.waiting import eventually
 
@@ -36,8 +38,8 @@ def test_up_writes_where_it_is_and_stops_clean_within_ten_seconds(running: Runni
     run = json.loads((running.home / "run.json").read_text())
     assert run["web"] == running.web
     assert {"web", "temporal", "temporal_ui", "namespace", "pid"} <= run.keys()
+    eventually(lambda: len(running.pids()) == 5, 15, what="the end of the demo's own command")
     pids = running.pids()
-    assert len(pids) == 5
     second = _up(running.home)
     assert second.returncode == 4
     assert str(run["pid"]) in second.stderr
@@ -58,6 +60,18 @@ def test_explicit_port_that_is_taken_ends_with_four(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "something else listens there" in done.stderr
     assert done.stdout == ""
+
+
+def test_default_port_that_is_taken_gives_the_next_and_says_so() -> None:
+    said: list[str] = []
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # when somebody else has it, that serves as well
+            taken.bind(("127.0.0.1", DEFAULT_PORT))
+            taken.listen()
+        port = choose_port(None, said.append)
+    assert port != DEFAULT_PORT
+    assert said == [f"port {DEFAULT_PORT} is taken; using {port}"]
 
 
 def test_channel_endpoint_off_this_machine_is_refused(tmp_path: Path) -> None:
@@ -101,3 +115,36 @@ def test_killed_children_are_started_again(running: Running) -> None:
 
     eventually(healthy, 15, what="the web process is back")
     assert running.stop() == 0
+
+
+def test_part_that_keeps_ending_stops_everything_with_four(running: Running) -> None:
+    parent = json.loads((running.home / "run.json").read_text())["pid"]
+    pids = running.pids()
+
+    def stopped() -> bool:
+        if not _alive(parent):
+            return True
+        for pid in running.pids("starter.serve"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    eventually(stopped, 40, what="the end of the tree")
+    assert running.stop() == 4
+    assert not any(_alive(pid) for pid in pids)
+    said = running.home.with_suffix(".stderr").read_text()
+    assert f"cannot reach web: it ended 5 times in a minute; see {running.home / 'logs' / 'web.log'}" in said
+
+
+def test_second_interrupt_kills_at_once(running: Running) -> None:
+    parent = json.loads((running.home / "run.json").read_text())["pid"]
+    pids = running.pids()
+    for pid in running.pids("--role send"):  # it cannot end by itself, so only the second one helps
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    os.kill(parent, signal.SIGINT)
+    eventually(lambda: not running.pids("starter.serve"), what="the end of the web process")
+    os.kill(parent, signal.SIGINT)
+    assert running.stop() == 0
+    assert time.monotonic() - began < 6
+    assert not any(_alive(pid) for pid in pids)
