@@ -71,7 +71,15 @@ def _hosts(config: ChannelsConfig) -> Iterator[tuple[str, str]]:
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host
         for partner in endpoints.webhook:
-            yield f"{group}.webhook {partner.name}", urlsplit(partner.url).hostname or partner.url
+            yield f"{group}.webhook {partner.name}", _host_of(partner.url)
+
+
+def _host_of(url: str) -> str:
+    """The host of an address; the address itself where it has none, which is then refused by name."""
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,7 +13,7 @@ from alerts.programme import Programme, ProgrammeError
 from starter.errors import BadInput, CannotReach
 from starter.settings import Settings
 from store.database import Database
-from store.keys import KeyStore, load_master_key
+from store.keys import KeyStore, KeyStoreAway, load_master_key
 from store.programmes import load_programmes
 from workflows.codec import Reader
 from workflows.runtime import data_converter
@@ -40,10 +40,15 @@ class Parts:
 
 
 def open_parts(settings: Settings) -> Parts:
-    """Open store and keys of a home that `baken up` prepared."""
+    """Open store and keys of a home that `baken up` prepared; raises CannotReach when its keys do not open."""
+    home = settings.paths
+    try:
+        keys = KeyStore(home.keys, load_master_key(home.master_key, home.keys))
+    except KeyStoreAway as error:
+        raise CannotReach("the key store", str(error)) from error
     db = Database(settings.database_url)
     db.create_tables()
-    return Parts(settings, db, KeyStore(settings.paths.keys, load_master_key(settings.paths.master_key)))
+    return Parts(settings, db, keys)
 
 
 async def connect(parts: Parts, reader: Reader, *, patience: float = 10.0) -> Client:

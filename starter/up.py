@@ -124,7 +124,17 @@ class Tree:
         log = self._home.logs / "replay.log"
         with log.open("ab") as file:
             replay = self._spawn([sys.executable, "-m", "starter.replay_open"], file, {})
-        if replay.wait(READY_WITHIN) != 0:
+        deadline = time.monotonic() + READY_WITHIN
+        while replay.poll() is None and not self._stop and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if replay.poll() is None:
+            replay.kill()
+            replay.wait()
+        if self._stop:
+            return
+        if replay.returncode not in (0, 3):
+            raise CannotReach("the replay of open alerts", f"it did not end well; see {log}")
+        if replay.returncode == 3:
             raise RefusedByRule(
                 f"this version does not replay an alert that is open; nothing was started. {log} names it: go on "
                 "with the version it runs on, or mend the workflow with patched()"

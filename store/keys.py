@@ -8,6 +8,7 @@ reading never makes one, so a late message cannot bring a destroyed alert back.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from alerts.sealing import KEY_BYTES, seal, unseal
+from alerts.sealing import KEY_BYTES, Unsealable, seal, unseal
 from store.database import Database
 
 Purpose = Literal["display", "record"]
@@ -42,8 +43,11 @@ class KeyStore:
     """Keys by alert and purpose; every method raises KeyStoreAway when the database does not answer."""
 
     def __init__(self, path: Path, master_key: bytes) -> None:
+        self._path = path
         self._db = Database.at(path, synchronous="FULL")
         self._master = master_key
+        with self._session() as session:
+            session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
         with self._session(write=True) as session:
             session.connection().exec_driver_sql(
                 "CREATE TABLE IF NOT EXISTS key (owner TEXT, purpose TEXT, wrapped BLOB, made_at TEXT, "
@@ -78,6 +82,7 @@ class KeyStore:
                 ),
                 {"now": datetime.now(UTC).isoformat(), "owner": alert_id, "purpose": purpose},
             )
+        self._forget_overwritten()
 
     def destroyed(self, alert_id: str, purpose: Purpose) -> bool:
         with self._session() as session:
@@ -114,6 +119,25 @@ class KeyStore:
         except SQLAlchemyError as error:
             raise KeyStoreAway("the key store does not answer; is its disk there?") from error
 
+    def _forget_overwritten(self) -> None:
+        """Bring the log into the file and empty it: a destroyed key must not live on in `keys.db-wal`.
+
+        A reader at this very moment keeps the log; the next destruction or a clean stop empties it.
+        """
+        with self._engine_connection() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def _engine_connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection outside any transaction."""
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise KeyStoreAway("the key store does not answer; is its disk there?") from error
+        finally:
+            connection.close()
+
     def _row(self, session: Session, owner: str, purpose: str) -> tuple[bytes | None, str | None] | None:
         row = session.connection().execute(
             text("SELECT wrapped, destroyed_at FROM key WHERE owner = :owner AND purpose = :purpose"),
@@ -136,15 +160,34 @@ class KeyStore:
             raise KeyMissing(f"no {purpose} key of {owner} in this home; was it started here?")
         if row[0] is None:
             raise KeyDestroyed(f"the {purpose} key of {owner} was destroyed at {row[1]}")
-        return unseal(self._master, row[0], aad=f"key:{owner}:{purpose}".encode())
+        try:
+            return unseal(self._master, row[0], aad=f"key:{owner}:{purpose}".encode())
+        except Unsealable as error:
+            # Not the messages' fault: with the right master key every one of them is readable.
+            raise KeyStoreAway(
+                "the master key of this home does not open its key store; put the right one back"
+            ) from error
 
 
-def load_master_key(path: Path) -> bytes:
-    """The key that wraps all others; made for a new home, readable by its owner only."""
+def load_master_key(path: Path, key_store: Path) -> bytes:
+    """The key that wraps all others; made for a new home only.
+
+    Raises KeyStoreAway for a file that is no such key, and when keys are there but their master key is lost.
+    """
+    if not path.exists() and key_store.exists():
+        raise KeyStoreAway(f"{path.name} is gone but keys are there; put it back from its backup")
+    return load_secret(path)
+
+
+def load_secret(path: Path) -> bytes:
+    """A random key in a file of its own, readable by its owner only; made when there is none."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_bytes()
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise KeyStoreAway(f"{path.name} is not a key; put the right one back from its backup") from None
+        return key
     with os.fdopen(descriptor, "wb") as file:
         key = os.urandom(KEY_BYTES)
         file.write(key)

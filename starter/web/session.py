@@ -18,7 +18,7 @@ from alerts.vocabulary import Role
 from starter.client import Baken
 from starter.errors import UnknownUser
 from starter.web.i18n import language_of
-from store.keys import load_master_key
+from store.keys import load_secret
 
 COOKIE = "baken_session"
 LASTS = 12 * 3600
@@ -56,7 +56,7 @@ class Sessions:
 
     def __init__(self, baken: Baken) -> None:
         self._baken = baken
-        key = load_master_key(baken.parts.settings.paths.secrets / "session.key")
+        key = load_secret(baken.parts.settings.paths.secrets / "session.key")
         self._signer = URLSafeTimedSerializer(key, salt="console")
 
     def begin(self, response: Response, user: str) -> None:

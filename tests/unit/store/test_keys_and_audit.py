@@ -12,7 +12,7 @@ import pytest
 import store.tables.all  # noqa: F401  every table, before any is made
 from store import audit
 from store.database import Database
-from store.keys import KeyDestroyed, KeyMissing, KeyStore, load_master_key
+from store.keys import KeyDestroyed, KeyMissing, KeyStore, KeyStoreAway, load_master_key
 
 
 @pytest.fixture
@@ -34,21 +34,44 @@ def test_creating_twice_keeps_the_first(keys: KeyStore) -> None:
     assert first[0] != first[1]
 
 
-def test_destroyed_key_stays_destroyed_and_leaves_no_bytes(keys: KeyStore, tmp_path: Path) -> None:
+def test_destroyed_key_stays_destroyed(keys: KeyStore) -> None:
     keys.create("a")
     keys.destroy("a", "display")
     keys.create("a")
     with pytest.raises(KeyDestroyed):
         keys.display_key("a")
     assert keys.record_key("a")
+
+
+def test_destroyed_key_leaves_no_bytes_on_disk(keys: KeyStore, tmp_path: Path) -> None:
+    keys.create("a")
     with sqlite3.connect(tmp_path / "keys.db") as db:
-        assert db.execute("SELECT wrapped FROM key WHERE purpose = 'display'").fetchone() == (None,)
+        (wrapped,) = db.execute("SELECT wrapped FROM key WHERE purpose = 'display'").fetchone()
     db.close()
+    assert any(wrapped in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+    keys.destroy("a", "display")
+    assert not any(wrapped in file.read_bytes() for file in tmp_path.glob("keys.db*"))
+
+
+def test_wrong_master_key_is_said_and_never_taken_for_a_bad_message(tmp_path: Path) -> None:
+    KeyStore(tmp_path / "keys.db", os.urandom(32)).create("a")
+    with pytest.raises(KeyStoreAway, match="master key"):
+        KeyStore(tmp_path / "keys.db", os.urandom(32)).record_key("a")
+
+
+def test_lost_or_broken_master_key_is_never_replaced(tmp_path: Path) -> None:
+    path, key_store = tmp_path / "master.key", tmp_path / "keys.db"
+    key_store.touch()
+    with pytest.raises(KeyStoreAway, match="backup"):
+        load_master_key(path, key_store)
+    path.write_bytes(b"")
+    with pytest.raises(KeyStoreAway, match="not a key"):
+        load_master_key(path, key_store)
 
 
 def test_master_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
-    assert load_master_key(path) == load_master_key(path)
+    assert load_master_key(path, tmp_path / "keys.db") == load_master_key(path, tmp_path / "keys.db")
     assert path.stat().st_mode & 0o077 == 0
 
 
