@@ -76,7 +76,7 @@ class DeliveryActivities:
             for start in range(asked.start, asked.start + asked.count, batch.chunk):
                 if not still():
                     return tally.answer(superseded=True)
-                activity.heartbeat(start)
+                activity.heartbeat()  # no cursor: the ledger knows where to go on
                 count = min(batch.chunk, asked.start + asked.count - start)
                 if not await self._deliver_chunk(batch, start, count, still, tally):
                     break

@@ -23,7 +23,8 @@ from temporalio.converter import (
 from alerts.sealing import Unsealable, seal, unseal
 
 ENCRYPTED = b"binary/encrypted"
-MARKER = b"baken/unreadable"
+MARKER = b'"[unreadable]"'
+"""JSON, so that no converter chokes on it wherever the server put the payload; no message of ours is such a string."""
 KEY_ID = "key-id"
 PREFIX = "alert-"
 
@@ -98,7 +99,7 @@ def _alert_of(key_id: str) -> str:
 
 
 def _marker() -> Payload:
-    return Payload(metadata={"encoding": MARKER})
+    return Payload(metadata={"encoding": b"json/plain"}, data=MARKER)
 
 
 def _tombstone(error: Exception) -> Payload:
