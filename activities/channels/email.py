@@ -8,7 +8,7 @@ that gets the same mail twice shows it once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formataddr, localtime
@@ -168,14 +168,14 @@ def _build(endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[Photo
 
 async def _lane(
     endpoint: EmailEndpoint,
-    queue: object,
+    queue: Iterator[tuple[int, Outgoing]],
     moulds: _Moulds,
     outcomes: list[Outcome],
     still: Callable[[], bool],
 ) -> None:
     """One connection, taking messages from the common queue until it is empty."""
     client: aiosmtplib.SMTP | None = None
-    for index, message in queue:  # type: ignore[attr-defined]
+    for index, message in queue:
         try:
             if client is None or not client.is_connected:
                 client = _client(endpoint)
