@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from fastapi import FastAPI
 
 from simulators.control import Simulators, control_app
 from simulators.faults import Faults
-from simulators.listener import Listener
+from simulators.listener import Listener, bind
 from simulators.mail import Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
 from simulators.received import Record
 
 Ports = dict[str, Any]
+PARTNERS = ("partners", "partners_exercise")
 
 
 async def main(home: Path) -> None:
@@ -35,17 +37,21 @@ async def main(home: Path) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     path = home / "demo" / "ports.json"
     earlier: Ports = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    # All ports of before first: what binds any free one might take them.
+    sockets = {name: bind(earlier.get(name, 0)) for name in ("smtp", "smtp_exercise")}
+    sockets |= {name: bind(_port(earlier[name][0]["url"]) if earlier else 0) for name in PARTNERS}
+    control = bind(_port(earlier["control"]) if earlier else 0)
     record, faults, host = Record(home / "demo" / "received.jsonl"), Faults(), Host()
     inboxes = [Inbox(record, faults, exercise=exercise) for exercise in (False, True)]
     live = [Partner(name, exercise=False, secret=_secret(earlier, name)) for name in LIVE]
     drill = [Partner(name, exercise=True, secret=_secret(earlier, name)) for name in EXERCISE]
     listeners = {
-        "smtp": Listener(await serve_mail(inboxes[0]), faults.on("email"), earlier.get("smtp", 0)),
-        "smtp_exercise": Listener(await serve_mail(inboxes[1]), faults.on("email"), earlier.get("smtp_exercise", 0)),
+        name: Listener(sockets[name], await serve_mail(inbox), faults.on("email"))
+        for name, inbox in zip(("smtp", "smtp_exercise"), inboxes, strict=True)
     }
-    for name, some in (("partners", live), ("partners_exercise", drill)):
+    for name, some in zip(PARTNERS, (live, drill), strict=True):
         behind = await host.serve(partner_app(some, record, faults))
-        listeners[name] = Listener(behind, faults.on("webhook"), _port(earlier[name][0]["url"]) if earlier else 0)
+        listeners[name] = Listener(sockets[name], behind, faults.on("webhook"))
 
     async def settle() -> None:
         for listener in listeners.values():
@@ -53,8 +59,8 @@ async def main(home: Path) -> None:
 
     await settle()
     simulators = Simulators(record, faults, inboxes, [*live, *drill])
-    control = await host.serve(control_app(simulators, settle), _port(earlier["control"]) if earlier else 0)
-    _write_ports(path, {name: listener.port for name, listener in listeners.items()}, control, live, drill)
+    control_port = await host.serve(control_app(simulators, settle), control)
+    _write_ports(path, {name: listener.port for name, listener in listeners.items()}, control_port, live, drill)
     for listener in listeners.values():
         host.keep(listener.run())
     await stop.wait()
@@ -72,14 +78,15 @@ class Host:
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
 
-    async def serve(self, app: FastAPI, port: int = 0) -> int:
-        """Serve an app on this port, or a free one; the port."""
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
+    async def serve(self, app: FastAPI, bound: socket.socket | None = None) -> int:
+        """Serve an app on this socket, or on any free port; the port."""
+        bound = bound or bind(0)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)
-        await server.startup()
+        await server.startup([bound])
         self.keep(server.main_loop())
-        return int(server.servers[0].sockets[0].getsockname()[1])
+        return int(bound.getsockname()[1])
 
     def end(self) -> None:
         for task in self._tasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 
 LOOK_EVERY = 0.05
@@ -13,11 +14,13 @@ LOOK_EVERY = 0.05
 class Listener:
     """Passes connections on to a server of ours on another port while up; refuses them while down.
 
-    So every protocol gets `down` the same way: connections are refused, open ones cut.
+    So every protocol gets `down` the same way: connections are refused, open ones cut. While down, the port is bound
+    without listening: nobody else can take it, and the kernel refuses.
     """
 
-    def __init__(self, inner_port: int, is_down: Callable[[], bool], port: int = 0) -> None:
-        self.port = port
+    def __init__(self, bound: socket.socket, inner_port: int, is_down: Callable[[], bool]) -> None:
+        self._bound: socket.socket | None = bound
+        self.port = int(bound.getsockname()[1])
         self._inner_port = inner_port
         self._is_down = is_down
         self._server: asyncio.Server | None = None
@@ -27,8 +30,7 @@ class Listener:
     async def run(self) -> None:
         """Keep the socket as the fault says, for ever."""
         while True:
-            with contextlib.suppress(OSError):  # somebody took the port meanwhile: it may come free again
-                await self.follow()
+            await self.follow()
             await asyncio.sleep(LOOK_EVERY)
 
     async def follow(self) -> None:
@@ -40,21 +42,24 @@ class Listener:
                 await self.start()
 
     async def start(self) -> None:
-        """Listen; the first time on a free port, from then on always the same."""
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port, backlog=512)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        """Listen, always on the same port."""
+        assert self._bound is not None
+        self._server = await asyncio.start_server(self._pass_on, sock=self._bound, backlog=512)
+        self._bound = None
 
     async def end(self) -> None:
         """Stop listening and wait for what was open, so that nothing complains at the end of the process."""
         open_ones = [task for task in self._open.values() if task]
         if self._server is not None:
             self._stop(self._server)
+        if self._bound is not None:
+            self._bound.close()
         if open_ones:
             await asyncio.wait(open_ones, timeout=1)
 
     def _stop(self, server: asyncio.Server) -> None:
         server.close()
-        self._server = None
+        self._server, self._bound = None, bind(self.port)
         for writer in list(self._open):
             writer.transport.abort()
 
@@ -67,6 +72,14 @@ class Listener:
             writer.transport.abort()
         finally:
             self._open.pop(writer, None)
+
+
+def bind(port: int) -> socket.socket:
+    """A socket on this port, or a free one, that does not listen yet."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

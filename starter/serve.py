@@ -20,6 +20,7 @@ from fastapi.staticfiles import StaticFiles
 from starter.api import api_router
 from starter.client import Baken, open_baken
 from starter.errors import Problem
+from starter.ports import inherited
 from starter.process import announce_ready, stop_signal
 from starter.public.site import public_router
 from starter.settings import Settings, load_settings
@@ -76,7 +77,8 @@ async def serve(settings: Settings) -> int:
         )
         server = Server(config)
         stop = stop_signal()
-        serving = asyncio.create_task(server.serve())
+        listening = inherited(os.environ)
+        serving = asyncio.create_task(server.serve([listening] if listening else None))
         pumping = asyncio.create_task(_pump(baken))
         await server.ready.wait()
         announce_ready(os.environ)

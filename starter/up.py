@@ -21,6 +21,7 @@ from typing import IO
 
 from starter.errors import CannotReach, Problem, RefusedByRule
 from starter.home import Home, write_private
+from starter.ports import WEB_SOCKET, answers, quiet_port
 from starter.process import READY_FILE, dies_with
 from starter.settings import Settings
 
@@ -29,7 +30,6 @@ READY_WITHIN = 60.0
 STOP_WITHIN = 8.0
 TOO_OFTEN = (5, 60.0)
 """So many ends of one part in so many seconds stop everything."""
-DEFAULT_PORT = 8080
 SEARCH_ATTRIBUTES = ("BakenProgramme", "BakenStage", "BakenChannel", "BakenDrill")
 HERE = Path(__file__).resolve().parent.parent
 
@@ -44,6 +44,8 @@ class Part:
     child: subprocess.Popen[bytes] | None = None
     ends: list[float] = field(default_factory=list)
     start_at: float = 0.0
+    inherits: socket.socket | None = None
+    """Handed down, its number under `WEB_SOCKET`."""
 
 
 class Tree:
@@ -59,14 +61,14 @@ class Tree:
         self._demo = demo
         self._alerts_open = alerts_open
 
-    def run(self, port: int, when_ready: Callable[[], Sequence[str] | None], *, ends_with_it: bool) -> int:
+    def run(self, web: socket.socket, when_ready: Callable[[], Sequence[str] | None], *, ends_with_it: bool) -> int:
         """Start all, watch until told to stop; `when_ready` may name a command to run, whose end may end all."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
         guest: subprocess.Popen[bytes] | None = None
         code = 0
         try:
-            self._start_all(port)
+            self._start_all(web)
             command = when_ready() if not self._stop else None
             if command:
                 guest = self._spawn(command, None, {})
@@ -83,8 +85,8 @@ class Tree:
             self._stop_all(guest)
         return code
 
-    def _start_all(self, port: int) -> None:
-        home = self._home
+    def _start_all(self, web: socket.socket) -> None:
+        home, port = self._home, int(web.getsockname()[1])
         for old in (home.demo_ports, *home.ready.glob("*")):
             old.unlink(missing_ok=True)
         if self._demo:
@@ -92,7 +94,7 @@ class Tree:
             self._await("simulators")
         address, ui = self._settings.temporal_address, ""
         if address is None:
-            grpc, ui_port = free_port(), free_port()
+            grpc, ui_port = quiet_port(), quiet_port()
             address, ui = f"127.0.0.1:{grpc}", f"http://127.0.0.1:{ui_port}"
         run = {
             "web": f"http://127.0.0.1:{port}",
@@ -115,8 +117,8 @@ class Tree:
         for role in ("alerts", "send"):
             worker = [sys.executable, str(HERE / "worker.py"), "--role", role]
             self._begin(Part(f"worker-{role}", worker, (home.ready / f"worker-{role}").exists))
-        web = [sys.executable, "-m", "starter.serve"]
-        self._begin(Part("web", web, lambda: (home.ready / "web").exists() and answers(port)))
+        serve = [sys.executable, "-m", "starter.serve"]
+        self._begin(Part("web", serve, (home.ready / "web").exists, inherits=web))
         self._await("worker-alerts", "worker-send", "web")
 
     def _replay_open_alerts(self) -> None:
@@ -146,9 +148,15 @@ class Tree:
 
     def _launch(self, part: Part) -> subprocess.Popen[bytes]:
         with (self._home.logs / f"{part.name}.log").open("ab") as log:
-            return self._spawn(part.argv, log, {READY_FILE: str(self._home.ready / part.name)})
+            environ, handed = {READY_FILE: str(self._home.ready / part.name)}, []
+            if part.inherits is not None:
+                handed = [part.inherits.fileno()]
+                environ[WEB_SOCKET] = str(handed[0])
+            return self._spawn(part.argv, log, environ, handed)
 
-    def _spawn(self, argv: Sequence[str], log: IO[bytes] | None, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, argv: Sequence[str], log: IO[bytes] | None, extra: Mapping[str, str], handed: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  our own commands
             argv,
             stdin=subprocess.DEVNULL,
@@ -156,6 +164,7 @@ class Tree:
             stderr=log,
             cwd=HERE,
             env={**self._environ, **extra},
+            pass_fds=handed,
             preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  this parent has no threads
         )
 
@@ -242,44 +251,6 @@ def hold_lock(home: Home) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
-
-
-def choose_port(wanted: int | None, say: Callable[[str], None]) -> int:
-    """The web port: an explicit one must be free (CannotReach), else 8080 or the next free one."""
-    if wanted == 0:
-        return free_port()
-    if wanted is not None:
-        if not is_free(wanted):
-            raise CannotReach(f"port {wanted}", "something else listens there; choose another --port, or 0 for any")
-        return wanted
-    for port in range(DEFAULT_PORT, DEFAULT_PORT + 100):
-        if is_free(port):
-            if port != DEFAULT_PORT:
-                say(f"port {DEFAULT_PORT} is taken; using {port}")
-            return port
-    return free_port()
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def temporal_command(home: Home, port: int, ui_port: int, namespace: str, web_port: int) -> list[str]:

@@ -46,7 +46,8 @@ def up(
 ) -> None:
     """Start all of Baken under one parent."""
     from starter.begin import prepare_home
-    from starter.up import Tree, choose_port, hold_lock
+    from starter.ports import listen_for_web
+    from starter.up import Tree, hold_lock
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -61,15 +62,16 @@ def up(
     )
     settings.paths.prepare()
     lock = hold_lock(settings.paths)
-    web_port = choose_port(settings.port, say)
+    web = listen_for_web(settings.port, say)
     alerts_open = prepare_home(settings, recipients if demo else 0)
 
     def when_ready() -> list[str] | None:
-        print(f"Baken is ready: http://127.0.0.1:{web_port}", flush=True)
+        print(f"Baken is ready: http://127.0.0.1:{web.getsockname()[1]}", flush=True)
         return [sys.executable, "-m", "starter.demo_play", *(["--auto"] if auto else [])] if demo else None
 
     tree = Tree(settings, demo, alerts_open, say)
-    code = tree.run(web_port, when_ready, ends_with_it=auto and exit_)
+    code = tree.run(web, when_ready, ends_with_it=auto and exit_)
+    web.close()
     lock.close()
     raise typer.Exit(code)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from starter.up import DEFAULT_PORT, choose_port
+from starter.ports import DEFAULT_PORT, LENT, listen_for_web, quiet_port
 from tests.support.running import BAKEN, Running, _alive
 from tests.support.waiting import eventually
 
@@ -69,9 +69,17 @@ def test_default_port_that_is_taken_gives_the_next_and_says_so() -> None:
         with suppress(OSError):  # when somebody else has it, that serves as well
             taken.bind(("127.0.0.1", DEFAULT_PORT))
             taken.listen()
-        port = choose_port(None, said.append)
+        with listen_for_web(None, said.append) as given:
+            port = given.getsockname()[1]
     assert port != DEFAULT_PORT
     assert said == [f"port {DEFAULT_PORT} is taken; using {port}"]
+
+
+def test_ports_of_the_server_lie_where_the_kernel_lends_none() -> None:
+    lowest, highest = map(int, LENT.read_text().split())
+    ports = {quiet_port() for _ in range(50)}
+    assert len(ports) > 1
+    assert not [port for port in ports if lowest <= port <= highest]
 
 
 def test_channel_endpoint_off_this_machine_is_refused(tmp_path: Path) -> None:

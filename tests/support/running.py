@@ -54,7 +54,10 @@ class Running:
         assert self._process.stdout is not None
         with self._process.stdout as said:
             line = said.readline()
-        assert line.startswith("Baken is ready: "), f"{line!r} {self.logs()}"
+        if not line.startswith("Baken is ready: "):
+            self.stop()
+            said_so = self.home.with_suffix(".stderr").read_text()
+            raise AssertionError(f"{line!r} {said_so} {self.logs()}")
         self.web = line.removeprefix("Baken is ready: ").strip()
         return self
 
