@@ -178,14 +178,13 @@ class AlertActivities:
         return ports.Nothing()
 
     def _audit_rulings(self, session: Session, alert_id: str, rulings: Sequence[dict[str, Any]]) -> None:
-        key = self._keys.system_key("audit")
         known = audit.ruled_commands(session, alert_id)
         for ruling in rulings:
             if ruling["command"] in known:
                 continue
             audit.append(
                 session,
-                key,
+                self._keys,
                 now(),
                 alert_id=alert_id,
                 actor=str(ruling["actor"]),
@@ -243,11 +242,8 @@ def traits(channel: Channel) -> ChannelTraits:
 def _outcome(texts: dict[str, LanguageText], said: dict[str, str]) -> dict[str, LanguageText]:
     """An outcome message: its own words, nothing of the case."""
     return {
-        language: LanguageText(
-            event=text.event, headline=text.event, body=said.get(language, ""), ask=text.end, end=text.end
-        )
+        language: LanguageText(event=text.event, headline=text.event, body=said[language], ask=text.end, end=text.end)
         for language, text in texts.items()
-        if said.get(language)
     }
 
 

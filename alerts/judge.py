@@ -27,7 +27,9 @@ from alerts.state import (
     Reinstatement,
     Shown,
 )
+from alerts.values import clean
 from alerts.vocabulary import (
+    LANGUAGES,
     TAKES_AWAY,
     Action,
     CancelReason,
@@ -44,6 +46,8 @@ ADDING_EXPIRES = timedelta(hours=24)
 OPEN = frozenset(set(Stage) - {Stage.CLOSED})
 BEFORE_END = OPEN - {Stage.CLOSING}
 ON_DUTY = frozenset({Role.OPERATOR, Role.SUPERVISOR})
+MOST_OF_OUTCOME = 1_000
+"""Characters of an outcome message in one language."""
 
 
 class Refused(Exception):
@@ -286,8 +290,11 @@ def _propose_outcome(asked: _Asked) -> None:
     """What became of the child is never sent by itself: an edition of its own, with its own approval."""
     state = asked.state
     texts = asked.command.content.get("texts")
-    if not isinstance(texts, dict) or not texts or not all(isinstance(text, str) for text in texts.values()):
-        raise Refused("an outcome message is a text in each language: {'texts': {'nl': …, 'en': …}}")
+    said = {code: clean(str(texts.get(code) or "")) for code in LANGUAGES} if isinstance(texts, dict) else {}
+    if not isinstance(texts, dict) or set(texts) - set(LANGUAGES) or not all(said.values()):
+        raise Refused("an outcome message needs a text in each language, and in no other: {'nl': '…', 'en': '…'}")
+    if any(len(text) > MOST_OF_OUTCOME for text in said.values()):
+        raise Refused(f"an outcome message has at most {MOST_OF_OUTCOME} characters in each language")
     if state.shown is None:
         raise Refused("nobody saw this alert; there is nobody to tell")
     state.draft = Draft(
@@ -295,7 +302,7 @@ def _propose_outcome(asked: _Asked) -> None:
         case=state.shown.case,
         programme=state.shown.programme,
         authors=(asked.who.person,),
-        outcome_texts={str(language): str(text) for language, text in texts.items()},
+        outcome_texts=said,
     )
 
 

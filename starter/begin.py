@@ -15,6 +15,7 @@ from store.standing import any_open, incarnation_of
 from store.subscribers import count, subscribe
 
 EXERCISE_RECIPIENTS = 5
+INCARNATION = "incarnation"
 
 
 def prepare_home(settings: Settings, recipients: int) -> bool:
@@ -36,13 +37,13 @@ def prepare_home(settings: Settings, recipients: int) -> bool:
 
 def _check_incarnation(parts: Parts) -> None:
     """Refuse a store that is not the one these keys were used with: it may have forgotten who was reached."""
-    here, known = incarnation_of(parts.db), parts.keys.incarnation()
+    here, known = incarnation_of(parts.db), parts.keys.recall(INCARNATION)
     if known is not None and known != here:
         raise RefusedByRule(
             f"the store is not the one this home worked with ({here[:8]} instead of {known[:8]}): was it restored "
             "from a copy? Put the right one back, or begin with a new home; nothing was started"
         )
-    parts.keys.remember_incarnation(here)
+    parts.keys.remember(INCARNATION, here)
 
 
 def _ensure_tokens(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from starter.looking import Looking
 from starter.parts import Parts
 from starter.signing import signer_for
 from store import audit, outbox
+from store.keys import KeyStore
 from store.people import keyring, people
 
 PATIENCE = 5.0
@@ -87,7 +88,6 @@ class Commands:
 
     def _write_outbox(self, command: Command, signed: SignedCommand) -> None:
         key, now = self._parts.keys.record_key(command.alert_id), _now()
-        audit_key = self._parts.keys.system_key("audit")
         with self._parts.db.write() as session:
             outbox.write(
                 session,
@@ -99,7 +99,7 @@ class Commands:
                 signed=signed,
                 meaning=meaning_of(command),
             )
-            _note(session, audit_key, command, "given", {"signed": signed.fingerprint})
+            _note(session, self._parts.keys, command, "given", {"signed": signed.fingerprint})
 
     async def _bring(self, command_id: str, alert_id: str, action: str, signed: SignedCommand) -> bool:
         """Signal a command of the outbox; False when Temporal is away, then the pump tries again."""
@@ -125,9 +125,8 @@ class Commands:
         await asyncio.to_thread(self._note_given, command, signed)
 
     def _note_given(self, command: Command, signed: SignedCommand) -> None:
-        key = self._parts.keys.system_key("audit")
         with self._parts.db.write() as session:
-            _note(session, key, command, "given", {"signed": signed.fingerprint})
+            _note(session, self._parts.keys, command, "given", {"signed": signed.fingerprint})
 
     # Rulings
 
@@ -167,18 +166,17 @@ class Commands:
         return _ruled(command, False, reason)
 
     def _refuse(self, command: Command, reason: str) -> None:
-        key = self._parts.keys.system_key("audit")
         with self._parts.db.write() as session:
-            _note(session, key, command, "refused", {"reason": reason})
+            _note(session, self._parts.keys, command, "refused", {"reason": reason})
 
     def _rule(self, alert_id: str, command_id: str, action: str, reason: str) -> None:
         """The end of a command that no workflow will judge: it took away, and that stands."""
-        key, now = self._parts.keys.system_key("audit"), _now()
+        now = _now()
         with self._parts.db.write() as session:
             outbox.mark_ruled(session, [command_id], now)
             audit.append(
                 session,
-                key,
+                self._parts.keys,
                 now,
                 alert_id=alert_id,
                 actor=outbox.BAKEN,
@@ -225,10 +223,10 @@ def _ruled(command: Command, accepted: bool, reason: str) -> Ruling:
     )
 
 
-def _note(session: Session, key: bytes, command: Command, verdict: str, details: dict[str, Any]) -> None:
+def _note(session: Session, keys: KeyStore, command: Command, verdict: str, details: dict[str, Any]) -> None:
     audit.append(
         session,
-        key,
+        keys,
         _now(),
         alert_id=command.alert_id,
         actor=command.actor,

@@ -26,6 +26,7 @@ from starter.public.site import public_router
 from starter.settings import Settings, load_settings
 from starter.web.console import console_router
 from starter.web.demo import demo_router
+from store import audit
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "build" / "assets"
@@ -111,6 +112,7 @@ async def _pump(baken: Baken) -> None:
     while True:
         try:
             await baken.pump()
+            await asyncio.to_thread(audit.remember_head, baken.parts.db, baken.parts.keys)
         except Exception as error:
             print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
         await asyncio.sleep(PUMP_EVERY)

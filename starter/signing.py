@@ -26,11 +26,11 @@ DEMO_PEOPLE = (
 
 def ensure_demo_people(db: Database, home: Home) -> None:
     """Make the demo's people once, each with a key of their own."""
-    known = {person.user for person in people(db)}
+    known = {person.user: person.public_key for person in people(db)}
     for user, name, role in DEMO_PEOPLE:
         key = _private_key(home, user)
-        if user not in known:
-            public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+        public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+        if known.get(user) != public:  # new here, or the key was lost: alerts from now on know the new one
             add_person(
                 db,
                 Person(user=user, person=f"person-{user}", name=name, roles=frozenset({role}), public_key=public),

@@ -73,12 +73,13 @@ class KeyStore:
         return self._open(alert_id, "record")
 
     def destroy(self, alert_id: str, purpose: Purpose) -> None:
-        """Make everything sealed with it unreadable; the tombstone with its time stays."""
+        """Make everything sealed with it unreadable; the tombstone with its time stays, and keeps it from coming."""
         with self._session(write=True) as session:
             session.connection().execute(
                 text(
-                    "UPDATE key SET wrapped = NULL, destroyed_at = :now "
-                    "WHERE owner = :owner AND purpose = :purpose AND destroyed_at IS NULL"
+                    "INSERT INTO key (owner, purpose, wrapped, made_at, destroyed_at) "
+                    "VALUES (:owner, :purpose, NULL, :now, :now) ON CONFLICT (owner, purpose) DO UPDATE "
+                    "SET wrapped = NULL, destroyed_at = COALESCE(key.destroyed_at, :now)"
                 ),
                 {"now": datetime.now(UTC).isoformat(), "owner": alert_id, "purpose": purpose},
             )
@@ -96,16 +97,18 @@ class KeyStore:
                 self._make(session, _SYSTEM, purpose)
         return self._open(_SYSTEM, purpose)
 
-    def incarnation(self) -> str | None:
-        """The store's incarnation as it was when these keys were last used with it (DESIGN, rule 10)."""
+    def recall(self, name: str) -> str | None:
+        """A fact about the store that shall outlive it: its incarnation (DESIGN, rule 10), the audit chain's head."""
         with self._session() as session:
-            row = session.connection().execute(text("SELECT value FROM fact WHERE name = 'incarnation'")).first()
-        return str(row[0]) if row else None
+            row = session.connection().execute(text("SELECT value FROM fact WHERE name = :name"), {"name": name})
+            found = row.first()
+        return str(found[0]) if found else None
 
-    def remember_incarnation(self, value: str) -> None:
+    def remember(self, name: str, value: str) -> None:
         with self._session(write=True) as session:
             session.connection().execute(
-                text("INSERT OR REPLACE INTO fact (name, value) VALUES ('incarnation', :value)"), {"value": value}
+                text("INSERT OR REPLACE INTO fact (name, value) VALUES (:name, :value)"),
+                {"name": name, "value": value},
             )
 
     def close(self) -> None:

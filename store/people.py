@@ -45,7 +45,7 @@ def people(db: Database) -> list[Person]:
             user=row.user,
             person=row.person,
             name=row.name,
-            roles=frozenset(Role(role) for role in row.roles.split(",")),
+            roles=frozenset(Role(role) for role in row.roles.split(",") if role),
             public_key=row.public_key,
         )
         for row in rows

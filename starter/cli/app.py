@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -161,15 +162,44 @@ def programmes_check(
 
 @audit_app.command("verify")
 def audit_verify(home: HomeOption = None, as_json: AsJson = False) -> None:
-    """Walk the audit chain; exit 3 when an entry was changed."""
+    """Walk the audit chain; exit 3 when an entry was changed or is gone."""
     from store.audit import verify
 
     with parts_of(home) as parts:
-        verdict = verify(parts.db)
+        verdict = verify(parts.db, parts.keys)
     out(verdict.model_dump(), as_json)
+    if verdict.whole:
+        return
     if verdict.broken is not None:
-        print(f"entry {verdict.broken} does not fit the one before it", file=sys.stderr)
-        raise typer.Exit(3)
+        print(f"entry {verdict.broken} is not as it was written; compare with an earlier export", file=sys.stderr)
+    else:
+        print(f"entries after {verdict.missing_after} were written and are gone", file=sys.stderr)
+    raise typer.Exit(3)
+
+
+@audit_app.command("export")
+def audit_export(
+    file: Annotated[Path | None, typer.Argument(help="JSON Lines, one entry a line; without it to stdout.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the chain so that others can check it; exit 2 when the file is there already."""
+    import json
+
+    from store.audit import export
+
+    try:
+        with parts_of(home) as parts, _new_file(file) as to:
+            for entry in export(parts.db, parts.keys):
+                to.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise BadInput("FILE", f"{file} cannot be written anew ({error.strerror}); name another one") from error
+
+
+def _new_file(path: Path | None) -> AbstractContextManager[TextIO]:
+    """A file of its owner only that was not there, or stdout; raises OSError."""
+    if path is None:
+        return nullcontext(sys.stdout)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from alerts.command import Ruling
-from alerts.vocabulary import Action
+from alerts.vocabulary import LANGUAGES, Action
 from starter.errors import BadInput, RefusedByRule, UnknownAlert
 from starter.web.alert_page import show_alert
 from starter.web.desk import Desk, go_to
@@ -116,6 +116,5 @@ def _content(desk: Desk, action: Action, posted: Posted) -> dict[str, Any]:
             raise BadInput("programme", "choose a programme")
         return {"programme": programmes[posted.text("programme")].model_dump(mode="json")}
     if action is Action.PROPOSE_OUTCOME:
-        texts = {language: posted.text(f"text_{language}").strip() for language in ("nl", "en")}
-        return {"texts": {language: text for language, text in texts.items() if text}}
+        return {"texts": {language: posted.text(f"text_{language}") for language in LANGUAGES}}
     return {}

@@ -11,7 +11,8 @@ from store.tables.types import UtcDateTime
 
 class AuditEntry(SQLModel, table=True):
     __tablename__ = "audit"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(primary_key=True)
+    """Numbered from 1 without a gap; part of the hash."""
     at: datetime = Field(sa_type=UtcDateTime)
     alert_id: str = Field(index=True)
     actor: str
@@ -20,6 +21,6 @@ class AuditEntry(SQLModel, table=True):
     """`given`, `accepted` or `refused`."""
     command_id: str
     sealed: bytes
-    """Reason and details, sealed with the installation's audit key."""
+    """Reason and details, sealed with the alert's record key."""
     previous: str
     hash: str

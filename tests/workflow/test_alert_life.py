@@ -115,6 +115,14 @@ async def test_outcome_message_is_an_edition_of_its_own(tmp_path: Path) -> None:
         await alert.give(Action.FOUND, "operator1", content={"confirmed_by": "police", "outcome": "safe"})
         await alert.until_channels("withdrawn")
         texts = {"nl": "Het kind is veilig thuis.", "en": "The child is safe at home."}
+        for wrong in (
+            {"nl": texts["nl"]},
+            {**texts, "en": " "},
+            {**texts, "fr": "Bien."},
+            {**texts, "en": "x" * 1001},
+        ):
+            refused = await alert.give(Action.PROPOSE_OUTCOME, "operator1", content={"texts": wrong})
+            assert "in each language" in refused["reason"]
         assert (await alert.give(Action.PROPOSE_OUTCOME, "operator1", content={"texts": texts}))["accepted"]
         pending = await alert.until(lambda view: view["pending"], "the outcome message pending")
         assert pending["pending"]["purpose"] == "outcome"

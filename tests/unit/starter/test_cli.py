@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from starter.cli.common import user_of
 from starter.cli.document import commands, document
 from starter.errors import BadInput, CannotReach, RefusedByRule, UnknownAlert, as_problem
 from starter.home import write_private
+from starter.parts import open_parts
 from starter.settings import load_settings
+from store import audit
+from store.tables.audit import AuditEntry
+from tests.support.homes import silent_home
 
 DOCS = Path(__file__).parents[3] / "docs/cli.md"
 BAKEN = str(Path(sys.executable).parent / "baken")
@@ -26,7 +31,7 @@ PROMISED = {
     "alert  ": "show list watch clock report preview schema",
     "areas ": "list show import fetch",
     "programmes ": "check",
-    "audit ": "verify",
+    "audit ": "verify export",
 }
 COMMANDS: dict[str, Any] = {name.strip(): one for name, one in commands("", get_command(app))}
 
@@ -104,6 +109,27 @@ def test_wrong_usage_is_exit_2_with_nothing_on_stdout(args: list[str], tmp_path:
     done = _run(tmp_path / "home", *args)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+def test_audit_export_and_verify_show_what_was_cut_off(tmp_path: Path) -> None:
+    parts = open_parts(silent_home(tmp_path / "home"))
+    for n in range(2):
+        with parts.db.write() as session:
+            said = {"alert_id": "a", "actor": "s", "action": "hold", "verdict": "refused", "command_id": str(n)}
+            audit.append(session, parts.keys, datetime.now(UTC), details={"reason": "unknown"}, **said)
+    audit.remember_head(parts.db, parts.keys)
+    assert _run(tmp_path / "home", "audit", "verify").returncode == 0
+    file = tmp_path / "audit.jsonl"
+    assert [_run(tmp_path / "home", "audit", "export", str(file)).returncode for _ in range(2)] == [0, 2]
+    exported = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(entry["id"], entry["details"]) for entry in exported] == [(n, {"reason": "unknown"}) for n in (1, 2)]
+    assert file.stat().st_mode & 0o077 == 0
+    with parts.db.write() as session:
+        session.delete(session.get_one(AuditEntry, 2))
+    parts.close()
+    done = _run(tmp_path / "home", "audit", "verify", "--json")
+    assert (done.returncode, json.loads(done.stdout)["missing_after"]) == (3, 1)
+    assert "entries after 1 were written and are gone" in done.stderr
 
 
 def test_schema_says_of_each_field_who_may_see_it(tmp_path: Path) -> None:

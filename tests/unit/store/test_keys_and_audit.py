@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sqlite3
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,19 +78,85 @@ def test_master_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("column", ["actor", "action", "verdict", "alert_id", "sealed", "previous", "at"])
-def test_any_changed_entry_breaks_the_chain(tmp_path: Path, column: str) -> None:
+def test_key_destroyed_before_it_was_made_never_comes(keys: KeyStore) -> None:
+    keys.destroy("a", "record")
+    keys.create("a")
+    with pytest.raises(KeyDestroyed):
+        keys.record_key("a")
+
+
+@pytest.fixture
+def chain(tmp_path: Path, keys: KeyStore) -> Iterator[Database]:
+    """Three entries of one alert."""
+    keys.create("a")
     db = Database.at(tmp_path / "audit.db")
     db.create_tables()
-    for n in range(3):
-        with db.write() as session:
-            said = {"alert_id": "a", "actor": "s", "action": "approve", "verdict": "accepted"}
-            audit.append(session, bytes(32), datetime.now(UTC), command_id=str(n), details={"n": n}, **said)
-    assert audit.verify(db) == audit.AuditVerdict(entries=3)
-    assert [entry["details"]["n"] for entry in audit.export(db, bytes(32))] == [0, 1, 2]
-    with sqlite3.connect(tmp_path / "audit.db") as raw:
-        new = "2020-01-01 00:00:00.000000" if column == "at" else "changed"
-        raw.execute(f"UPDATE audit SET {column} = ? WHERE id = 2", (new.encode() if column == "sealed" else new,))
-    raw.close()
-    assert audit.verify(db).broken == 2
+    _append(db, keys, 3)
+    yield db
     db.close()
+
+
+def _append(db: Database, keys: KeyStore, count: int) -> None:
+    with db.write() as session:
+        for n in range(count):
+            said = {"alert_id": "a", "actor": "s", "action": "approve", "verdict": "accepted"}
+            audit.append(session, keys, datetime.now(UTC), command_id=str(n), details={"n": n}, **said)
+
+
+def _change(tmp_path: Path, sql: str, *values: object) -> None:
+    with sqlite3.connect(tmp_path / "audit.db") as raw:
+        raw.execute(sql, values)
+    raw.close()
+
+
+def test_export_can_be_checked_by_anybody(chain: Database, keys: KeyStore) -> None:
+    entries = [dict(entry) for entry in audit.export(chain, keys)]
+    assert [entry.pop("details")["n"] for entry in entries] == [0, 1, 2]
+    previous = audit.GENESIS
+    for entry in entries:
+        said = entry.pop("hash")
+        text = json.dumps(list(entry.values()), separators=(",", ":"))
+        assert (entry["previous"], said) == (previous, hashlib.sha256(text.encode()).hexdigest())
+        previous = said
+
+
+def test_what_was_said_dies_with_the_record_and_the_chain_stays(chain: Database, keys: KeyStore) -> None:
+    keys.destroy("a", "record")
+    assert [entry["details"] for entry in audit.export(chain, keys)] == [None] * 3
+    assert audit.verify(chain, keys) == audit.AuditVerdict(entries=3)
+
+
+@pytest.mark.parametrize(
+    ("column", "new"),
+    [
+        *((column, "changed") for column in ("actor", "action", "verdict", "alert_id", "command_id", "previous")),
+        *(("sealed", new) for new in (b"changed", "text where bytes belong", None)),
+        *(("at", new) for new in ("2020-01-01 00:00:00.000000", "yesterday", 7)),
+        ("id", 9),
+    ],
+)
+def test_any_changed_entry_breaks_the_chain(
+    tmp_path: Path, chain: Database, keys: KeyStore, column: str, new: object
+) -> None:
+    assert audit.verify(chain, keys).whole
+    _change(tmp_path, "PRAGMA ignore_check_constraints = ON")
+    if new is None:
+        _change(tmp_path, "UPDATE audit SET sealed = zeroblob(0) WHERE id = 2")
+    else:
+        _change(tmp_path, f"UPDATE audit SET {column} = ? WHERE id = 2", new)
+    assert audit.verify(chain, keys) == audit.AuditVerdict(entries=1, broken=2)
+
+
+def test_entry_taken_out_breaks_the_chain(tmp_path: Path, chain: Database, keys: KeyStore) -> None:
+    _change(tmp_path, "DELETE FROM audit WHERE id = 2")
+    assert audit.verify(chain, keys).broken == 2
+
+
+def test_tail_cut_off_or_written_again_shows(tmp_path: Path, chain: Database, keys: KeyStore) -> None:
+    audit.remember_head(chain, keys)
+    _change(tmp_path, "DELETE FROM audit WHERE id > 1")
+    assert audit.verify(chain, keys) == audit.AuditVerdict(entries=1, missing_after=1)
+    audit.remember_head(chain, keys)
+    assert audit.verify(chain, keys).missing_after == 1
+    _append(chain, keys, 4)
+    assert audit.verify(chain, keys).broken == 3

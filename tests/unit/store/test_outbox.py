@@ -16,6 +16,7 @@ from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from store import audit, outbox
 from store.database import Database
+from store.keys import KeyStore
 from store.standing import close, declare, open_alert, open_commands, standing
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -130,12 +131,13 @@ def test_forgotten_are_those_signalled_to_an_alert_that_closed(db: Database) -> 
         assert [one.command_id for one in outbox.forgotten(session)] == ["one"]
 
 
-def test_ruled_without_workflow_only_when_baken_itself_ruled(db: Database) -> None:
+def test_ruled_without_workflow_only_when_baken_itself_ruled(db: Database, tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path / "keys.db", KEY)
     for actor, command_id in (("operator1", "one"), (outbox.BAKEN, "two")):
         with db.write() as session:
             audit.append(
                 session,
-                KEY,
+                keys,
                 NOW,
                 alert_id="a",
                 actor=actor,
