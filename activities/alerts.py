@@ -242,7 +242,14 @@ def traits(channel: Channel) -> ChannelTraits:
 def _outcome(texts: dict[str, LanguageText], said: dict[str, str]) -> dict[str, LanguageText]:
     """An outcome message: its own words, nothing of the case."""
     return {
-        language: LanguageText(event=text.event, headline=text.event, body=said[language], ask=text.end, end=text.end)
+        language: LanguageText(
+            event=text.event,
+            headline=text.event,
+            subject=text.event,
+            body=said[language],
+            ask=text.end,
+            end=text.end,
+        )
         for language, text in texts.items()
     }
 

@@ -91,9 +91,9 @@ class PublishingActivities:
 
 
 def load_photos(session: Session, display: bytes, edition: Edition) -> tuple[PhotoBytes, ...]:
-    """The photos an edition shows, opened."""
+    """The photos an edition shows, opened; one that shows two children is there once."""
     opened = []
-    for photo in edition.photos:
+    for photo in {photo.token: photo for photo in edition.photos}.values():
         jpeg = editions.get_photo(session, display, edition.alert_id, photo.sha256)
         if jpeg is not None:
             opened.append(PhotoBytes(token=photo.token, sha256=photo.sha256, jpeg=jpeg))

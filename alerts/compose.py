@@ -155,14 +155,17 @@ def _compose(public: PublicCase, programme: Programme, kind: Kind, language: str
         return LanguageText(
             event=prefix + event,
             headline=words["test_headline"],
+            subject=f"{words['test_headline']} ({event})",
             body=words["test_body"],
             ask=words["test_body"],
             end=words["end"],
         )
     ask = programme.ask.get(language, "")  # type: ignore[call-overload]
+    headline = public.headline.get(language) or _headline(public, words)
     return LanguageText(
         event=prefix + event,
-        headline=prefix + (public.headline.get(language) or _headline(public, words)),
+        headline=prefix + headline,
+        subject=f"{prefix}{event}: {headline}",
         body=prefix + (public.body.get(language) or _body(public, words, language)),
         children=tuple(_child_facts(child, words) for child in public.children),
         more=tuple(_more(public, words, language)),

@@ -39,6 +39,8 @@ class LanguageText(Value):
     event: str
     """The programme's name, with TEST or EXERCISE first where it is one."""
     headline: str
+    subject: str = ""
+    """Event and headline in one line, for media that have no other."""
     body: str
     children: tuple[ChildFacts, ...] = ()
     more: tuple[Fact, ...] = ()

@@ -51,12 +51,13 @@ class CapChannel:
         self._db = db
         self._display_key = display_key
         self._clock = clock
+        self._sender = sender
         self._writer = CapWriter(sender, base_url)
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
         """The message as it will be, but for identifier, times, references and photos, which the moment gives."""
         moment = datetime(2000, 1, 1, tzinfo=AMSTERDAM)
-        xml = self._writer.edition(edition, MsgType.ALERT, Envelope("preview", moment, moment))
+        xml = CapWriter(self._sender, base_url).edition(edition, MsgType.ALERT, Envelope("preview", moment, moment))
         lengths = [len(text.headline) for text in edition.texts.values()]
         problems = tuple(
             f"headline of {length} characters; at most {HEADLINE_MAX}" for length in lengths if length > HEADLINE_MAX

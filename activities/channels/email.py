@@ -17,7 +17,6 @@ from typing import ClassVar
 
 import aiosmtplib
 import css_inline
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from activities.channels.base import (
     Busy,
@@ -32,6 +31,7 @@ from activities.channels.base import (
     Unreachable,
 )
 from activities.endpoints import ChannelsConfig, EmailEndpoint
+from activities.templating import templates
 from alerts.edition import Edition, LanguageText
 from alerts.vocabulary import Kind, MessageKind
 
@@ -41,13 +41,7 @@ TIMEOUT = 10.0
 DOMAIN = "baken.example"
 _TO, _ID = "recipient-placeholder@baken.invalid", "id-placeholder"
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = templates(Path(__file__).parent / "templates")
 _PREFIX = {
     MessageKind.UPDATE: {"nl": "Gewijzigd: ", "en": "Changed: "},
     MessageKind.REFRESH: {"nl": "", "en": ""},
@@ -79,7 +73,7 @@ class EmailChannel:
             )
             inlined = css_inline.inline(html, load_remote_stylesheets=False)
             parts += [
-                Part(name=f"subject.{language}", media="text", content=f"{text.event}: {text.headline}"),
+                Part(name=f"subject.{language}", media="text", content=text.subject),
                 Part(name=f"text.{language}", media="text", content=_plain(edition, text, base_url)),
                 Part(name=f"html.{language}", media="html", content=inlined),
                 Part(name=f"event.{language}", media="text", content=text.event),

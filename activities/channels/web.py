@@ -13,9 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from activities.channels.base import Capabilities, Part, PublishJob, Rendition
+from activities.templating import templates
 from alerts.compose import local_time
 from alerts.edition import Edition
 from alerts.vocabulary import Kind
@@ -23,13 +22,7 @@ from store import editions
 from store.database import Database
 from store.standing import require_not_overtaken
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = templates(Path(__file__).parent / "templates")
 
 
 class WebChannel:

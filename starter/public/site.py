@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
 
+from activities.templating import templates
 from alerts.compose import end_text
 from alerts.edition import Edition
 from alerts.sealing import unseal
@@ -33,13 +33,7 @@ HTML = "text/html; charset=utf-8"
 ATOM = "application/atom+xml; charset=utf-8"
 CAP = "application/cap+xml; charset=utf-8"
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = templates(Path(__file__).parent / "templates")
 
 
 class PublicSite:

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 from fastapi import APIRouter, Request, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from activities.templating import templates
 from starter.public.site import language_of
 from starter.web.wall import look
 from starter.web.wall_words import WORDS
@@ -26,13 +26,7 @@ MAIL_CSP = (
 """Of a mail's own HTML: its styles are inline, as mail readers want them; nothing in it runs or is fetched."""
 HTML = "text/html; charset=utf-8"
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = templates(Path(__file__).parent / "templates")
 
 
 def demo_router(control_url: str) -> APIRouter:

@@ -10,8 +10,8 @@ from typing import Any
 from babel.numbers import format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from activities.templating import templates
 from starter.web.i18n import LANGUAGES, translator
 from starter.web.rules_say import said
 from starter.web.session import Visitor
@@ -20,13 +20,7 @@ from starter.web.words import GROUPS
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-environment = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+environment = templates(TEMPLATES)
 
 
 class Pages:

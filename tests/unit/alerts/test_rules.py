@@ -209,7 +209,8 @@ def test_drills_say_so_first(kind: Kind, nl: str, en: str) -> None:
     texts = compose(public_view(_case(), release_roles=()), programme(), kind)
     for language, word in (("nl", nl), ("en", en)):
         text = texts[language]
-        assert all(part.startswith(word) for part in (text.event, text.headline, text.body))
+        assert all(part.startswith(word) for part in (text.event, text.headline, text.body, text.subject))
+        assert text.subject.count(f"{word}:") == 1
     assert ("Noor" in texts["nl"].model_dump_json()) == (kind is Kind.EXERCISE)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -268,6 +269,19 @@ def test_render_when_previewed_is_valid_and_names_what_does_not_fit(alert: Shown
     rendition = alert.channels["cap"].render(edition, BASE_URL)
     assert_valid(rendition.part("xml").encode())
     assert rendition.problems == ("headline of 170 characters; at most 160",)
+
+
+def test_render_names_the_site_it_is_asked_for(alert: ShownAlert) -> None:
+    xml = alert.channels["cap"].render(make_edition(case_document()), "https://elsewhere.example").part("xml")
+    assert texts(ElementTree.fromstring(xml), "cap:info/cap:web") == ["https://elsewhere.example/alerts/a1"] * 2
+
+
+def test_photo_when_it_shows_two_children_is_one_resource(alert: ShownAlert) -> None:
+    photo = {"file": "both.jpg", "alt": "Samen", "sha256": "ab" * 32, "width": 600, "height": 720}
+    children = [{"name": name, "age": age, "photos": [photo]} for name, age in (("Noor", 7), ("Sam", 5))]
+    alert.show(make_edition(case_document(children=children)))
+    alert.publish("cap")
+    assert texts(document(messages(alert)[0]), "cap:info/cap:resource/cap:resourceDesc") == ["Samen"] * 2
 
 
 LINES = st.text(max_size=60).filter(clean)
