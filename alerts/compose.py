@@ -149,7 +149,7 @@ def local_time(moment: datetime, language: str) -> str:
 
 def _compose(public: PublicCase, programme: Programme, kind: Kind, language: str) -> LanguageText:
     words = _WORDS[language]
-    event = programme.names.get(language, programme.id)  # type: ignore[call-overload]
+    event = programme.names.get(language, programme.id)
     prefix = "" if kind is Kind.ACTUAL else f"{words[kind.value]}: "
     if kind is Kind.PUBLIC_TEST:
         return LanguageText(
@@ -160,7 +160,7 @@ def _compose(public: PublicCase, programme: Programme, kind: Kind, language: str
             ask=words["test_body"],
             end=words["end"],
         )
-    ask = programme.ask.get(language, "")  # type: ignore[call-overload]
+    ask = programme.ask.get(language, "")
     headline = public.headline.get(language) or _headline(public, words)
     return LanguageText(
         event=prefix + event,

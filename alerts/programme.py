@@ -9,12 +9,21 @@ import tomllib
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from alerts.area import AreaSpec
 from alerts.values import Duration, Text, Value
+from alerts.vocabulary import LANGUAGES
 
-Words = dict[Literal["nl", "en"], Text]
+
+def _known_languages(words: dict[str, str]) -> dict[str, str]:
+    for language in words:
+        if language not in LANGUAGES:
+            raise ValueError(f"{language!r} is no language of Baken; use {' or '.join(LANGUAGES)}")
+    return words
+
+
+Words = Annotated[dict[str, Text], AfterValidator(_known_languages)]
 
 
 class Approval(Value):

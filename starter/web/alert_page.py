@@ -107,7 +107,7 @@ def _page(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
         allowed=allowed(view, who.roles),
         choices=choices(view, tokens, translate),
         programmes={
-            one.id: one.names.get(who.language, one.id)  # type: ignore[call-overload]
+            one.id: one.names.get(who.language, one.id)
             for one in programmes.values()
             if one.id != ((view["draft"] or view)["programme"])
         },

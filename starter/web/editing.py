@@ -185,7 +185,7 @@ def _form(
     view = about.get("view")
     filled = filled or _Filled({"children": "1", "vehicles": "0"}, {}, "", None)
     wrong = problems or []
-    programmes = {one.id: one.names.get(who.language, one.id) for one in desk.baken.parts.programmes().values()}  # type: ignore[call-overload]
+    programmes = {one.id: one.names.get(who.language, one.id) for one in desk.baken.parts.programmes().values()}
     return desk.pages.html(
         request,
         "console/form.html",

@@ -34,6 +34,15 @@ def running(tmp_path: Path) -> Iterator[Running]:
     running.stop()
 
 
+def test_ready_within_fifteen_seconds(tmp_path: Path) -> None:
+    began = time.monotonic()
+    running = Running(tmp_path / "home").start()
+    took = time.monotonic() - began
+    print(f"ready after {took:.1f} s")
+    assert running.stop() == 0
+    assert took < 15
+
+
 def test_up_writes_where_it_is_and_stops_clean_within_ten_seconds(running: Running) -> None:
     run = json.loads((running.home / "run.json").read_text())
     assert run["web"] == running.web

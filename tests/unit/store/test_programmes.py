@@ -46,6 +46,7 @@ def test_load_programmes_without_the_folder_says_so(tmp_path: Path) -> None:
         (SHORT.replace("2s", "2 seconds"), "is not a duration"),
         (SHORT.replace("2s", "0s"), "refresh.plan"),
         (SHORT + "lese = 1\n", "refresh.lese"),
+        (SHORT + '[names]\nfr = "Alerte"\n', "'fr' is no language of Baken; use nl or en"),
         (SHORT + '[[criteria]]\nid = "rich"\n', "'rich' does not exist; known: "),
         ("id = amber", "not TOML"),
         ('id = "amber"', "channels"),
