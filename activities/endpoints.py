@@ -10,7 +10,7 @@ from alerts.values import Value
 from alerts.vocabulary import Kind
 
 
-class EmailEndpoint(Value):
+class MailServer(Value):
     """An SMTP server, and who the mail is from."""
 
     host: str
@@ -21,12 +21,28 @@ class EmailEndpoint(Value):
     password: str | None = None
 
 
-class WebhookPartner(Value):
+class EmailEndpoint(MailServer):
+    """Mail to the public."""
+
+
+class ExerciseEmailEndpoint(MailServer):
+    """Mail to those who take part in exercises; never fits where the public's belongs."""
+
+
+class Partner(Value):
     """One receiver of Standard Webhooks; `secret` begins with `whsec_`."""
 
     name: str
     url: str
     secret: str
+
+
+class WebhookPartner(Partner):
+    """A partner that tells the public."""
+
+
+class ExercisePartner(Partner):
+    """A partner's system for exercises; never fits where the public's belongs."""
 
 
 class LiveChannels(Value):
@@ -39,8 +55,8 @@ class LiveChannels(Value):
 class ExerciseChannels(Value):
     """Counterparts of exercises; never in the place of live ones."""
 
-    email: EmailEndpoint | None = None
-    webhook: tuple[WebhookPartner, ...] = ()
+    email: ExerciseEmailEndpoint | None = None
+    webhook: tuple[ExercisePartner, ...] = ()
 
 
 class ChannelsConfig(Value):

@@ -24,6 +24,8 @@ from activities.endpoints import (
     ChannelsConfig,
     EmailEndpoint,
     ExerciseChannels,
+    ExerciseEmailEndpoint,
+    ExercisePartner,
     LiveChannels,
     NotOnLoopback,
     WebhookPartner,
@@ -161,7 +163,7 @@ def _with_simulators(config: ChannelsConfig, ports: dict[str, Any]) -> ChannelsC
             webhook=live.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners"]),
         ),
         exercise=ExerciseChannels(
-            email=exercise.email or EmailEndpoint(host="127.0.0.1", port=ports["smtp_exercise"]),
-            webhook=exercise.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners_exercise"]),
+            email=exercise.email or ExerciseEmailEndpoint(host="127.0.0.1", port=ports["smtp_exercise"]),
+            webhook=exercise.webhook or tuple(ExercisePartner(**partner) for partner in ports["partners_exercise"]),
         ),
     )

@@ -30,7 +30,7 @@ from activities.channels.base import (
     Rendition,
     Unreachable,
 )
-from activities.endpoints import ChannelsConfig, EmailEndpoint
+from activities.endpoints import ChannelsConfig, MailServer
 from activities.templating import templates
 from alerts.edition import Edition, LanguageText
 from alerts.vocabulary import Kind, MessageKind
@@ -111,14 +111,14 @@ class EmailChannel:
         await asyncio.gather(*(_lane(endpoint, queue, moulds, outcomes, still) for _ in range(lanes)))
         return outcomes
 
-    def _endpoint(self, kind: Kind) -> EmailEndpoint | None:
+    def _endpoint(self, kind: Kind) -> MailServer | None:
         return self._config.endpoints_for(kind).email
 
 
 class _Moulds:
     """The mail of each kind and language as bytes, built at first use."""
 
-    def __init__(self, endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[PhotoBytes]) -> None:
+    def __init__(self, endpoint: MailServer, rendition: Rendition, photos: Sequence[PhotoBytes]) -> None:
         self._endpoint = endpoint
         self._rendition = rendition
         self._photos = photos
@@ -132,7 +132,7 @@ class _Moulds:
         return spliced.replace(_ID.encode(), message.id.encode())
 
 
-def _build(endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[PhotoBytes], message: Outgoing) -> bytes:
+def _build(endpoint: MailServer, rendition: Rendition, photos: Sequence[PhotoBytes], message: Outgoing) -> bytes:
     language, ending = message.language, message.kind is MessageKind.CANCEL
     mail = EmailMessage(policy=SMTP)
     event = rendition.part(f"event.{language}")
@@ -161,7 +161,7 @@ def _build(endpoint: EmailEndpoint, rendition: Rendition, photos: Sequence[Photo
 
 
 async def _lane(
-    endpoint: EmailEndpoint,
+    endpoint: MailServer,
     queue: Iterator[tuple[int, Outgoing]],
     moulds: _Moulds,
     outcomes: list[Outcome],
@@ -188,7 +188,7 @@ async def _lane(
             client.close()
 
 
-async def _send(client: aiosmtplib.SMTP, endpoint: EmailEndpoint, message: Outgoing, mail: bytes) -> Outcome:
+async def _send(client: aiosmtplib.SMTP, endpoint: MailServer, message: Outgoing, mail: bytes) -> Outcome:
     try:
         await client.sendmail(endpoint.sender, [message.address], mail)
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -207,7 +207,7 @@ def _answered(code: int) -> Outcome:
     return Busy(f"the mail server asks for patience ({code})", retry_after=1.0)
 
 
-def _client(endpoint: EmailEndpoint) -> aiosmtplib.SMTP:
+def _client(endpoint: MailServer) -> aiosmtplib.SMTP:
     return aiosmtplib.SMTP(
         hostname=endpoint.host,
         port=endpoint.port,

@@ -28,7 +28,7 @@ from activities.channels.base import (
     Rendition,
     Unreachable,
 )
-from activities.endpoints import ChannelsConfig, WebhookPartner
+from activities.endpoints import ChannelsConfig, Partner
 from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
 
@@ -106,7 +106,7 @@ class WebhookChannel:
             return Unreachable(f"{partner.name} went silent ({type(error).__name__})", in_doubt=True)
         return _answered(partner, answer)
 
-    def _partner(self, message: Outgoing) -> WebhookPartner | None:
+    def _partner(self, message: Outgoing) -> Partner | None:
         partners = self._config.endpoints_for(message.alert_kind).webhook
         return next((partner for partner in partners if partner.name == message.address), None)
 
@@ -127,7 +127,7 @@ def _body(message: Outgoing, rendition: Rendition) -> dict[str, Any]:
     return {"type": TYPES[message.kind], "timestamp": datetime.now(UTC).isoformat(), "data": data}
 
 
-def _headers(partner: WebhookPartner, message_id: str, body: str) -> dict[str, str]:
+def _headers(partner: Partner, message_id: str, body: str) -> dict[str, str]:
     sent = datetime.now(UTC)
     return {
         "content-type": "application/json",
@@ -137,7 +137,7 @@ def _headers(partner: WebhookPartner, message_id: str, body: str) -> dict[str, s
     }
 
 
-def _answered(partner: WebhookPartner, answer: httpx.Response) -> Outcome:
+def _answered(partner: Partner, answer: httpx.Response) -> Outcome:
     if answer.is_success:
         return None
     if answer.status_code == httpx.codes.GONE:
@@ -149,7 +149,7 @@ def _answered(partner: WebhookPartner, answer: httpx.Response) -> Outcome:
     return Rejected(f"{partner.name} refused it ({answer.status_code})")
 
 
-async def _listens(partner: WebhookPartner) -> bool:
+async def _listens(partner: Partner) -> bool:
     url = httpx.URL(partner.url)
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
