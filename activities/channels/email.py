@@ -178,9 +178,9 @@ async def _lane(
             client = None
             outcomes[index] = Unreachable(f"the mail server does not answer ({type(error).__name__})")
             continue
-        if not still():
-            continue
-        outcomes[index] = await _send(client, endpoint, message, moulds.mail(message))
+        mail = moulds.mail(message)
+        if still():
+            outcomes[index] = await _send(client, endpoint, message, mail)
     if client is not None and client.is_connected:
         try:
             await client.quit()

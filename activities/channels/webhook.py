@@ -95,11 +95,12 @@ class WebhookChannel:
         partner = self._partner(message)
         if partner is None:
             return Gone("this partner is not configured any more")
+        body = json.dumps(_body(message, rendition), ensure_ascii=False)
+        headers = _headers(partner, message.id, body)
         if not still():
             return NotSent("something newer holds")
-        body = json.dumps(_body(message, rendition), ensure_ascii=False)
         try:
-            answer = await client.post(partner.url, content=body.encode(), headers=_headers(partner, message.id, body))
+            answer = await client.post(partner.url, content=body.encode(), headers=headers)
         except httpx.ConnectError:
             return Unreachable(f"{partner.name} does not answer")
         except httpx.HTTPError as error:
