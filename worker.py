@@ -27,7 +27,7 @@ from starter.errors import Problem
 from starter.parts import Parts, connect, open_parts
 from starter.process import announce_ready, stop_signal
 from starter.settings import load_settings
-from store.subscribers import keep_exactly
+from store.subscribers import Subscribers
 from workflows.alert import AlertWorkflow
 from workflows.channel import ChannelWorkflow
 from workflows.codec import Reader
@@ -99,10 +99,9 @@ def sync_partners(parts: Parts) -> None:
     config = parts.settings.channels()
     key = parts.keys.system_key("subscribers")
     with parts.db.write() as session:
-        live = [partner.name for partner in config.channels.webhook]
-        keep_exactly(session, key, "webhook", live, now(), exercise=False)
-        drill = [partner.name for partner in config.exercise.webhook]
-        keep_exactly(session, key, "webhook", drill, now(), exercise=True)
+        for exercise, partners in ((False, config.channels.webhook), (True, config.exercise.webhook)):
+            names = [partner.name for partner in partners]
+            Subscribers(key, "webhook", exercise=exercise).keep_exactly(session, names, now())
 
 
 async def run(role: str, channels: Sequence[str]) -> None:

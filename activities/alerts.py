@@ -27,6 +27,7 @@ from alerts.vocabulary import Kind, Meaning
 from store import audit, editions, outbox, views
 from store import standing as standings
 from store.areas import resolve_case_area
+from store.audience import forget_audiences
 from store.database import Database
 from store.keys import KeyStore
 from store.ledger import channel_counts
@@ -212,6 +213,7 @@ class AlertActivities:
             row = standings.standing(session, asked.alert_id)
             row.closed_at = row.closed_at or now()
             session.add(row)
+            forget_audiences(session, asked.alert_id)
         self._keys.destroy(asked.alert_id, "display")
         return ports.Nothing()
 

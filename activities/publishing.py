@@ -7,19 +7,23 @@ nothing, so a worker that slept through a withdrawal cannot put a child back on 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from sqlmodel import Session
 from temporalio import activity
 
 from activities.alerts import load_rendition, now
+from activities.beating import beating, in_thread
 from activities.channels.base import Channel, PhotoBytes, PublicChannel, PublishJob
 from alerts.edition import Edition
 from alerts.state import ArmReport
+from alerts.vocabulary import Kind
 from store import editions
+from store.areas import codes_of
+from store.audience import AudienceStore
 from store.database import Database
 from store.keys import KeyStore
-from store.ledger import extend_audience
 from store.standing import Superseded
 from workflows import ports
 
@@ -39,11 +43,19 @@ class PublishingActivities:
         )
         recipients = 0
         if channel.capabilities.audience == "personal":
-            with self._db.write() as session:
-                recipients = extend_audience(session, asked.alert_id, asked.channel, asked.kind, now())
+            async with beating():
+                recipients = await in_thread(partial(self._freeze, asked))
         trouble = await channel.probe(asked.kind)
         found = (*rendition.problems, *([trouble] if trouble else []))
         return ArmReport(channel=asked.channel, ready=not found, recipients=recipients, trouble=found)
+
+    def _freeze(self, asked: ports.ArmChannel, go_on: Callable[[], None]) -> int:
+        display = self._keys.display_key(asked.alert_id)
+        with self._db.read() as session:
+            area = editions.get_edition(session, display, asked.alert_id, asked.edition.digest).area
+        audience = AudienceStore(self._db, display, asked.alert_id, asked.channel)
+        subscribers, exercise = self._keys.system_key("subscribers"), asked.kind is Kind.EXERCISE
+        return audience.extend(subscribers, codes_of(self._db, area), exercise=exercise, go_on=go_on)
 
     @activity.defn(name=ports.PUBLISH.name)
     def publish(self, asked: ports.Publish) -> ports.Published:

@@ -69,6 +69,12 @@ def within(inner: ResolvedArea, envelope: ResolvedArea) -> bool:
     return bool(_union(envelope.polygons).buffer(1e-5).covers(_union(inner.polygons)))
 
 
+def touching(area: ResolvedArea, known: Mapping[str, Municipality]) -> tuple[str, ...]:
+    """Codes of the municipalities that have part of the area, sorted."""
+    shape = _union(area.polygons)
+    return tuple(sorted(code for code, one in known.items() if _union(one.polygons).intersects(shape)))
+
+
 def _municipalities(codes: tuple[str, ...], known: Mapping[str, Municipality], field: str) -> ResolvedArea:
     if not known:
         raise AreaError(field, "no municipalities are known here yet; import them with 'baken areas import FILE'")

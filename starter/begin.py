@@ -12,7 +12,7 @@ from starter.parts import Parts, open_parts
 from starter.settings import Settings
 from starter.signing import DEMO_PEOPLE, ensure_demo_people
 from store.standing import any_open, incarnation_of
-from store.subscribers import count, subscribe
+from store.subscribers import Entry, Subscribers
 
 EXERCISE_RECIPIENTS = 5
 INCARNATION = "incarnation"
@@ -65,9 +65,8 @@ def read_tokens(settings: Settings) -> dict[str, str]:
 def _fill_subscribers(parts: Parts, recipients: int) -> None:
     """Made-up recipients of the personal channels that have no partners: so many in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
-    with parts.db.write() as session:
-        have = count(session, "email")
-        live = [f"recipient{n:06d}@demo.baken.example" for n in range(have, recipients)]
-        subscribe(session, key, "email", live, now)
-        drill = range(count(session, "email", exercise=True), EXERCISE_RECIPIENTS)
-        subscribe(session, key, "email", [f"exercise{n:03d}@demo.baken.example" for n in drill], now, exercise=True)
+    for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
+        mailboxes = Subscribers(key, "email", exercise=exercise)
+        with parts.db.write() as session:
+            new = range(mailboxes.count(session), number)
+            mailboxes.subscribe(session, (Entry(f"{name}{n:06d}@demo.baken.example") for n in new), now)

@@ -19,7 +19,7 @@ from sqlmodel import col, select
 
 from alerts.area import AreaError, AreaSpec, Circle, ResolvedArea
 from alerts.case import Case
-from alerts.geometry import Municipality, Nation, resolve
+from alerts.geometry import Municipality, Nation, resolve, touching
 from alerts.programme import Programme
 from store.database import Database
 from store.tables.area import AreaRow
@@ -62,6 +62,16 @@ def resolve_case_area(db: Database, case: Case, programme: Programme) -> Resolve
         spec = _around(case.last_seen.lat, case.last_seen.lon)
     known = municipalities(db) if spec.nation is None else {}
     return resolve(spec, nation(), known)
+
+
+def codes_of(db: Database, area: ResolvedArea) -> tuple[str, ...] | None:
+    """The municipalities that an area touches; None for the whole country, or when none were imported.
+
+    Then everybody hears of it: better too many than that the one who saw the child does not.
+    """
+    known = municipalities(db)
+    touched = area.codes or touching(area, known)
+    return None if len(touched) == len(known) else tuple(touched)
 
 
 def list_areas(db: Database, kind: str | None = None) -> list[AreaRow]:

@@ -84,6 +84,12 @@ def get_edition(session: Session, key: bytes, alert_id: str, digest: str) -> Edi
     return Edition.model_validate_json(opened)
 
 
+def all_editions(session: Session, key: bytes, alert_id: str) -> list[Edition]:
+    """Every edition of an alert that was prepared, by number."""
+    query = select(SealedEdition.digest).where(SealedEdition.alert_id == alert_id).order_by(col(SealedEdition.number))
+    return [get_edition(session, key, alert_id, digest) for digest in session.exec(query).all()]
+
+
 def put_rendition(session: Session, key: bytes, alert_id: str, digest: str, channel: str, text: str) -> None:
     aad = f"rendition:{alert_id}:{digest}:{channel}".encode()
     sealed = seal(key, text.encode(), aad=aad)

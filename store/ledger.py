@@ -1,21 +1,30 @@
 """The ledger: who got which edition, crash-safe, an intent before each chunk and its outcomes after.
 
-Positions of the frozen audience are cut into chunks on a fixed grid. What a position gets next follows from its
-last entry, so a change reaches those who had the old text, an end message only those reached, and a resend after
-a crash is the same message with the same id. A chunk without outcomes is in doubt and counts as reached.
+Positions of the frozen audience are cut into chunks on a fixed grid, two bytes for each position of a chunk. What a
+position gets next follows from what it got last, so a change reaches those who had the old text, an end message only
+those reached, and a resend after a crash is the same message with the same id. A chunk without outcomes is in doubt
+and counts as reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
+from typing import NamedTuple
 
+import sqlalchemy
+from sqlalchemy import ColumnElement, case, insert, update
 from sqlmodel import Session, col, func, select
 
 from alerts.values import Value
-from alerts.vocabulary import Kind, MessageKind
-from store.tables.sending import Audience, ChannelTrouble, LedgerChunk, Subscriber
+from alerts.vocabulary import MessageKind
+from store.audience import Member, audience_size
+from store.tables.sending import ChannelTrouble, LedgerChunk
+
+KINDS = (None, *MessageKind)
+"""What a byte of `LedgerChunk.intended` says; 0: no message."""
+CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 
 class Status(IntEnum):
@@ -33,6 +42,7 @@ class Status(IntEnum):
 
 
 REACHED = frozenset({Status.REACHED, Status.DOUBT})
+FAILED = frozenset({Status.GONE, Status.REJECTED})
 OPEN = frozenset({Status.RETRY, Status.DOUBT})
 
 
@@ -49,91 +59,81 @@ class Wave(Value):
     """Whether a refresh is a message of its own to those who have the edition already."""
 
 
-class Recipient(Value):
-    position: int
-    subscriber_id: int
-    sealed_address: bytes
-    language: str
-    left: bool
-
-
-class Task(Value):
+class Task(NamedTuple):
     """What one position gets in this wave."""
 
-    recipient: Recipient
+    member: Member
     kind: MessageKind
 
 
-class Last(Value):
-    """The last entry of a position that reached it, or may have."""
+class Last(NamedTuple):
+    """The last entry of a position: that it was reached, may have been, or refused for good."""
 
     purpose: str
     edition: int
+    failed: bool = False
 
 
-def extend_audience(session: Session, alert_id: str, channel: str, kind: Kind, now: datetime) -> int:
-    """Freeze who is there at the first call, add at the end who joined since; the audience's size."""
-    size = session.exec(select(func.count()).where(Audience.alert_id == alert_id, Audience.channel == channel)).one()
-    known = select(Audience.subscriber_id).where(Audience.alert_id == alert_id, Audience.channel == channel)
-    joined = session.exec(
-        select(Subscriber.id)
-        .where(
-            Subscriber.channel == channel,
-            col(Subscriber.exercise) == (kind is Kind.EXERCISE),
-            col(Subscriber.left_at).is_(None),
-            Subscriber.since <= now,
-            col(Subscriber.id).not_in(known),
-        )
-        .order_by(col(Subscriber.id))
-    ).all()
-    for offset, subscriber_id in enumerate(joined):
-        assert subscriber_id is not None
-        position = size + offset
-        session.add(Audience(alert_id=alert_id, channel=channel, position=position, subscriber_id=subscriber_id))
-    return size + len(joined)
+class Chunk(NamedTuple):
+    """What one chunk of a wave has still to do. `row` is None as long as its intent is not written."""
+
+    start: int
+    tasks: list[Task]
+    row: LedgerChunk | None
 
 
-def plan_chunk(
-    session: Session, wave: Wave, start: int, count: int, now: datetime
-) -> tuple[LedgerChunk | None, list[Task]]:
-    """Write the intent of one chunk; the row and what to send now. None when nothing is left to do.
+Outside = Mapping[int, Collection[int]]
+"""Edition to the positions that its area does not cover."""
 
-    A row that is there already is resumed: without outcomes all of it again, else what is still open.
+
+def plan(
+    session: Session, wave: Wave, members: Iterable[Member], grid: int, outside: Outside | None = None
+) -> list[Chunk]:
+    """What is left to do for these members, in chunks of `grid` positions; those with nothing left are not named.
+
+    A chunk that was begun is resumed: without outcomes all of it again, else what is still open.
     """
-    row = _chunk(session, wave, start)
-    if row is not None and row.outcomes is not None and not OPEN.intersection(row.outcomes):
-        return None, []
-    recipients = _recipients(session, wave, start, count)
-    due = _due(session, wave, start, recipients, before=row.id if row else None)
-    if row is None:
-        tasks = [task for task in due if task]
-        if not tasks:
-            return None, []
-        row = LedgerChunk(
-            **wave.model_dump(exclude={"announces"}),
-            start=start,
-            count=len(recipients),
-            intent_at=now,
-            intended=bytes(1 if task else 0 for task in due),
-        )
-        session.add(row)
-        session.flush()
-        return row, tasks
-    return row, [task for task in due if task and _still_open(row, task.recipient.position)]
+    by_start: dict[int, list[Member]] = {}
+    for member in members:
+        by_start.setdefault(member.position // grid * grid, []).append(member)
+    if not by_start:
+        return []
+    rows = _rows(session, wave.alert_id, wave.channel, min(by_start), max(by_start))
+    chunks = (_chunk(wave, start, here, rows.get(start, ()), outside or {}) for start, here in by_start.items())
+    return [chunk for chunk in chunks if chunk.tasks]
+
+
+def write_intent(session: Session, wave: Wave, chunk: Chunk, now: datetime) -> LedgerChunk:
+    """Write what is about to be sent. Raises IntegrityError when somebody else is at the same chunk."""
+    count = chunk.tasks[-1].member.position - chunk.start + 1
+    intended = bytearray(count)
+    for task in chunk.tasks:
+        intended[task.member.position - chunk.start] = CODES[task.kind]
+    row = LedgerChunk(
+        **wave.model_dump(exclude={"announces"}),
+        start=chunk.start,
+        intent_at=now,
+        intended=bytes(intended),
+        messages=len(chunk.tasks),
+    )
+    values = row.model_dump(exclude={"id"})
+    (row.id,) = session.connection().execute(insert(LedgerChunk).values(values)).inserted_primary_key or (None,)
+    return row
 
 
 def record_outcomes(
-    session: Session, row_id: int, outcomes: Sequence[tuple[int, Status]], first: datetime, last: datetime
+    session: Session, row: LedgerChunk, outcomes: Iterable[tuple[int, Status]], first: datetime, last: datetime
 ) -> None:
     """Write what became of positions of a chunk; positions not named keep what they had."""
-    row = session.get(LedgerChunk, row_id)
-    assert row is not None
-    statuses = bytearray(row.outcomes or bytes(row.count))
+    statuses = bytearray(row.outcomes or bytes(len(row.intended)))
     for position, status in outcomes:
         statuses[position - row.start] = status
-    row.outcomes = bytes(statuses)
-    row.first_at, row.last_at = row.first_at or first, last
-    session.add(row)
+    row.outcomes, row.first_at, row.last_at = bytes(statuses), row.first_at or first, last
+    row.reached = sum(map(row.outcomes.count, REACHED))
+    row.failed = sum(map(row.outcomes.count, FAILED))
+    row.in_doubt = row.outcomes.count(Status.DOUBT)
+    changed = row.model_dump(include={"outcomes", "first_at", "last_at", "reached", "failed", "in_doubt"})
+    session.connection().execute(update(LedgerChunk).where(col(LedgerChunk.id) == row.id).values(changed))
 
 
 class Counts(Value):
@@ -148,25 +148,72 @@ class Counts(Value):
 
 
 def channel_counts(session: Session, alert_id: str, channel: str, edition: int) -> Counts:
-    size = session.exec(select(func.count()).where(Audience.alert_id == alert_id, Audience.channel == channel)).one()
-    rows = session.exec(
-        select(LedgerChunk)
-        .where(LedgerChunk.alert_id == alert_id, LedgerChunk.channel == channel, LedgerChunk.purpose == "show")
-        .order_by(col(LedgerChunk.id))
-    ).all()
-    last: dict[int, int] = {}
-    for row in rows:
-        if row.edition == edition:
-            last.update(_statuses(row))
-    found = list(last.values())
-    return Counts(
-        recipients=size,
-        reached=sum(1 for status in found if status in REACHED),
-        failed=sum(1 for status in found if status in (Status.GONE, Status.REJECTED)),
-        in_doubt=sum(1 for status in found if status == Status.DOUBT),
-        first_dispatch=min((row.first_at for row in rows if row.first_at), default=None),
-        last_dispatch=max((row.last_at for row in rows if row.last_at), default=None),
+    """From sums that each chunk carries; only chunks of several waves are read position by position."""
+    shown = _of(alert_id, channel, "show")
+    doubtful = col(LedgerChunk.outcomes).is_(None)
+    chunks = (
+        sqlalchemy.select(
+            col(LedgerChunk.start),
+            func.count().label("rows"),
+            func.sum(case((doubtful, LedgerChunk.messages), else_=LedgerChunk.reached)).label("reached"),
+            func.sum(LedgerChunk.failed).label("failed"),
+            func.sum(case((doubtful, LedgerChunk.messages), else_=LedgerChunk.in_doubt)).label("in_doubt"),
+        )
+        .where(*shown, col(LedgerChunk.edition) == edition)
+        .group_by(col(LedgerChunk.start))
+        .subquery()
     )
+    sums = select(func.sum(chunks.c.reached), func.sum(chunks.c.failed), func.sum(chunks.c.in_doubt))
+    reached, failed, in_doubt = (int(one or 0) for one in session.exec(sums.where(chunks.c.rows == 1)).one())
+    again = select(chunks.c.start).where(chunks.c.rows > 1)
+    rows = select(LedgerChunk).where(*shown, LedgerChunk.edition == edition, col(LedgerChunk.start).in_(again))
+    last: dict[int, int] = {}
+    for row in session.exec(rows.order_by(col(LedgerChunk.id))):
+        last.update((position, status) for position, _, status in entries(row))
+    found = list(last.values())
+    times = select(func.min(LedgerChunk.first_at), func.max(LedgerChunk.last_at)).where(*shown)
+    first_dispatch, last_dispatch = session.exec(times).one()
+    return Counts(
+        recipients=audience_size(session, alert_id, channel),
+        reached=reached + sum(1 for status in found if status in REACHED),
+        failed=failed + sum(1 for status in found if status in FAILED),
+        in_doubt=in_doubt + found.count(Status.DOUBT),
+        first_dispatch=first_dispatch,
+        last_dispatch=last_dispatch,
+    )
+
+
+class Receipt(Value):
+    """One message to one recipient: what, when, and what became of it."""
+
+    purpose: str
+    edition: int
+    announcement: int
+    kind: MessageKind
+    status: str
+    at: datetime
+    """When its chunk was through; of one in doubt, when it was begun."""
+
+
+def receipts(session: Session, alert_id: str, channel: str, position: int, grid: int) -> list[Receipt]:
+    """All that a position was sent, oldest first."""
+    start = position // grid * grid
+    found = []
+    for row in _rows(session, alert_id, channel, start, start).get(start, ()):
+        for place, kind, status in entries(row):
+            if place == position:
+                at = row.last_at or row.intent_at
+                said = {"purpose": row.purpose, "edition": row.edition, "announcement": row.announcement}
+                found.append(Receipt(**said, kind=kind, status=Status(status).name.lower(), at=at))
+    return found
+
+
+def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
+    """Position, kind and status of each message of a chunk; all in doubt while it has no outcomes."""
+    for index, code in enumerate(row.intended):
+        kind = KINDS[code]
+        if kind is not None:
+            yield row.start + index, kind, row.outcomes[index] if row.outcomes is not None else Status.DOUBT
 
 
 def note_trouble(session: Session, alert_id: str, channel: str, error: str, now: datetime) -> None:
@@ -185,93 +232,64 @@ def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
         session.delete(row)
 
 
-def _chunk(session: Session, wave: Wave, start: int) -> LedgerChunk | None:
-    return session.exec(
-        select(LedgerChunk).where(
-            LedgerChunk.alert_id == wave.alert_id,
-            LedgerChunk.channel == wave.channel,
-            LedgerChunk.start == start,
-            LedgerChunk.edition == wave.edition,
-            LedgerChunk.announcement == wave.announcement,
-            LedgerChunk.purpose == wave.purpose,
-        )
-    ).first()
+def _rows(session: Session, alert_id: str, channel: str, first: int, last: int) -> dict[int, list[LedgerChunk]]:
+    """Every row of those chunks, by start, oldest first."""
+    query = select(LedgerChunk).where(LedgerChunk.alert_id == alert_id, LedgerChunk.channel == channel)
+    query = query.where(col(LedgerChunk.start).between(first, last)).order_by(col(LedgerChunk.id))
+    found: dict[int, list[LedgerChunk]] = {}
+    for row in session.exec(query):
+        found.setdefault(row.start, []).append(row)
+    return found
 
 
-def _still_open(row: LedgerChunk, position: int) -> bool:
-    index = position - row.start
-    if index >= row.count or not row.intended[index]:
-        return False
-    return row.outcomes is None or row.outcomes[index] in OPEN
+def _chunk(wave: Wave, start: int, members: Sequence[Member], rows: Sequence[LedgerChunk], outside: Outside) -> Chunk:
+    key = (wave.edition, wave.announcement, wave.purpose)
+    row = next((row for row in rows if (row.edition, row.announcement, row.purpose) == key), None)
+    if row is not None:
+        todo = {place: kind for place, kind, status in entries(row) if row.outcomes is None or status in OPEN}
+        tasks = [Task(member, todo[member.position]) for member in members if member.position in todo]
+        return Chunk(start, tasks, row)
+    history = _history(rows)
+    tasks = []
+    for member in members:
+        kind = _kind(wave, history.get(member.position), member.position, outside)
+        if kind:
+            tasks.append(Task(member, kind))
+    return Chunk(start, tasks, None)
 
 
-def _recipients(session: Session, wave: Wave, start: int, count: int) -> list[Recipient]:
-    rows = session.exec(
-        select(Audience.position, Subscriber)
-        .join(Subscriber, col(Subscriber.id) == col(Audience.subscriber_id))
-        .where(
-            Audience.alert_id == wave.alert_id,
-            Audience.channel == wave.channel,
-            Audience.position >= start,
-            Audience.position < start + count,
-        )
-        .order_by(col(Audience.position))
-    ).all()
-    return [
-        Recipient(
-            position=position,
-            subscriber_id=subscriber.id or 0,
-            sealed_address=subscriber.sealed_address,
-            language=subscriber.language,
-            left=subscriber.left_at is not None,
-        )
-        for position, subscriber in rows
-    ]
-
-
-def _due(
-    session: Session, wave: Wave, start: int, recipients: Sequence[Recipient], *, before: int | None
-) -> list[Task | None]:
-    history = _history(session, wave, start, before)
-    due: list[Task | None] = []
-    for recipient in recipients:
-        kind = None if recipient.left else _kind(wave, history.get(recipient.position))
-        due.append(Task(recipient=recipient, kind=kind) if kind else None)
-    return due
-
-
-def _kind(wave: Wave, last: Last | None) -> MessageKind | None:
+def _kind(wave: Wave, last: Last | None, position: int, outside: Outside) -> MessageKind | None:
     """What a position gets, from the last thing it got: nothing, an alert, a change, a renewal or the end."""
+    reached = last is not None and not last.failed
     if wave.purpose == "outcome":
-        return MessageKind.UPDATE if last is not None else None
+        return MessageKind.UPDATE if reached else None
     if wave.purpose == "end":
-        return MessageKind.CANCEL if last is not None and last.purpose == "show" else None
+        return MessageKind.CANCEL if last is not None and reached and last.purpose == "show" else None
+    is_outside = position in outside.get(wave.edition, ())
     if last is None or last.purpose != "show":
-        return MessageKind.ALERT
+        return None if is_outside else MessageKind.ALERT
+    if last.failed:
+        return MessageKind.ALERT if last.edition != wave.edition and not is_outside else None
     if last.edition != wave.edition:
-        return MessageKind.UPDATE
-    return MessageKind.REFRESH if wave.announces else None
+        # Outside a narrowed area: the change once, so that they know, then nothing.
+        return None if is_outside and position in outside.get(last.edition, ()) else MessageKind.UPDATE
+    return MessageKind.REFRESH if wave.announces and not is_outside else None
 
 
-def _history(session: Session, wave: Wave, start: int, before: int | None) -> dict[int, Last]:
-    query = select(LedgerChunk).where(
-        LedgerChunk.alert_id == wave.alert_id,
-        LedgerChunk.channel == wave.channel,
-        LedgerChunk.start == start,
-        LedgerChunk.purpose != "outcome",
-    )
-    if before is not None:
-        query = query.where(col(LedgerChunk.id) < before)
+def _history(rows: Iterable[LedgerChunk]) -> dict[int, Last]:
+    """What each position got last, outcome messages aside; what was only refused does not hide what was reached."""
     history: dict[int, Last] = {}
-    for row in session.exec(query.order_by(col(LedgerChunk.id))):
-        for position, status in _statuses(row):
+    for row in rows:
+        if row.purpose == "outcome":
+            continue
+        for position, _, status in entries(row):
             if status in REACHED:
-                history[position] = Last(purpose=row.purpose, edition=row.edition)
+                history[position] = Last(row.purpose, row.edition)
+            elif status in FAILED and (position not in history or history[position].failed):
+                history[position] = Last(row.purpose, row.edition, failed=True)
     return history
 
 
-def _statuses(row: LedgerChunk) -> Iterable[tuple[int, int]]:
-    """Position and status of each message of a chunk; all in doubt while it has no outcomes."""
-    for index, intended in enumerate(row.intended):
-        if intended:
-            yield row.start + index, row.outcomes[index] if row.outcomes is not None else Status.DOUBT
+def _of(alert_id: str, channel: str, purpose: str) -> tuple[ColumnElement[bool], ...]:
+    mine = col(LedgerChunk.alert_id) == alert_id, col(LedgerChunk.channel) == channel
+    return *mine, col(LedgerChunk.purpose) == purpose

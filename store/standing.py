@@ -118,11 +118,13 @@ def take_away(session: Session, alert_id: str, meaning: Meaning, now: datetime) 
 def declare(session: Session, alert_id: str, base: int, desired: Desired, now: datetime) -> tuple[int, bool]:
     """Make `desired` the standing statement; the new revision, and whether it won.
 
-    What takes away always wins. An edition wins only on top of `base`: else somebody took away meanwhile.
+    What takes away always wins. What shows more than stands wins only on top of `base`, else somebody took away
+    meanwhile: an edition, and a hold where all was withdrawn.
     """
     row = standing(session, alert_id)
     adds = desired.meaning is Meaning.EDITION
-    if row.closed_at is not None or (adds and row.revision != base):
+    shows_more = adds or (desired.meaning is Meaning.HELD and row.meaning == Meaning.WITHDRAWN)
+    if row.closed_at is not None or (shows_more and row.revision != base):
         return row.revision, False
     if not adds and row.meaning == desired.meaning and desired.outcome_edition is None:
         row.why = desired.why  # whoever took away first may not have known the reason's text

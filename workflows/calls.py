@@ -31,7 +31,7 @@ class Way:
     retry: RetryPolicy
     queue: str | None = None
     heartbeat: timedelta | None = None
-    schedule_to_close: timedelta | None = None
+    schedule_to_start: timedelta | None = None
     first: bool = False
     """Ahead of everything else on its queue."""
 
@@ -52,11 +52,13 @@ THINK = Way(
 """Verifying and composing."""
 
 ARM = Way(
-    start_to_close=timedelta(seconds=8),
-    schedule_to_close=timedelta(seconds=20),
+    start_to_close=timedelta(minutes=10),
+    heartbeat=timedelta(seconds=5),
+    schedule_to_start=timedelta(seconds=10),
     retry=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
 )
-"""Arming tells the approver about trouble; it never keeps anybody from approving."""
+"""Arming freezes the audience (some 5 s for a million) and tells the approver about trouble; it never keeps anybody
+from approving."""
 
 SEND = Way(
     start_to_close=timedelta(minutes=10),
@@ -76,7 +78,7 @@ async def call(port: Port[In, Out], request: In, way: Way, *, says: str, queue: 
         result_type=port.output,
         task_queue=queue or way.queue,
         start_to_close_timeout=way.start_to_close,
-        schedule_to_close_timeout=way.schedule_to_close,
+        schedule_to_start_timeout=way.schedule_to_start,
         heartbeat_timeout=way.heartbeat,
         retry_policy=way.retry,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -159,7 +159,12 @@ class ChannelWorkflow:
         given, queue = self._given, ports.send_queue(self._given.channel)
         plan = await call(
             ports.PLAN_WAVE,
-            ports.PlanWave(alert_id=given.alert_id, kind=given.kind, channel=given.channel),
+            ports.PlanWave(
+                alert_id=given.alert_id,
+                kind=given.kind,
+                channel=given.channel,
+                edition=work.edition if purpose == "show" else None,
+            ),
             CONTROL,
             says=f"Count who is to hear of it by {given.channel}",
         )

@@ -157,6 +157,8 @@ class PlanWave(Value):
     alert_id: str
     kind: Kind
     channel: str
+    edition: EditionRef | None = None
+    """For whose area the audience is brought up to date; None leaves it as it is."""
 
 
 class WavePlan(Value):

@@ -7,10 +7,10 @@ classified here once; only the class reaches workflows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from alerts.edition import Edition
 from alerts.state import Desired
@@ -65,20 +65,28 @@ class PhotoBytes(Value):
     jpeg: bytes
 
 
-class Outgoing(Value):
-    """One message of a wave to one recipient; `id` is the same at every attempt."""
+@dataclass(frozen=True)
+class WaveJob:
+    """What all messages of one wave share, so that each of a million is small."""
 
-    id: str
-    kind: MessageKind
     alert_id: str
     alert_kind: Kind
     edition: int
     announcement: int
+    lease_until: datetime | None
+    rendition: Rendition
+    photos: tuple[PhotoBytes, ...] = ()
+    end_texts: Mapping[str, str] | None = None
+    """The neutral last sentence by language, on a cancel."""
+
+
+class Outgoing(NamedTuple):
+    """One message of a wave to one recipient; `id` is the same at every attempt."""
+
+    id: str
+    kind: MessageKind
     address: str
     language: str
-    lease_until: datetime | None
-    end_text: str | None
-    """The neutral last sentence, on a cancel."""
 
 
 class ChannelError(Exception):
@@ -165,13 +173,7 @@ class PublicChannel(Channel, Protocol):
 class PersonalChannel(Channel, Protocol):
     """A channel that sends to recipients one by one."""
 
-    async def send(
-        self,
-        messages: Sequence[Outgoing],
-        rendition: Rendition,
-        photos: Sequence[PhotoBytes],
-        still: Callable[[], bool],
-    ) -> Sequence[Outcome]:
+    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
         """Send each message; one outcome for each, in order. Must end within 30 s (client time-outs).
 
         `still()` is asked right before each message: when it says no, the rest is `NotSent`.

@@ -25,10 +25,10 @@ from activities.channels.base import (
     Outcome,
     Outgoing,
     Part,
-    PhotoBytes,
     Rejected,
     Rendition,
     Unreachable,
+    WaveJob,
 )
 from activities.endpoints import ChannelsConfig, MailServer
 from activities.templating import templates
@@ -92,19 +92,13 @@ class EmailChannel:
             return f"the mail server at {endpoint.host}:{endpoint.port} does not answer ({type(error).__name__})"
         return None
 
-    async def send(
-        self,
-        messages: Sequence[Outgoing],
-        rendition: Rendition,
-        photos: Sequence[PhotoBytes],
-        still: Callable[[], bool],
-    ) -> Sequence[Outcome]:
+    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
         if not messages:
             return []
-        endpoint = self._endpoint(messages[0].alert_kind)
+        endpoint = self._endpoint(job.alert_kind)
         if endpoint is None:
             return [Rejected("no mail server is configured")] * len(messages)
-        moulds = _Moulds(endpoint, rendition, photos)
+        moulds = _Moulds(endpoint, job)
         outcomes: list[Outcome] = [NotSent("not sent")] * len(messages)
         queue = iter(enumerate(messages))
         lanes = min(CONNECTIONS, len(messages))
@@ -118,44 +112,43 @@ class EmailChannel:
 class _Moulds:
     """The mail of each kind and language as bytes, built at first use."""
 
-    def __init__(self, endpoint: MailServer, rendition: Rendition, photos: Sequence[PhotoBytes]) -> None:
+    def __init__(self, endpoint: MailServer, job: WaveJob) -> None:
         self._endpoint = endpoint
-        self._rendition = rendition
-        self._photos = photos
+        self._job = job
         self._made: dict[tuple[MessageKind, str], bytes] = {}
 
     def mail(self, message: Outgoing) -> bytes:
         key = (message.kind, message.language)
         if key not in self._made:
-            self._made[key] = _build(self._endpoint, self._rendition, self._photos, message)
+            self._made[key] = _build(self._endpoint, self._job, *key)
         spliced = self._made[key].replace(_TO.encode(), message.address.encode())
         return spliced.replace(_ID.encode(), message.id.encode())
 
 
-def _build(endpoint: MailServer, rendition: Rendition, photos: Sequence[PhotoBytes], message: Outgoing) -> bytes:
-    language, ending = message.language, message.kind is MessageKind.CANCEL
+def _build(endpoint: MailServer, job: WaveJob, kind: MessageKind, language: str) -> bytes:
+    rendition = job.rendition
     mail = EmailMessage(policy=SMTP)
     event = rendition.part(f"event.{language}")
     mail["From"] = formataddr(("Baken", endpoint.sender))
     mail["To"] = _TO
     mail["Date"] = localtime()
     mail["Message-ID"] = f"<{_ID}@{DOMAIN}>"
-    mail["References"] = f"<{message.alert_id}@{DOMAIN}>"
+    mail["References"] = f"<{job.alert_id}@{DOMAIN}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Baken-Alert"] = message.alert_id
-    mail["Baken-Edition"] = str(message.edition)
-    mail["Baken-Kind"] = message.kind.value
+    mail["Baken-Alert"] = job.alert_id
+    mail["Baken-Edition"] = str(job.edition)
+    mail["Baken-Kind"] = kind.value
     mail["Baken-Id"] = _ID
-    if ending:
+    if job.end_texts is not None:
         mail["Subject"] = f"{_ENDED[language]}: {event}"
-        mail.set_content(message.end_text or "")
+        mail.set_content(job.end_texts[language])
         return mail.as_bytes()
-    mail["Subject"] = _PREFIX[message.kind][language] + rendition.part(f"subject.{language}")
+    mail["Subject"] = _PREFIX[kind][language] + rendition.part(f"subject.{language}")
     mail.set_content(rendition.part(f"text.{language}"))
     mail.add_alternative(rendition.part(f"html.{language}"), subtype="html")
     html = mail.get_body(("html",))
     assert isinstance(html, EmailMessage)
-    for photo in photos:
+    for photo in job.photos:
         html.add_related(photo.jpeg, "image", "jpeg", cid=f"<{photo.token}>", filename="photo.jpg")
     return mail.as_bytes()
 

@@ -24,10 +24,10 @@ from activities.channels.base import (
     Outcome,
     Outgoing,
     Part,
-    PhotoBytes,
     Rejected,
     Rendition,
     Unreachable,
+    WaveJob,
 )
 from activities.endpoints import ChannelsConfig, Partner
 from alerts.edition import Edition
@@ -82,23 +82,18 @@ class WebhookChannel:
         silent = [partner.name for partner in partners if not await _listens(partner)]
         return f"no answer from {', '.join(silent)}" if silent else None
 
-    async def send(
-        self,
-        messages: Sequence[Outgoing],
-        rendition: Rendition,
-        photos: Sequence[PhotoBytes],
-        still: Callable[[], bool],
-    ) -> Sequence[Outcome]:
+    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
         async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=self._trust) as client:
-            return [await self._send(client, message, rendition, still) for message in messages]
+            return [await self._send(client, job, message, still) for message in messages]
 
     async def _send(
-        self, client: httpx.AsyncClient, message: Outgoing, rendition: Rendition, still: Callable[[], bool]
+        self, client: httpx.AsyncClient, job: WaveJob, message: Outgoing, still: Callable[[], bool]
     ) -> Outcome:
-        partner = self._partner(message)
+        partners = self._config.endpoints_for(job.alert_kind).webhook
+        partner = next((partner for partner in partners if partner.name == message.address), None)
         if partner is None:
             return Gone("this partner is not configured any more")
-        body = json.dumps(_body(message, rendition), ensure_ascii=False)
+        body = json.dumps(_body(job, message), ensure_ascii=False)
         headers = _headers(partner, message.id, body)
         if not still():
             return NotSent("something newer holds")
@@ -110,24 +105,20 @@ class WebhookChannel:
             return Unreachable(f"{partner.name} went silent ({type(error).__name__})", in_doubt=True)
         return _answered(partner, answer)
 
-    def _partner(self, message: Outgoing) -> Partner | None:
-        partners = self._config.endpoints_for(message.alert_kind).webhook
-        return next((partner for partner in partners if partner.name == message.address), None)
 
-
-def _body(message: Outgoing, rendition: Rendition) -> dict[str, Any]:
+def _body(job: WaveJob, message: Outgoing) -> dict[str, Any]:
     data: dict[str, Any] = {
-        "alert_id": message.alert_id,
-        "edition": message.edition,
-        "announcement": message.announcement,
+        "alert_id": job.alert_id,
+        "edition": job.edition,
+        "announcement": job.announcement,
         "kind": message.kind.value,
-        "status": message.alert_kind.value,
-        "lease_until": message.lease_until.isoformat() if message.lease_until else None,
+        "status": job.alert_kind.value,
+        "lease_until": job.lease_until.isoformat() if job.lease_until else None,
     }
-    if message.kind is MessageKind.CANCEL:
-        data["end"] = message.end_text
+    if job.end_texts is not None:
+        data["end"] = job.end_texts[message.language]
     else:
-        data.update(json.loads(rendition.part("payload")))
+        data.update(json.loads(job.rendition.part("payload")))
     return {"type": TYPES[message.kind], "timestamp": datetime.now(UTC).isoformat(), "data": data}
 
 

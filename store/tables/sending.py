@@ -4,38 +4,81 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from store.tables.types import UtcDateTime
+
+AWAY = text("left_at IS NOT NULL OR paused")
+"""Of a subscriber who gets nothing now; exactly so in queries, or the index below is not used."""
 
 
 class Subscriber(SQLModel, table=True):
     """Somebody who wants to hear of alerts on a personal channel; the address is sealed."""
 
     __tablename__ = "subscriber"
+    __table_args__ = (
+        Index("subscriber_once", "channel", "exercise", "fingerprint", unique=True),
+        Index("subscriber_joined", "channel", "exercise", "id"),
+        Index("subscriber_away", "id", sqlite_where=AWAY, postgresql_where=AWAY),
+        {"sqlite_autoincrement": True},  # an audience knows up to which one it looked: none may be given twice
+    )
     id: int | None = Field(default=None, primary_key=True)
-    channel: str = Field(index=True)
+    channel: str
+    fingerprint: bytes
+    """Of the address, with a key of the installation: finds it again without opening any other."""
     sealed_address: bytes
     language: str = "nl"
+    areas: str = ""
+    """Codes of municipalities, with a comma between; empty: wherever in the country."""
     exercise: bool = False
     """A counterpart for exercises; never mixed with the public."""
+    paused: bool = False
     since: datetime = Field(sa_type=UtcDateTime)
     left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class SubscriberArea(SQLModel, table=True):
+    """Who wants to hear of alerts in a municipality."""
+
+    __tablename__ = "subscriber_area"
+    __table_args__ = {"sqlite_with_rowid": False}
+    code: str = Field(primary_key=True)
+    subscriber_id: int = Field(primary_key=True)
+
+
 class Audience(SQLModel, table=True):
-    """The frozen audience of one alert on one channel: dense positions, from 0, in the order of joining."""
+    """How far the audience of one alert on one channel is frozen."""
 
     __tablename__ = "audience"
     alert_id: str = Field(primary_key=True)
     channel: str = Field(primary_key=True)
-    position: int = Field(primary_key=True)
-    subscriber_id: int
+    size: int = 0
+    """Positions given out, from 0."""
+    pages: int = 0
+    areas: str = ""
+    """The codes it was frozen for, with a comma between; `*` for the whole country."""
+    last_subscriber: int = 0
+    """Everybody up to this one was looked at for those areas."""
+
+
+class AudiencePage(SQLModel, table=True):
+    """A run of positions with all that sending to them needs, sealed with the alert's display key."""
+
+    __tablename__ = "audience_page"
+    alert_id: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    start: int
+    count: int
+    first_subscriber: int
+    last_subscriber: int
+    """Lowest and highest in it; pages of a later extension may lie between."""
+    sealed: bytes
 
 
 class LedgerChunk(SQLModel, table=True):
-    """An intent before, an outcome after: what a chunk of positions got, one status byte each.
+    """An intent before, an outcome after: what a chunk of positions got, one byte each.
 
     Key: edition + announcement + purpose. A row without outcomes is in doubt and counts as reached.
     """
@@ -51,12 +94,17 @@ class LedgerChunk(SQLModel, table=True):
     edition: int
     announcement: int
     start: int
-    count: int
     revision: int
     intent_at: datetime = Field(sa_type=UtcDateTime)
     intended: bytes
-    """One byte a position: 1 where a message goes out, 0 where none does."""
+    """One byte a position: which kind of message goes out (`store.ledger.KINDS`), 0 where none does."""
+    messages: int
+    """How many of them are not 0."""
     outcomes: bytes | None = None
+    """One byte a position: `store.ledger.Status`."""
+    reached: int = 0
+    failed: int = 0
+    in_doubt: int = 0
     first_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

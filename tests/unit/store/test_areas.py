@@ -12,7 +12,7 @@ import pytest
 import store.tables.all  # noqa: F401  every table, before any is made
 from alerts.area import AreaError, AreaSpec
 from alerts.geometry import resolve
-from store.areas import import_areas, list_areas, municipalities, nation
+from store.areas import codes_of, import_areas, list_areas, municipalities, nation
 from store.database import Database
 
 SYNTHETIC = Path(__file__).parents[2] / "fixtures/areas/gemeenten-synthetic.geojson"
@@ -45,6 +45,31 @@ def test_imported_municipalities_when_resolved_add_their_people(db: Database) ->
     import_areas(db, SYNTHETIC)
     area = resolve(AreaSpec(municipalities=("GM0307", "GM0344")), nation(), municipalities(db))
     assert (area.population, len(area.polygons), area.warnings) == (3000, 2, ())
+
+
+NOORD = {"lat": 52.16, "lon": 5.39, "radius_m": 30_000}
+
+
+@pytest.mark.parametrize(
+    ("spec", "codes"),
+    [
+        ({"nation": "NL"}, None),
+        ({"municipalities": ["GM0307", "GM0518"]}, ("GM0307", "GM0518")),
+        ({"circle": {"lat": 52.9, "lon": 6.5, "radius_m": 1_000}}, ()),
+        ({"circle": NOORD}, ("GM0307", "GM0344")),
+        ({"polygon": [[4.9, 52.3], [5.0, 52.3], [4.9, 52.4]]}, ("GM0363",)),
+    ],
+)
+def test_codes_of_an_area_are_the_municipalities_it_touches(
+    db: Database, spec: dict[str, Any], codes: tuple[str, ...] | None
+) -> None:
+    import_areas(db, SYNTHETIC)
+    area = resolve(AreaSpec.model_validate(spec), nation(), municipalities(db))
+    assert codes_of(db, area) == codes
+
+
+def test_codes_of_an_area_are_none_when_nothing_was_imported(db: Database) -> None:
+    assert codes_of(db, resolve(AreaSpec.model_validate({"circle": NOORD}), nation(), {})) is None
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,24 @@ from pathlib import Path
 import pytest
 
 import store.tables.all  # noqa: F401  every table, before any is made
-from alerts.vocabulary import Kind
+from store.audience import AudienceStore
 from store.database import Database
-from store.ledger import Status, Wave, channel_counts, extend_audience, plan_chunk, record_outcomes
-from store.tables.sending import Subscriber
+from store.ledger import (
+    Outside,
+    Status,
+    Wave,
+    channel_counts,
+    plan,
+    receipts,
+    record_outcomes,
+    write_intent,
+)
+from store.subscribers import Entry, Subscribers
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = bytes(32)
+GRID = 2
+"""So that three positions are two chunks."""
 R, G, T, D = Status.REACHED, Status.GONE, Status.RETRY, Status.DOUBT
 
 
@@ -22,13 +34,25 @@ R, G, T, D = Status.REACHED, Status.GONE, Status.RETRY, Status.DOUBT
 def db(tmp_path: Path) -> Iterator[Database]:
     opened = Database.at(tmp_path / "ledger.db")
     opened.create_tables()
+    _join(opened, "anna", "bert", "cora")
     with opened.write() as session:
-        for exercise in (False, False, False, True):
-            session.add(Subscriber(channel="push", sealed_address=b"x", exercise=exercise, since=NOW))
-        session.flush()
-        assert extend_audience(session, "a", "push", Kind.ACTUAL, NOW) == 3
+        Subscribers(KEY, "push", exercise=True).subscribe(session, [Entry("drill")], NOW)
+    assert _extend(opened) == 3
     yield opened
     opened.close()
+
+
+def _join(db: Database, *addresses: str, areas: tuple[str, ...] = ()) -> None:
+    with db.write() as session:
+        Subscribers(KEY, "push").subscribe(session, [Entry(address, areas=areas) for address in addresses], NOW)
+
+
+def _audience(db: Database) -> AudienceStore:
+    return AudienceStore(db, KEY, "a", "push")
+
+
+def _extend(db: Database, *areas: str) -> int:
+    return _audience(db).extend(KEY, areas or None, exercise=False)
 
 
 def _wave(purpose: str = "show", edition: int = 1, announcement: int = 0, announces: bool = False) -> Wave:
@@ -43,19 +67,24 @@ def _wave(purpose: str = "show", edition: int = 1, announcement: int = 0, announ
     )
 
 
-def _send(db: Database, wave: Wave, outcomes: Sequence[Status] | None = (R, R, R)) -> dict[int, str]:
-    """Plan the chunk and record outcomes of what is due (None: crash in between); the kinds by position."""
-    with db.write() as session:
-        row, tasks = plan_chunk(session, wave, 0, 10, NOW)
-        if row is not None and outcomes is not None:
-            due = [task.recipient.position for task in tasks]
-            assert row.id is not None
-            record_outcomes(session, row.id, [(position, outcomes[position]) for position in due], NOW, NOW)
-        return {task.recipient.position: task.kind.value for task in tasks}
+def _send(
+    db: Database, wave: Wave, outcomes: Sequence[Status] | None = (R, R, R), outside: Outside | None = None
+) -> dict[int, str]:
+    """Plan and record outcomes of what is due (None: crash in between); the kinds by position."""
+    members = _audience(db).read(0, 1_000)
+    with db.read() as session:
+        chunks = plan(session, wave, members, GRID, outside)
+    for chunk in chunks:
+        with db.write() as session:
+            row = chunk.row or write_intent(session, wave, chunk, NOW)
+            if outcomes is not None:
+                due = [task.member.position for task in chunk.tasks]
+                record_outcomes(session, row, [(position, outcomes[position]) for position in due], NOW, NOW)
+    return {task.member.position: task.kind.value for chunk in chunks for task in chunk.tasks}
 
 
 def test_kind_when_history_grows_follows_from_the_last_entry(db: Database) -> None:
-    assert _send(db, _wave(), (R, G, R)) == {0: "alert", 1: "alert", 2: "alert"}
+    assert _send(db, _wave(), (R, Status.NONE, R)) == {0: "alert", 1: "alert", 2: "alert"}
     assert _send(db, _wave(announcement=1), (R, R, R)) == {1: "alert"}
     assert _send(db, _wave(announcement=2, announces=True)) == dict.fromkeys(range(3), "refresh")
     assert _send(db, _wave(edition=2)) == dict.fromkeys(range(3), "update")
@@ -83,9 +112,50 @@ def test_chunk_when_resumed_after_a_crash_sends_the_same_again(db: Database) -> 
     assert _send(db, _wave()) == {}
 
 
-def test_audience_when_asked_again_only_grows(db: Database) -> None:
-    with db.write() as session:
-        assert extend_audience(session, "a", "push", Kind.ACTUAL, NOW) == 3
-        session.add(Subscriber(channel="push", sealed_address=b"x", since=NOW))
-        session.flush()
-        assert extend_audience(session, "a", "push", Kind.ACTUAL, NOW) == 4
+def test_refused_for_good_is_final_until_the_next_edition(db: Database) -> None:
+    _send(db, _wave(), (R, Status.REJECTED, R))
+    assert _send(db, _wave(announcement=1)) == {}
+    assert _send(db, _wave(edition=2)) == {0: "update", 1: "alert", 2: "update"}
+
+
+def test_counts_are_the_same_however_they_are_found(db: Database) -> None:
+    _send(db, _wave(), (R, G, D))
+    with db.read() as session:
+        by_sums = channel_counts(session, "a", "push", 1)
+    _join(db, "dora")
+    _extend(db)
+    _send(db, _wave(announcement=1), (R, R, R, R))
+    with db.read() as session:
+        by_positions = channel_counts(session, "a", "push", 1)
+    assert (by_sums.recipients, by_sums.reached, by_sums.failed, by_sums.in_doubt) == (3, 2, 1, 1)
+    assert (by_positions.recipients, by_positions.reached, by_positions.failed) == (4, 3, 1)
+
+
+def test_receipts_say_what_one_recipient_got_and_when(db: Database) -> None:
+    _send(db, _wave(), (R, G, R))
+    _send(db, _wave(edition=2))
+    _send(db, _wave("end", 2), None)
+    with db.read() as session:
+        (found,) = [Subscribers(KEY, "push").find(session, "cora")]
+        assert found is not None
+        assert found.id is not None
+        position = _audience(db).position_of(found.id)
+        assert position == 2
+        said = receipts(session, "a", "push", position, GRID)
+    assert [(one.purpose, one.edition, one.kind.value, one.status) for one in said] == [
+        ("show", 1, "alert", "reached"),
+        ("show", 2, "update", "reached"),
+        ("end", 2, "cancel", "doubt"),
+    ]
+
+
+def test_outside_a_narrowed_area_the_change_comes_once_and_nothing_more(db: Database) -> None:
+    _send(db, _wave())
+    assert _send(db, _wave(edition=2), outside={2: {1}}) == dict.fromkeys(range(3), "update")
+    assert _send(db, _wave(edition=3), outside={2: {1}, 3: {1}}) == {0: "update", 2: "update"}
+    assert _send(db, _wave("end", 3)) == dict.fromkeys(range(3), "cancel")
+
+
+def test_outside_from_the_start_hears_nothing(db: Database) -> None:
+    assert _send(db, _wave(), outside={1: {0, 2}}) == {1: "alert"}
+    assert _send(db, _wave("end"), outside={}) == {1: "cancel"}

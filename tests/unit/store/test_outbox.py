@@ -119,6 +119,17 @@ def test_mark_signalled_leaves_it_open_until_ruled(db: Database) -> None:
         assert outbox.oldest_unruled(session) is None
 
 
+def test_hold_declared_late_does_not_undo_a_withdrawal(db: Database) -> None:
+    held = Desired(meaning=Meaning.HELD)
+    with db.write() as session:
+        before = standing(session, "a").revision
+    _write(db, "one", Meaning.WITHDRAWN)
+    with db.write() as session:
+        assert declare(session, "a", before, held, NOW) == (before + 1, False)
+        assert standing(session, "a").meaning == Meaning.WITHDRAWN
+        assert declare(session, "a", before + 1, held, NOW) == (before + 2, True)
+
+
 def test_forgotten_are_those_signalled_to_an_alert_that_closed(db: Database) -> None:
     _write(db, "one", Meaning.WITHDRAWN)
     with db.write() as session:

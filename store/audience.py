@@ -1,0 +1,194 @@
+"""The frozen audience of an alert on a channel: who is to hear of it, at dense positions from 0.
+
+Frozen while the approver reads, in pages that hold all that sending needs and are sealed with the alert's display
+key: after the yes nothing is looked up recipient by recipient, and nothing is left of it once that key dies. Each
+step is one short transaction, so that a million subscribers never keep a withdrawal waiting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, delete, update
+from sqlmodel import Session, col, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from alerts.sealing import Sealer
+from store.database import Database
+from store.subscribers import open_address
+from store.tables.sending import AWAY, Audience, AudiencePage, Subscriber, SubscriberArea
+
+EVERYWHERE = "*"
+PAGE = 1_000
+"""Positions of a page, at most."""
+
+
+class Member(NamedTuple):
+    """One position, as sending needs it."""
+
+    position: int
+    subscriber_id: int
+    address: str
+    language: str
+    areas: str
+    """Codes of municipalities, with a comma between; empty: wherever in the country."""
+
+
+class AudienceStore:
+    """The audience of one alert on one channel."""
+
+    def __init__(self, db: Database, display_key: bytes, alert_id: str, channel: str, page: int = PAGE) -> None:
+        self._db = db
+        self._page = page
+        self._sealer = Sealer(display_key)
+        self._alert_id = alert_id
+        self._channel = channel
+
+    def extend(
+        self,
+        subscribers_key: bytes,
+        areas: Sequence[str] | None,
+        *,
+        exercise: bool,
+        go_on: Callable[[], object] = lambda: None,
+    ) -> int:
+        """Freeze who is there; when called again add who joined since, or whom other areas bring in. The size.
+
+        `areas` are codes of municipalities, None the whole country. `go_on` is called between steps and may
+        raise: a later call takes it up. So it does when two extend at once.
+        """
+        opener, wanted = Sealer(subscribers_key), EVERYWHERE if areas is None else ",".join(areas)
+        while True:
+            head = self._head(wanted)
+            moved = head.areas != wanted
+            after = 0 if moved else head.last_subscriber
+            while rows := self._look(after, areas, exercise=exercise):
+                go_on()
+                known = self._known(rows[0][0], rows[-1][0]) if moved else ()
+                members = [[row[0], open_address(opener, row[1]), *row[2:]] for row in rows if row[0] not in known]
+                after = rows[-1][0]
+                if not self._add(head, members, max(after, head.last_subscriber)):
+                    break
+            else:
+                if moved:
+                    self._settle(head, wanted)
+                return head.size
+
+    def size(self) -> int:
+        with self._db.read() as session:
+            return audience_size(session, self._alert_id, self._channel)
+
+    def read(self, start: int, count: int) -> list[Member]:
+        """Members at those positions who want to hear now, in order."""
+        with self._db.read() as session:
+            pages = session.exec(
+                select(AudiencePage)
+                .where(*_of(self._alert_id, self._channel), AudiencePage.start < start + count)
+                .where(col(AudiencePage.start) + col(AudiencePage.count) > start)
+                .order_by(col(AudiencePage.start))
+            ).all()
+            if not pages:
+                return []
+            lowest, highest = min(p.first_subscriber for p in pages), max(p.last_subscriber for p in pages)
+            away = set(session.exec(select(Subscriber.id).where(AWAY, col(Subscriber.id).between(lowest, highest))))
+        return [
+            member
+            for page in pages
+            for member in self._members(page)
+            if start <= member.position < start + count and member.subscriber_id not in away
+        ]
+
+    def position_of(self, subscriber_id: int) -> int | None:
+        """Where a subscriber stands, the latest; None for one who is not in it."""
+        with self._db.read() as session:
+            newest_first = col(AudiencePage.number).desc()
+            pages = session.exec(self._pages_with(subscriber_id, subscriber_id).order_by(newest_first))
+            members = (member for page in pages for member in self._members(page))
+            return next((one.position for one in members if one.subscriber_id == subscriber_id), None)
+
+    def _head(self, areas: str) -> Audience:
+        with self._db.write() as session:
+            head = session.get(Audience, (self._alert_id, self._channel))
+            if head is None:
+                head = Audience(alert_id=self._alert_id, channel=self._channel, areas=areas)
+                session.add(head)
+            return head
+
+    def _look(self, after: int, areas: Sequence[str] | None, *, exercise: bool) -> list[tuple[int, bytes, str, str]]:
+        """The next subscribers in order of joining: number, sealed address, language, areas."""
+        query = (
+            select(Subscriber.id, Subscriber.sealed_address, Subscriber.language, Subscriber.areas)
+            .where(Subscriber.channel == self._channel, col(Subscriber.exercise) == exercise)
+            .where(col(Subscriber.left_at).is_(None), col(Subscriber.id) > after)
+        )
+        if areas is not None:
+            living_there = select(SubscriberArea.subscriber_id).where(col(SubscriberArea.code).in_(areas))
+            query = query.where(or_(Subscriber.areas == "", col(Subscriber.id).in_(living_there)))
+        with self._db.read() as session:
+            found = session.connection().execute(query.order_by(col(Subscriber.id)).limit(self._page))
+            return [tuple(row) for row in found]
+
+    def _add(self, head: Audience, members: Sequence[Sequence[object]], last: int) -> bool:
+        """Put a page at the end; False when somebody else did so meanwhile. `head` follows."""
+        with self._db.write() as session:
+            mine = update(Audience).where(*_head_of(head), col(Audience.pages) == head.pages)
+            size, pages = head.size + len(members), head.pages + (1 if members else 0)
+            if session.exec(mine.values(size=size, pages=pages, last_subscriber=last)).rowcount == 0:
+                return False
+            if members:
+                ids = [int(str(member[0])) for member in members]
+                session.add(
+                    AudiencePage(
+                        alert_id=self._alert_id,
+                        channel=self._channel,
+                        number=head.pages,
+                        start=head.size,
+                        count=len(members),
+                        first_subscriber=ids[0],
+                        last_subscriber=ids[-1],
+                        sealed=self._sealer.seal(json.dumps(members).encode(), aad=self._aad(head.pages)),
+                    )
+                )
+        head.size, head.pages, head.last_subscriber = size, pages, last
+        return True
+
+    def _settle(self, head: Audience, areas: str) -> None:
+        with self._db.write() as session:
+            session.exec(update(Audience).where(*_head_of(head)).values(areas=areas))
+
+    def _known(self, first: int, last: int) -> set[int]:
+        """Which subscribers between these numbers are in it already."""
+        with self._db.read() as session:
+            pages = session.exec(self._pages_with(first, last)).all()
+        return {member.subscriber_id for page in pages for member in self._members(page)}
+
+    def _pages_with(self, first: int, last: int) -> SelectOfScalar[AudiencePage]:
+        mine = select(AudiencePage).where(*_of(self._alert_id, self._channel))
+        return mine.where(col(AudiencePage.first_subscriber) <= last, col(AudiencePage.last_subscriber) >= first)
+
+    def _members(self, page: AudiencePage) -> Iterator[Member]:
+        opened = json.loads(self._sealer.unseal(page.sealed, aad=self._aad(page.number)))
+        return (Member(page.start + index, *said) for index, said in enumerate(opened))
+
+    def _aad(self, number: int) -> bytes:
+        return f"audience:{self._alert_id}:{self._channel}:{number}".encode()
+
+
+def audience_size(session: Session, alert_id: str, channel: str) -> int:
+    head = session.get(Audience, (alert_id, channel))
+    return head.size if head else 0
+
+
+def forget_audiences(session: Session, alert_id: str) -> None:
+    """Take away the pages of an alert that is over; how many there were stays."""
+    session.exec(delete(AudiencePage).where(col(AudiencePage.alert_id) == alert_id))
+
+
+def _of(alert_id: str, channel: str) -> tuple[ColumnElement[bool], ...]:
+    return col(AudiencePage.alert_id) == alert_id, col(AudiencePage.channel) == channel
+
+
+def _head_of(head: Audience) -> tuple[ColumnElement[bool], ...]:
+    return col(Audience.alert_id) == head.alert_id, col(Audience.channel) == head.channel

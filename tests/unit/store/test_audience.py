@@ -1,0 +1,127 @@
+"""Subscribers and the frozen audience: whom an alert concerns, in pages, extended and never doubled."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from store.audience import AudienceStore, forget_audiences
+from store.database import Database
+from store.subscribers import Entry, Subscribers
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KEY, DISPLAY = bytes(32), bytes(range(32))
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    opened = Database.at(tmp_path / "store.db")
+    opened.create_tables()
+    yield opened
+    opened.close()
+
+
+def _join(db: Database, *entries: Entry | str, exercise: bool = False) -> int:
+    said = [Entry(one) if isinstance(one, str) else one for one in entries]
+    with db.write() as session:
+        return Subscribers(KEY, "push", exercise=exercise).subscribe(session, said, NOW)
+
+
+def _leave(db: Database, address: str) -> bool:
+    with db.write() as session:
+        return Subscribers(KEY, "push").unsubscribe(session, address, NOW)
+
+
+def _audience(db: Database) -> AudienceStore:
+    return AudienceStore(db, DISPLAY, "a", "push", page=3)
+
+
+def _extend(db: Database, *areas: str) -> int:
+    return _audience(db).extend(KEY, areas or None, exercise=False)
+
+
+def _there(db: Database) -> list[str]:
+    return [member.address for member in _audience(db).read(0, 100)]
+
+
+def test_audience_is_whoever_is_there_when_frozen_in_order_of_joining(db: Database) -> None:
+    names = [f"n{number}" for number in range(8)]
+    assert _join(db, *names) == 8
+    _join(db, "drill", exercise=True)
+    assert _extend(db) == 8
+    assert _there(db) == names
+    assert [member.position for member in _audience(db).read(2, 3)] == [2, 3, 4]
+
+
+def test_later_comers_are_added_at_the_end_and_those_who_left_are_not_read(db: Database) -> None:
+    _join(db, "a", "b", "c", "d")
+    _extend(db)
+    assert _leave(db, "b")
+    assert not _leave(db, "b")
+    _join(db, "e", Entry("c", paused=True))
+    assert _extend(db) == 5
+    assert _there(db) == ["a", "d", "e"]
+
+
+def test_who_comes_back_is_a_later_comer(db: Database) -> None:
+    _join(db, "a", "b")
+    _leave(db, "b")
+    _extend(db)
+    assert _join(db, "a", "b") == 1
+    assert _extend(db) == 2
+    assert _there(db) == ["a", "b"]
+
+
+def test_area_takes_in_those_who_named_it_and_those_who_named_none(db: Database) -> None:
+    _join(db, Entry("amersfoort", areas=("GM0307",)), "anywhere", Entry("utrecht", areas=("GM0344", "GM0355")))
+    assert _extend(db, "GM0307") == 2
+    assert _there(db) == ["amersfoort", "anywhere"]
+    assert _extend(db, "GM0307", "GM0355") == 3
+    assert _there(db) == ["amersfoort", "anywhere", "utrecht"]
+    assert _extend(db) == _extend(db, "GM0001") == 3
+
+
+def test_changed_areas_count_from_then_on(db: Database) -> None:
+    _join(db, Entry("a", areas=("GM0344",)))
+    assert _extend(db, "GM0307") == 0
+    _join(db, Entry("a", areas=("GM0307",)))
+    assert _extend(db, "GM0307") == 1
+
+
+def test_freezing_that_was_stopped_goes_on_where_it_was(db: Database) -> None:
+    names = [f"n{number}" for number in range(10)]
+    _join(db, *names)
+    steps = iter(range(2))
+    with pytest.raises(StopIteration):
+        _audience(db).extend(KEY, None, exercise=False, go_on=lambda: next(steps))
+    assert _audience(db).size() == 6
+    assert _extend(db) == 10
+    assert _there(db) == names
+
+
+def test_two_who_freeze_at_once_double_nobody(db: Database) -> None:
+    names = [f"n{number}" for number in range(60)]
+    _join(db, *names)
+    threads = [Thread(target=_extend, args=(db,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert _there(db) == names
+
+
+def test_nothing_of_an_address_stands_in_the_clear_and_pages_go_with_the_alert(db: Database, tmp_path: Path) -> None:
+    _join(db, "somebody@example.org")
+    _extend(db)
+    with sqlite3.connect(tmp_path / "store.db") as raw:
+        tables = [raw.execute(f"SELECT * FROM {table}").fetchall() for table in ("subscriber", "audience_page")]
+    raw.close()
+    assert "somebody" not in str(tables)
+    with db.write() as session:
+        forget_audiences(session, "a")
+    assert (_there(db), _audience(db).size()) == ([], 1)
