@@ -75,7 +75,7 @@ class NotOnLoopback(ValueError):
 def require_loopback(config: ChannelsConfig) -> None:
     """Refuse every endpoint that is not on this machine; raises NotOnLoopback naming it."""
     for name, host in _hosts(config):
-        if not _is_loopback(host):
+        if not is_loopback(host):
             raise NotOnLoopback(
                 f"{name} points to {host}, which is not on this machine. A home that holds the approvers' keys "
                 "itself may only use counterparts on loopback; use a cluster of your own for real channels"
@@ -98,7 +98,8 @@ def _host_of(url: str) -> str:
         return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address (IPv6 without brackets) is this machine itself; nothing is looked up."""
     if host == "localhost":
         return True
     try:
