@@ -1,0 +1,137 @@
+"""The pure part of Web Push: whom a browser asks us to reach, and sealing a message for it.
+
+RFC 8030 is the protocol, RFC 8291 the encryption (one record of `aes128gcm`, RFC 8188).
+Nothing here reads a clock or opens a connection. A subscription tells where one person can be reached, so
+no error and no `repr` shows any of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import os
+import re
+from typing import Any, Final, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from activities.endpoints import is_loopback
+
+PLAINTEXT_MAX: Final = 3993
+"""Bytes: what every push service takes (4096) less header (86), delimiter (1) and tag (16); RFC 8291 section 4."""
+_CURVE = ec.SECP256R1()
+_ECDH = ec.ECDH()
+_RECORD_AND_KEY_LENGTH = (4096).to_bytes(4, "big") + bytes([65])
+_SITE = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?=[/?]|\Z)")
+_ADDRESS = re.compile(r"[!-\"$-~]{1,2048}")
+"""Visible ASCII without `#`, as browsers write it; anything else could break the request it is put in."""
+_BASE64URL = re.compile(r"([A-Za-z0-9_-]*)={0,2}")
+
+
+class Subscription(NamedTuple):
+    """One browser that asked to be told; `parse_subscription` makes it from what the browser gives."""
+
+    endpoint: str
+    """Where to POST: whoever knows it can be a nuisance to this person."""
+    p256dh: bytes
+    """The browser's public key: an uncompressed P-256 point, 65 bytes."""
+    auth: bytes
+    """The secret shared with the browser, 16 bytes."""
+
+    def __repr__(self) -> str:
+        return "Subscription(...)"
+
+
+def parse_subscription(text: str) -> Subscription:
+    """A subscription from the JSON of `PushSubscription.toJSON()`; other members, such as `expirationTime`, are left.
+
+    Raises ValueError with a sentence that names the malformed part and quotes nothing of it.
+    """
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("the subscription is not JSON; send what PushSubscription.toJSON() gives") from None
+    endpoint = _endpoint(_member(given, "endpoint"))
+    keys = given.get("keys")
+    p256dh = _unpadded("p256dh", _member(keys, "p256dh"), 65)
+    auth = _unpadded("auth", _member(keys, "auth"), 16)
+    if p256dh[0] != 4:
+        raise ValueError("p256dh is not an uncompressed point: its first byte is not 4")
+    _point(p256dh)
+    return Subscription(endpoint, p256dh, auth)
+
+
+def _member(given: Any, name: str) -> str:
+    value = given.get(name) if isinstance(given, dict) else None
+    if not isinstance(value, str):
+        raise ValueError(f"the subscription has no {name} that is text")
+    return value
+
+
+def _endpoint(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("the endpoint must begin with https://")
+    site = _SITE.match(text)
+    if site is None or not _ADDRESS.fullmatch(text) or int(site[3] or 0) > 65535:
+        raise ValueError("the endpoint is not an address: https://, host, path, at most 2048 ASCII characters")
+    if site[1] == "http" and not is_loopback(site[2].strip("[]")):
+        raise ValueError("the endpoint must begin with https://; http is for this machine only")
+    return text
+
+
+def _unpadded(name: str, text: str, length: int) -> bytes:
+    match = _BASE64URL.fullmatch(text)
+    try:
+        value = base64.urlsafe_b64decode(match[1] + "==") if match else None
+    except binascii.Error:
+        value = None
+    if value is None:
+        raise ValueError(f"{name} is not base64url")
+    if len(value) != length:
+        raise ValueError(f"{name} has {len(value)} bytes and must have {length}")
+    return value
+
+
+def _point(p256dh: bytes) -> ec.EllipticCurvePublicKey:
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, p256dh)
+    except ValueError:
+        raise ValueError("p256dh is not a point on the curve P-256") from None
+
+
+def encrypt(subscription: Subscription, plaintext: bytes) -> bytes:
+    """The body of one push message, which only that browser can read: `plaintext` and 103 bytes more.
+
+    Key pair and salt are made for this message alone. Takes some 95 us of a core, 60 of them key agreement. Raises
+    ValueError for a plaintext over `PLAINTEXT_MAX` bytes and for a key that is no point on the curve.
+    """
+    if len(plaintext) > PLAINTEXT_MAX:
+        raise ValueError(f"the message has {len(plaintext)} bytes; Web Push carries at most {PLAINTEXT_MAX}")
+    return _encrypt(subscription, plaintext, ec.generate_private_key(_CURVE), os.urandom(16))
+
+
+def _encrypt(subscription: Subscription, plaintext: bytes, own: ec.EllipticCurvePrivateKey, salt: bytes) -> bytes:
+    """RFC 8291 section 4; the delimiter 2 says that this record is the last one."""
+    public = own.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    agreed = own.exchange(_ECDH, _point(subscription.p256dh))
+    key, nonce = _key_and_nonce(_key_material(subscription, public, agreed), salt)
+    record = AESGCM(key).encrypt(nonce, plaintext + b"\x02", None)
+    return b"".join((salt, _RECORD_AND_KEY_LENGTH, public, record))
+
+
+def _key_material(subscription: Subscription, public: bytes, agreed: bytes) -> bytes:
+    """RFC 8291 section 3.4: HKDF (an HMAC to extract, one to expand) over what ECDH agreed, bound to both keys."""
+    extracted = hmac.digest(subscription.auth, agreed, "sha256")
+    return hmac.digest(extracted, b"WebPush: info\0" + subscription.p256dh + public + b"\x01", "sha256")
+
+
+def _key_and_nonce(material: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """RFC 8188 sections 2.2 and 2.3, for the first record."""
+    extracted = hmac.digest(salt, material, "sha256")
+    key = hmac.digest(extracted, b"Content-Encoding: aes128gcm\0\x01", "sha256")
+    nonce = hmac.digest(extracted, b"Content-Encoding: nonce\0\x01", "sha256")
+    return key[:16], nonce[:12]
