@@ -1,7 +1,7 @@
-"""The pure part of Web Push: whom a browser asks us to reach, and sealing a message for it.
+"""The pure part of Web Push: whom a browser asks us to reach, sealing a message for it, and saying who sends it.
 
-RFC 8030 is the protocol, RFC 8291 the encryption (one record of `aes128gcm`, RFC 8188).
-Nothing here reads a clock or opens a connection. A subscription tells where one person can be reached, so
+RFC 8030 is the protocol, RFC 8291 the encryption (one record of `aes128gcm`, RFC 8188), RFC 8292 the sender's token
+(VAPID). Nothing here reads a clock or opens a connection. A subscription tells where one person can be reached, so
 no error and no `repr` shows any of it.
 """
 
@@ -13,23 +13,36 @@ import hmac
 import json
 import os
 import re
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from activities.endpoints import is_loopback
 
 PLAINTEXT_MAX: Final = 3993
 """Bytes: what every push service takes (4096) less header (86), delimiter (1) and tag (16); RFC 8291 section 4."""
+TOKEN_LIFE: Final = timedelta(hours=12)
+"""Half of what RFC 8292 section 2 allows, so that clocks may differ."""
+TOKEN_RENEWAL: Final = timedelta(hours=1)
+"""Left of its life when a token is made anew: no message outlives it on its way."""
+TOKENS_MAX: Final = 1000
+"""Origins remembered. Push services are a handful; anybody who subscribes can name more."""
+
 _CURVE = ec.SECP256R1()
 _ECDH = ec.ECDH()
+_ES256 = ec.ECDSA(SHA256())
 _RECORD_AND_KEY_LENGTH = (4096).to_bytes(4, "big") + bytes([65])
 _SITE = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?=[/?]|\Z)")
 _ADDRESS = re.compile(r"[!-\"$-~]{1,2048}")
 """Visible ASCII without `#`, as browsers write it; anything else could break the request it is put in."""
 _BASE64URL = re.compile(r"([A-Za-z0-9_-]*)={0,2}")
+_CONTACT = re.compile(r"mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s/]\S*")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class Subscription(NamedTuple):
@@ -135,3 +148,61 @@ def _key_and_nonce(material: bytes, salt: bytes) -> tuple[bytes, bytes]:
     key = hmac.digest(extracted, b"Content-Encoding: aes128gcm\0\x01", "sha256")
     nonce = hmac.digest(extracted, b"Content-Encoding: nonce\0\x01", "sha256")
     return key[:16], nonce[:12]
+
+
+class Vapid:
+    """Says to push services who sends (RFC 8292). One token an origin, used for all messages there."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, contact: str) -> None:
+        """`contact` is where a push service can ask about us: `mailto:` or `https://`. Raises ValueError."""
+        if not isinstance(key.curve, ec.SECP256R1):
+            raise ValueError(f"the key of Web Push must be on the curve P-256, not {key.curve.name}")
+        if not _CONTACT.fullmatch(contact):
+            raise ValueError("the contact of Web Push must be a mailto: or https:// address")
+        self.public_key = _base64url(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+        """What browsers take as `applicationServerKey`: base64url of the uncompressed point, 87 characters."""
+        self._key = key
+        self._contact = contact
+        self._tokens: dict[str, tuple[str, int]] = {}
+        """Header value and end of life in seconds of Unix time, by origin."""
+
+    def authorization(self, endpoint: str, now: datetime) -> str:
+        """The value of the `Authorization` header for a message to `endpoint`; `now` is aware.
+
+        Raises ValueError for an endpoint that has no origin; `parse_subscription` lets none through.
+        """
+        origin = _origin(endpoint)
+        seconds = now.timestamp()
+        header, end = self._tokens.get(origin, ("", 0))
+        if TOKEN_RENEWAL.total_seconds() < end - seconds <= 2 * TOKEN_LIFE.total_seconds():
+            return header
+        end = int(seconds + TOKEN_LIFE.total_seconds())
+        header = f"vapid t={self._token(origin, end)}, k={self.public_key}"
+        if len(self._tokens) >= TOKENS_MAX:
+            self._tokens.clear()
+        self._tokens[origin] = header, end
+        return header
+
+    def _token(self, origin: str, end: int) -> str:
+        claims = {"aud": origin, "exp": end, "sub": self._contact}
+        signed = f"{_json({'typ': 'JWT', 'alg': 'ES256'})}.{_json(claims)}"
+        r, s = decode_dss_signature(self._key.sign(signed.encode(), _ES256))
+        return f"{signed}.{_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def _origin(endpoint: str) -> str:
+    """Scheme, host and port as browsers write an origin (RFC 6454 section 6.1)."""
+    site = _SITE.match(endpoint)
+    if site is None:
+        raise ValueError("the endpoint is not an address that begins with https:// and a host")
+    scheme, host, port = site.groups()
+    shown = "" if port is None or int(port) == _DEFAULT_PORTS[scheme] else f":{int(port)}"
+    return f"{scheme}://{host.lower()}{shown}"
+
+
+def _json(value: dict[str, Any]) -> str:
+    return _base64url(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

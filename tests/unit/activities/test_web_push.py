@@ -1,4 +1,4 @@
-"""Web Push: the RFC's own example, what an independent receiver reads, what is refused."""
+"""Web Push: the RFC's own example, what an independent receiver reads, what a push service checks, what is refused."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import base64
 import json
 import string
 import traceback
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import http_ece  # type: ignore[import-untyped]
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from activities import web_push
-from activities.web_push import PLAINTEXT_MAX, Subscription, encrypt, parse_subscription
+from activities.web_push import PLAINTEXT_MAX, Subscription, Vapid, encrypt, parse_subscription
 
 NOW = datetime(2026, 11, 24, 13, 10, tzinfo=UTC)
 ENDPOINT = "https://push.example/send/Zm9vYmFy?token=a%2bb"
+CONTACT = "mailto:push@baken.example"
 CURVE = ec.SECP256R1()
 BROWSER = ec.generate_private_key(CURVE)
 AUTH = bytes(range(16))
@@ -233,3 +238,120 @@ def test_message_when_opened_by_another_stays_shut(other: dict[str, Any]) -> Non
     sealed = encrypt(SUBSCRIPTION, b"for one browser")
     with pytest.raises(http_ece.ECEException):
         http_ece.decrypt(sealed, **({"private_key": BROWSER, "auth_secret": AUTH, "version": "aes128gcm"} | other))
+
+
+# Who sends
+
+
+@pytest.fixture
+def vapid() -> Vapid:
+    return Vapid(ec.generate_private_key(CURVE), CONTACT)
+
+
+def claims_of(authorization: str) -> dict[str, Any]:
+    """Verify a header as a push service does, by the key it carries, and give the claims of its token."""
+    scheme, token, key = authorization.replace(",", "").split(" ")
+    assert scheme == "vapid"
+    assert "=" not in token[2:] + key[2:], "base64url without padding"
+    signed, _, signature = token.removeprefix("t=").rpartition(".")
+    raw = unpack(signature)
+    assert len(raw) == 64
+    public = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, unpack(key.removeprefix("k=")))
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    public.verify(der, signed.encode(), ec.ECDSA(SHA256()))
+    head, _, claims = signed.partition(".")
+    assert json.loads(unpack(head)) == {"typ": "JWT", "alg": "ES256"}
+    return dict(json.loads(unpack(claims)))
+
+
+def test_token_when_verified_says_who_sends_where_and_until_when(vapid: Vapid) -> None:
+    authorization = vapid.authorization(ENDPOINT, NOW)
+    assert claims_of(authorization) == {
+        "aud": "https://push.example",
+        "exp": int((NOW + timedelta(hours=12)).timestamp()),
+        "sub": CONTACT,
+    }
+    assert authorization.endswith(f", k={vapid.public_key}")
+
+
+def test_token_when_signed_by_another_key_does_not_verify(vapid: Vapid) -> None:
+    other = Vapid(ec.generate_private_key(CURVE), CONTACT)
+    forged = other.authorization(ENDPOINT, NOW).replace(other.public_key, vapid.public_key)
+    with pytest.raises(InvalidSignature):
+        claims_of(forged)
+
+
+def test_public_key_when_given_to_browsers_is_the_uncompressed_point() -> None:
+    assert Vapid(private(RFC["as_private"]), CONTACT).public_key == RFC["as_public"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "origin"),
+    [
+        ("https://push.example", "https://push.example"),
+        ("https://push.example?x=/", "https://push.example"),
+        ("https://Push.Example:443/x", "https://push.example"),
+        ("https://push.example:8443/x", "https://push.example:8443"),
+        ("http://127.0.0.1:80/x", "http://127.0.0.1"),
+        ("http://[::1]:9000/x", "http://[::1]:9000"),
+    ],
+)
+def test_token_when_made_is_for_the_origin_of_the_endpoint(vapid: Vapid, endpoint: str, origin: str) -> None:
+    assert claims_of(vapid.authorization(endpoint, NOW))["aud"] == origin
+
+
+@pytest.mark.parametrize(
+    ("after", "same"),
+    [
+        (timedelta(seconds=-1), True),
+        (timedelta(hours=11) - timedelta(seconds=1), True),
+        (timedelta(hours=11), False),
+        (timedelta(hours=-12, seconds=-1), False),
+    ],
+)
+def test_token_when_asked_again_is_kept_until_an_hour_from_its_end(vapid: Vapid, after: timedelta, same: bool) -> None:
+    first = vapid.authorization(ENDPOINT, NOW)
+    again = vapid.authorization("https://push.example/send/to-another", NOW + after)
+    assert (again == first) is same
+    assert timedelta(hours=1).total_seconds() < claims_of(again)["exp"] - (NOW + after).timestamp() <= 24 * 3600
+
+
+def test_token_when_for_another_origin_is_another(vapid: Vapid) -> None:
+    first = vapid.authorization(ENDPOINT, NOW)
+    assert vapid.authorization("https://other.example/x", NOW) != first
+    assert vapid.authorization(ENDPOINT, NOW) == first
+
+
+def test_tokens_when_origins_are_made_up_without_end_stay_few(vapid: Vapid) -> None:
+    for number in range(web_push.TOKENS_MAX + 1):
+        vapid.authorization(f"https://{number}.example/", NOW)
+    assert len(vapid._tokens) <= web_push.TOKENS_MAX
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda: Vapid(ec.generate_private_key(ec.SECP384R1()), CONTACT),
+            "the key of Web Push must be on the curve P-256, not secp384r1",
+        ),
+        (
+            lambda: Vapid(BROWSER, "push@baken.example"),
+            "the contact of Web Push must be a mailto: or https:// address",
+        ),
+        (lambda: Vapid(BROWSER, "mailto:<x@y>"), "the contact of Web Push must be a mailto: or https:// address"),
+        (
+            lambda: Vapid(BROWSER, CONTACT).authorization("push.example", NOW),
+            "the endpoint is not an address that begins with https:// and a host",
+        ),
+    ],
+)
+def test_sender_when_malformed_is_refused_in_a_sentence(make: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole sentence is compared
+        make()
+    assert str(refused.value) == sentence
+
+
+def test_contact_when_a_page_is_taken() -> None:
+    authorization = Vapid(BROWSER, "https://baken.example/contact").authorization(ENDPOINT, NOW)
+    assert claims_of(authorization)["sub"] == "https://baken.example/contact"
