@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import json
 import os
@@ -23,9 +24,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from activities.endpoints import is_loopback
+from alerts.vocabulary import MessageKind
 
 PLAINTEXT_MAX: Final = 3993
 """Bytes: what every push service takes (4096) less header (86), delimiter (1) and tag (16); RFC 8291 section 4."""
+TTL_MAX: Final = timedelta(weeks=4)
+"""Firebase keeps nothing for longer; others shorten by themselves (RFC 8030 section 5.2)."""
 TOKEN_LIFE: Final = timedelta(hours=12)
 """Half of what RFC 8292 section 2 allows, so that clocks may differ."""
 TOKEN_RENEWAL: Final = timedelta(hours=1)
@@ -206,3 +210,22 @@ def _json(value: dict[str, Any]) -> str:
 
 def _base64url(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def headers(kind: MessageKind, alert_id: str, lease_until: datetime | None, now: datetime) -> dict[str, str]:
+    """What a push service is told of a message beside its token; names in lower case, as HTTP/2 wants them.
+
+    A message waits for a browser until the lease ends and no longer. Without a lease it says that something ended,
+    and waits as long as it may: a browser that was off can still be showing the alert. Both times are aware.
+
+    The topic is the same for all messages of an alert, so that for a browser that is off the newest takes the place
+    of what waits: a resend never doubles, and a cancel takes the alert back before it is shown.
+    """
+    left = TTL_MAX if lease_until is None else min(lease_until - now, TTL_MAX)
+    return {
+        "ttl": str(max(0, left // timedelta(seconds=1))),
+        "topic": _base64url(hashlib.sha256(alert_id.encode()).digest()[:24]),
+        "urgency": "normal" if kind is MessageKind.REFRESH else "high",
+        "content-encoding": "aes128gcm",
+        "content-type": "application/octet-stream",
+    }

@@ -21,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities import web_push
-from activities.web_push import PLAINTEXT_MAX, Subscription, Vapid, encrypt, parse_subscription
+from activities.web_push import PLAINTEXT_MAX, Subscription, Vapid, encrypt, headers, parse_subscription
+from alerts.vocabulary import MessageKind
 
 NOW = datetime(2026, 11, 24, 13, 10, tzinfo=UTC)
 ENDPOINT = "https://push.example/send/Zm9vYmFy?token=a%2bb"
@@ -355,3 +356,47 @@ def test_sender_when_malformed_is_refused_in_a_sentence(make: Callable[[], objec
 def test_contact_when_a_page_is_taken() -> None:
     authorization = Vapid(BROWSER, "https://baken.example/contact").authorization(ENDPOINT, NOW)
     assert claims_of(authorization)["sub"] == "https://baken.example/contact"
+
+
+# What a push service is told beside
+
+
+def test_headers_when_made_say_what_the_body_is_and_how_long_it_holds() -> None:
+    told = headers(MessageKind.ALERT, "alert-amber-1", NOW + timedelta(minutes=90), NOW)
+    topic = told.pop("topic")
+    assert told == {
+        "ttl": "5400",
+        "urgency": "high",
+        "content-encoding": "aes128gcm",
+        "content-type": "application/octet-stream",
+    }
+    assert len(topic) == 32
+    assert set(topic) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+@pytest.mark.parametrize(
+    ("left", "ttl"),
+    [
+        (timedelta(seconds=1.999), "1"),
+        (timedelta(seconds=0.5), "0"),
+        (timedelta(0), "0"),
+        (timedelta(seconds=-0.5), "0"),
+        (timedelta(days=-1), "0"),
+        (timedelta(days=400), "2419200"),
+        (None, "2419200"),
+    ],
+)
+def test_ttl_when_counted_is_whole_and_ends_no_later_than_the_lease(left: timedelta | None, ttl: str) -> None:
+    lease_until = None if left is None else NOW + left
+    assert headers(MessageKind.UPDATE, "alert-1", lease_until, NOW)["ttl"] == ttl
+
+
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_urgency_when_a_refresh_is_normal_and_else_high(kind: MessageKind) -> None:
+    expected = "normal" if kind is MessageKind.REFRESH else "high"
+    assert headers(kind, "alert-1", NOW, NOW)["urgency"] == expected
+
+
+def test_topic_when_of_one_alert_is_one_and_of_another_another() -> None:
+    topics = {(alert, headers(kind, alert, NOW, NOW)["topic"]) for kind in MessageKind for alert in ("a-1", "a-2")}
+    assert len(topics) == len({topic for _, topic in topics}) == 2
