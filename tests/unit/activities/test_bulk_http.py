@@ -1,0 +1,96 @@
+"""Bulk requests over HTTP/2 and TLS against a real server: order, stopping, faults, and what may have been taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from activities.bulk_http import NOT_SENT, OK, Answer, BulkHttp, Request
+from simulators.http2 import CUT, Asked, Handler, Reply
+from simulators.listener import bind
+from tests.support.gateway import OwnGateway
+
+Open = Callable[[Handler], OwnGateway]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Open]:
+    opened: list[OwnGateway] = []
+
+    def serve(handler: Handler) -> OwnGateway:
+        opened.append(OwnGateway(tmp_path, handler))
+        return opened[-1]
+
+    yield serve
+    for gateway in opened:
+        gateway.close()
+
+
+def _requests(url: str, number: int) -> Iterator[Request]:
+    return (Request(url, ("content-type: text/plain",), str(n).encode()) for n in range(number))
+
+
+async def test_answers_come_in_the_order_of_the_requests(serve: Open) -> None:
+    gateway = serve(lambda asked: Reply(404, asked.body) if int(asked.body) % 3 else Reply())
+    answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 3_000), 3_000)
+    assert answers == [Answer(404, str(n).encode()) if n % 3 else OK for n in range(3_000)]
+    assert len({asked.body for asked in gateway.asked}) == len(gateway.asked) == 3_000
+
+
+async def test_stopped_in_the_middle_sends_no_more_and_says_what_was_not_sent(serve: Open) -> None:
+    gateway = serve(lambda _: Reply(after=0.01))
+    answers = await BulkHttp(gateway.authority, in_flight=50).send(
+        _requests(gateway.url, 5_000), 5_000, lambda: len(gateway.asked) < 200
+    )
+    sent = [answer for answer in answers if answer is not NOT_SENT]
+    assert len(sent) == len(gateway.asked) < 400
+    assert set(sent) == {OK}
+
+
+async def test_several_calls_share_the_connections(serve: Open) -> None:
+    gateway = serve(lambda _: Reply())
+    pool = BulkHttp(gateway.authority)
+    answers = await asyncio.gather(*(pool.send(_requests(gateway.url, 100), 100) for _ in range(20)))
+    assert {answer for one in answers for answer in one} == {OK}
+
+
+async def test_too_many_and_server_errors_are_told_with_their_patience(serve: Open) -> None:
+    replies = {0: Reply(), 1: Reply(429, b"", (("retry-after", "7"),)), 2: Reply(503)}
+    gateway = serve(lambda asked: replies[int(asked.body) % 3])
+    answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 300), 300)
+    assert set(answers) == {OK, Answer(429, retry_after=7.0), Answer(503)}
+
+
+async def test_cut_connection_leaves_doubt_and_the_rest_goes_on(serve: Open) -> None:
+    cut: list[Asked] = []
+
+    def handler(asked: Asked) -> Reply:
+        if int(asked.body) == 40 and not cut:
+            cut.append(asked)
+            return CUT
+        return Reply()
+
+    gateway = serve(handler)
+    answers = await BulkHttp(gateway.authority, in_flight=10).send(_requests(gateway.url, 200), 200)
+    doubtful = [answer for answer in answers if answer.status == 0]
+    assert 0 < len(doubtful) <= 110
+    assert all(answer.in_doubt for answer in doubtful)
+    assert {answer for answer in answers if answer.status} == {OK}
+
+
+async def test_refused_connection_leaves_no_doubt(tmp_path: Path) -> None:
+    with bind(0) as closed:
+        url = f"https://127.0.0.1:{closed.getsockname()[1]}/"
+        (answer,) = await BulkHttp().send(_requests(url, 1), 1)
+    assert answer.status == 0
+    assert answer.error
+    assert not answer.in_doubt
+
+
+async def test_certificate_of_a_stranger_is_refused(serve: Open) -> None:
+    gateway = serve(lambda _: Reply())
+    (answer,) = await BulkHttp().send(_requests(gateway.url, 1), 1)
+    assert (answer.status, answer.in_doubt, gateway.asked) == (0, False, [])
