@@ -45,11 +45,29 @@ class ExercisePartner(Partner):
     """A partner's system for exercises; never fits where the public's belongs."""
 
 
+class AppServer(Value):
+    """A gateway that brings messages to phones: where to post one, and the bearer token that lets us."""
+
+    url: str
+    token: str
+    authority: str | None = None
+    """File of the authority whose certificate it shows; None: those that this machine trusts."""
+
+
+class AppEndpoint(AppServer):
+    """The app of the public."""
+
+
+class ExerciseAppEndpoint(AppServer):
+    """An app for exercises; never fits where the public's belongs."""
+
+
 class LiveChannels(Value):
     """Counterparts that reach the public."""
 
     email: EmailEndpoint | None = None
     webhook: tuple[WebhookPartner, ...] = ()
+    app: AppEndpoint | None = None
 
 
 class ExerciseChannels(Value):
@@ -57,6 +75,7 @@ class ExerciseChannels(Value):
 
     email: ExerciseEmailEndpoint | None = None
     webhook: tuple[ExercisePartner, ...] = ()
+    app: ExerciseAppEndpoint | None = None
 
 
 class ChannelsConfig(Value):
@@ -86,6 +105,8 @@ def _hosts(config: ChannelsConfig) -> Iterator[tuple[str, str]]:
     for group, endpoints in (("channels", config.channels), ("exercise", config.exercise)):
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host
+        if endpoints.app:
+            yield f"{group}.app", _host_of(endpoints.app.url)
         for partner in endpoints.webhook:
             yield f"{group}.webhook {partner.name}", _host_of(partner.url)
 

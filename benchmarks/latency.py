@@ -35,7 +35,7 @@ def figures(played: list[Round]) -> dict[str, list[float]]:
     """Seconds of every round, by what was measured."""
     found: dict[str, list[float]] = {
         "approval to first channel": [min(one.shown.values()) for one in played],
-        "approval to all four channels": [max(one.shown.values()) for one in played],
+        "approval to every channel": [max(one.shown.values()) for one in played],
         "found to photo 410": [one.gone["photo"] for one in played],
         "found to nothing shown": [max(one.gone.values()) for one in played],
         CLOCKS: [one.clock_difference for one in played],

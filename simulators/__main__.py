@@ -18,17 +18,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from simulators.control import Simulators, control_app
 from simulators.faults import Faults
+from simulators.gateway import CHANNEL, Gateway, Kept
+from simulators.http2 import Http2Server
 from simulators.listener import Listener, bind
 from simulators.mail import Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
 from simulators.received import Record
+from simulators.tls import server_context
 
 Ports = dict[str, Any]
 PARTNERS = ("partners", "partners_exercise")
+GATEWAYS = ("app", "app_exercise")
+BENCH = "BAKEN_SIMULATORS_BENCH"
+"""In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
 
 
 async def main(home: Path) -> None:
@@ -40,6 +47,7 @@ async def main(home: Path) -> None:
     # All ports of before first: what binds any free one might take them.
     sockets = {name: bind(earlier.get(name, 0)) for name in ("smtp", "smtp_exercise")}
     sockets |= {name: bind(_port(earlier[name][0]["url"]) if earlier else 0) for name in PARTNERS}
+    sockets |= {name: bind(_port(earlier[name]["url"]) if earlier else 0) for name in GATEWAYS}
     control = bind(_port(earlier["control"]) if earlier else 0)
     record, faults, host = Record(home / "demo" / "received.jsonl"), Faults(), Host()
     inboxes = [Inbox(record, faults, exercise=exercise) for exercise in (False, True)]
@@ -52,15 +60,33 @@ async def main(home: Path) -> None:
     for name, some in zip(PARTNERS, (live, drill), strict=True):
         behind = await host.serve(partner_app(some, record, faults))
         listeners[name] = Listener(sockets[name], behind, faults.on("webhook"))
+    kept = Kept() if os.environ.get(BENCH) else None
+    gateways: dict[str, dict[str, str]] = {}
+    for name in GATEWAYS:
+        gateway = Gateway(record, faults, exercise=name != "app", kept=kept)
+        tls, authority = server_context(path.parent)
+        port = int(sockets[name].getsockname()[1])
+        gateways[name] = {
+            "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
+            "token": _token(earlier, name),
+            "authority": str(authority),
+        }
+        server = Http2Server(gateway.answer, decode=False)
+        host.hold(server)
+        if kept is not None:
+            await server.serve(tls, sockets[name])
+        else:
+            listeners[name] = Listener(sockets[name], await server.serve(tls, bind(0)), faults.on(CHANNEL))
 
     async def settle() -> None:
         for listener in listeners.values():
             await listener.follow()
 
     await settle()
-    simulators = Simulators(record, faults, inboxes, [*live, *drill])
+    simulators = Simulators(record, faults, inboxes, [*live, *drill], kept)
     control_port = await host.serve(control_app(simulators, settle), control)
-    _write_ports(path, {name: listener.port for name, listener in listeners.items()}, control_port, live, drill)
+    ports = {name: listener.port for name, listener in listeners.items()}
+    _write_ports(path, ports, control_port, live, drill, gateways)
     for listener in listeners.values():
         host.keep(listener.run())
     await stop.wait()
@@ -74,6 +100,7 @@ class Host:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
+        self._servers: list[Http2Server] = []
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -88,7 +115,12 @@ class Host:
         self.keep(server.main_loop())
         return int(bound.getsockname()[1])
 
+    def hold(self, server: Http2Server) -> None:
+        self._servers.append(server)
+
     def end(self) -> None:
+        for server in self._servers:
+            server.close()
         for task in self._tasks:
             task.cancel()
 
@@ -98,13 +130,24 @@ def _secret(earlier: Ports, name: str) -> str | None:
     return next((str(one["secret"]) for one in partners if one["name"] == name), None)
 
 
+def _token(earlier: Ports, name: str) -> str:
+    return str(earlier[name]["token"]) if earlier else secrets.token_urlsafe(24)
+
+
 def _port(url: str) -> int:
     port = urlsplit(url).port
     assert port is not None
     return port
 
 
-def _write_ports(path: Path, ports: dict[str, int], control: int, live: list[Partner], drill: list[Partner]) -> None:
+def _write_ports(
+    path: Path,
+    ports: dict[str, int],
+    control: int,
+    live: list[Partner],
+    drill: list[Partner],
+    gateways: dict[str, dict[str, str]],
+) -> None:
     def listed(port: int, some: list[Partner]) -> list[dict[str, str]]:
         return [
             {"name": one.name, "url": f"http://127.0.0.1:{port}/partner/{one.slug}", "secret": one.secret}
@@ -117,6 +160,7 @@ def _write_ports(path: Path, ports: dict[str, int], control: int, live: list[Par
         "smtp_exercise": ports["smtp_exercise"],
         "partners": listed(ports["partners"], live),
         "partners_exercise": listed(ports["partners_exercise"], drill),
+        **gateways,
     }
     temporary = path.with_name(f".ports.{secrets.token_hex(4)}")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
@@ -125,4 +169,4 @@ def _write_ports(path: Path, ports: dict[str, int], control: int, live: list[Par
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(os.environ["BAKEN_HOME"])))
+    uvloop.run(main(Path(os.environ["BAKEN_HOME"])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -11,11 +12,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from simulators.faults import MODES, Faults
+from simulators.gateway import Kept
 from simulators.mail import Inbox, Mail
 from simulators.partners import Partner
 from simulators.received import Line, Record
 
-CHANNELS = ("email", "webhook")
+CHANNELS = ("email", "webhook", "app")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
@@ -31,7 +33,15 @@ class Fault(BaseModel):
 class Simulators:
     """All counterparts of one demo."""
 
-    def __init__(self, record: Record, faults: Faults, inboxes: Sequence[Inbox], partners: Sequence[Partner]) -> None:
+    def __init__(
+        self,
+        record: Record,
+        faults: Faults,
+        inboxes: Sequence[Inbox],
+        partners: Sequence[Partner],
+        kept: Kept | None = None,
+    ) -> None:
+        self.kept = kept
         self.record = record
         self.faults = faults
         self.inboxes = inboxes
@@ -45,14 +55,18 @@ class Simulators:
         """What receivers have before them now. The record counts, so it is right after a restart too."""
         known = self.record.alerts()
         alerts = known[:ON_THE_WALL]
-        mailboxes = [(alert, self.record.newest("email", alert).values()) for alert in alerts]
         return {
             "alerts": known,
-            "mailboxes": [{"alert_id": alert, **_counts(lines)} for alert, lines in mailboxes if lines],
+            "mailboxes": self._receivers("email", alerts),
+            "phones": self._receivers("app", alerts),
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},
         }
+
+    def _receivers(self, channel: str, alerts: Sequence[str]) -> list[dict[str, Any]]:
+        newest = ((alert, self.record.newest(channel, alert).values()) for alert in alerts)
+        return [{"alert_id": alert, **_counts(lines)} for alert, lines in newest if lines]
 
     def _screen(self, partner: Partner, alerts: Sequence[str]) -> dict[str, Any]:
         lines = [self.record.newest("webhook", alert).get(partner.name) for alert in alerts]
@@ -92,6 +106,12 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
         simulators.faults.clear()
         await settle()
         return JSONResponse({"faults": "none"})
+
+    @app.get("/kept.json")
+    async def kept(alert: str) -> JSONResponse:
+        if simulators.kept is None:
+            return _problem("counterparts keep what they got in received.json; this is for benches", 404)
+        return JSONResponse(await asyncio.to_thread(simulators.kept.count, alert))
 
     @app.get("/wall.json")
     async def wall() -> dict[str, Any]:

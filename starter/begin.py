@@ -63,10 +63,11 @@ def read_tokens(settings: Settings) -> dict[str, str]:
 
 
 def _fill_subscribers(parts: Parts, recipients: int) -> None:
-    """Made-up recipients of the personal channels that have no partners: so many in all, not again."""
+    """Made-up recipients of the personal channels that have no partners: so many of each in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
-    for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
-        mailboxes = Subscribers(key, "email", exercise=exercise)
-        with parts.db.write() as session:
-            new = range(mailboxes.count(session), number)
-            mailboxes.subscribe(session, (Entry(f"{name}{n:06d}@demo.baken.example") for n in new), now)
+    for channel, ending in (("email", "@demo.baken.example"), ("app", ":demo")):
+        for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
+            subscribers = Subscribers(key, channel, exercise=exercise)
+            with parts.db.write() as session:
+                new = range(subscribers.count(session), number)
+                subscribers.subscribe(session, (Entry(f"{name}{n:07d}{ending}") for n in new), now)

@@ -21,8 +21,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from activities.endpoints import (
+    AppEndpoint,
     ChannelsConfig,
     EmailEndpoint,
+    ExerciseAppEndpoint,
     ExerciseChannels,
     ExerciseEmailEndpoint,
     ExercisePartner,
@@ -161,9 +163,11 @@ def _with_simulators(config: ChannelsConfig, ports: dict[str, Any]) -> ChannelsC
         channels=LiveChannels(
             email=live.email or EmailEndpoint(host="127.0.0.1", port=ports["smtp"]),
             webhook=live.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners"]),
+            app=live.app or AppEndpoint(**ports["app"]),
         ),
         exercise=ExerciseChannels(
             email=exercise.email or ExerciseEmailEndpoint(host="127.0.0.1", port=ports["smtp_exercise"]),
             webhook=exercise.webhook or tuple(ExercisePartner(**partner) for partner in ports["partners_exercise"]),
+            app=exercise.app or ExerciseAppEndpoint(**ports["app_exercise"]),
         ),
     )

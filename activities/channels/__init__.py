@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from activities.channels.app import AppChannel
 from activities.channels.base import Capabilities, Channel
 from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
@@ -13,7 +14,7 @@ from activities.channels.webhook import WebhookChannel
 from activities.endpoints import ChannelsConfig
 from store.database import Database
 
-CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel)
+CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel)
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
 NAMES = tuple(CAPABILITIES)
 PERSONAL = tuple(name for name, can in CAPABILITIES.items() if can.audience == "personal")
@@ -32,5 +33,6 @@ def build_channels(
         CapChannel(db, display_key, clock, base_url),
         EmailChannel(config),
         WebhookChannel(config),
+        AppChannel(config),
     )
     return {channel.name: channel for channel in channels}

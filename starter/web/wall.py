@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -41,8 +42,8 @@ class CapMessage:
 
 
 @dataclass(frozen=True)
-class Mailboxes:
-    """What lies on top in the mailboxes that got something of this alert."""
+class Receivers:
+    """What those have before them who got something of this alert: mailboxes, phones."""
 
     alert_id: str
     state: State
@@ -87,7 +88,8 @@ class Wall:
     reachable: bool
     pages: tuple[Page, ...]
     cap: tuple[CapMessage, ...]
-    mailboxes: tuple[Mailboxes, ...]
+    mailboxes: tuple[Receivers, ...]
+    phones: tuple[Receivers, ...]
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
     faults: dict[str, str | None]
@@ -100,6 +102,8 @@ class Wall:
             states[message.alert_id]["cap"] = {message.state}
         for boxes in self.mailboxes:
             states[boxes.alert_id]["email"] = {boxes.state}
+        for phones in self.phones:
+            states[phones.alert_id]["app"] = {phones.state}
         for call in (call for screen in self.screens for call in screen.calls):
             states[call.alert_id].setdefault("webhook", set()).add(call.state)
         drills = {page.alert_id for page in self.pages if page.exercise}
@@ -123,7 +127,8 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         reachable=bool(seen),
         pages=tuple(found),
         cap=tuple(message for message in messages if message),
-        mailboxes=tuple(_mailboxes(one) for one in seen.get("mailboxes", ()) if one["alert_id"] in alerts),
+        mailboxes=_receivers(seen.get("mailboxes", ()), alerts),
+        phones=_receivers(seen.get("phones", ()), alerts),
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
         faults=seen.get("faults", {}),
@@ -168,8 +173,9 @@ async def _cap(public: httpx.AsyncClient, alert: str, language: str) -> CapMessa
     )
 
 
-def _mailboxes(said: dict[str, Any]) -> Mailboxes:
-    return Mailboxes(**said, state="shown" if said["showing"] else "down")
+def _receivers(said: Iterable[dict[str, Any]], alerts: list[str]) -> tuple[Receivers, ...]:
+    known = (one for one in said if one["alert_id"] in alerts)
+    return tuple(Receivers(**one, state="shown" if one["showing"] else "down") for one in known)
 
 
 def _screen(said: dict[str, Any], alerts: list[str], language: str) -> Screen:

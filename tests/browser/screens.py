@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
 from starter.demo_case import write_demo_case
 from tests.browser.looking import WIDTHS, Watched, aside, chromium, shoot, watched
@@ -53,7 +54,9 @@ def _begin(running: Running) -> tuple[str, str]:
         document = write_demo_case(Path(folder))
         alert_id = running.start_alert(document, Path(folder))
         drill = running.start_alert(document, Path(folder), Kind.EXERCISE)
-    running.until(alert_id, lambda view: bool(view["pending"]) and len(view["pending"]["arms"]) == 4, what="arms")
+    running.until(
+        alert_id, lambda view: bool(view["pending"]) and len(view["pending"]["arms"]) == len(NAMES), what="arms"
+    )
     return alert_id, drill
 
 

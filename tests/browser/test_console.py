@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
 from tests.browser.looking import Watched, aside, watched
 from tests.browser.screens import tour
@@ -52,12 +53,12 @@ def test_alert_when_approved_and_found_in_the_browser_ends_on_every_page(
         supervisor.sign_in("supervisor1").open(here).page.locator(".button-approve").click()
         expect(supervisor.page.locator(".govuk-notification-banner--success")).to_be_visible()
         stage(supervisor, "live")
-        expect(supervisor.page.locator('[data-state="showing"]')).to_have_count(4, timeout=20_000)
+        expect(supervisor.page.locator('[data-state="showing"]')).to_have_count(len(NAMES), timeout=20_000)
         operator.sign_in("operator1").open(here).page.locator(".button-found").click()
         expect(operator.page.locator(".govuk-notification-banner--success")).to_be_visible()
         stage(supervisor, "closing")
         expect(supervisor.page.locator(".moved")).to_be_visible()
-        expect(supervisor.page.locator('[data-state="withdrawn"]')).to_have_count(4, timeout=20_000)
+        expect(supervisor.page.locator('[data-state="withdrawn"]')).to_have_count(len(NAMES), timeout=20_000)
         public.open(f"/alerts/{waiting}?lang=nl")
         expect(public.page.locator("main")).to_contain_text("beëindigd")
         assert supervisor.faults == operator.faults == public.faults == []

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,9 +30,10 @@ BAKEN = str(Path(sys.executable).parent / "baken")
 class Running:
     """One home and the process tree on it; it can be killed and started again."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, environ: Mapping[str, str] | None = None) -> None:
         self.home = home
         self._options = options
+        self._environ = dict(environ or {})
         self._process: subprocess.Popen[str] | None = None
         self.web = ""
 
@@ -48,7 +49,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**environ, "BAKEN_NO_DEMO_CASE": "1"},
+            env={**environ, "BAKEN_NO_DEMO_CASE": "1", **self._environ},
         )
         errors.close()
         assert self._process.stdout is not None

@@ -102,4 +102,5 @@ EYES: dict[str, Eye] = {
     "cap": at_cap,
     "email": at_recipients("email"),
     "webhook": at_recipients("webhook"),
+    "app": at_recipients("app"),
 }

@@ -37,5 +37,9 @@ class TestWebhook(ChannelContract):
     channel = "webhook"
 
 
+class TestApp(ChannelContract):
+    channel = "app"
+
+
 def test_contract_when_listed_is_kept_by_every_channel() -> None:
     assert {kept.channel for kept in ChannelContract.__subclasses__()} == set(NAMES)

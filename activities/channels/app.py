@@ -1,0 +1,172 @@
+"""`app`: push messages to phones through an app gateway, one JSON message a token, in the shape of FCM HTTP v1.
+
+A message carries what the notification shows and nothing else of the case; the app opens the public page. The
+collapse key is the alert, so a change or the end replaces what the phone shows, and its life is the lease.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from activities.bulk_http import Answer, BulkHttp, Request
+from activities.channels.base import (
+    Busy,
+    Capabilities,
+    Gone,
+    NotSent,
+    Outcome,
+    Outgoing,
+    Part,
+    Rejected,
+    Rendition,
+    Unreachable,
+    WaveJob,
+)
+from activities.endpoints import AppServer, ChannelsConfig
+from alerts.edition import Edition, LanguageText
+from alerts.vocabulary import Kind, MessageKind
+
+BODY_MAX = 1_000
+"""Characters of the notification's text: with all else a message stays under the gateway's 4,096 bytes."""
+MESSAGE_MAX = 4_096
+END_LIVES = timedelta(weeks=4)
+"""How long the end waits for a phone that is off: it may still show the alert. The gateway's longest."""
+_TOKEN = re.compile(r"[A-Za-z0-9_:.-]{8,512}")
+"""As gateways give them; nothing in it needs escaping."""
+
+
+class AppChannel:
+    name: ClassVar[str] = "app"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        label={"nl": "App", "en": "App"},
+        audience="personal",
+        update=True,
+        recall=True,
+        renews="late_joiners",
+        picture=True,
+        text_max=BODY_MAX,
+        chunk=500,
+    )
+
+    def __init__(self, config: ChannelsConfig) -> None:
+        self._config = config
+        self._pools: dict[str, BulkHttp] = {}
+
+    @staticmethod
+    def address_problem(address: str) -> str | None:
+        """What is wrong with a token, or None."""
+        return None if _TOKEN.fullmatch(address) else "is no token of an app: 8 to 512 letters, digits or _ : . -"
+
+    def render(self, edition: Edition, base_url: str) -> Rendition:
+        photo = edition.photos[0] if edition.photos else None
+        image = f"{base_url}/media/{photo.token}" if photo else None
+        parts = tuple(
+            Part(name=f"message.{language}", media="json", content=_shown(edition, text, base_url, image))
+            for language, text in edition.texts.items()
+        )
+        return Rendition(channel=self.name, parts=parts)
+
+    async def probe(self, kind: Kind) -> str | None:
+        """Whether the gateway accepts a connection; nothing is sent to it."""
+        server = self._config.endpoints_for(kind).app
+        if server is None:
+            return f"no app gateway is configured for {kind.value} alerts"
+        address = urlsplit(server.url)
+        try:
+            with socket.create_connection((address.hostname or "", address.port or 443), 2):
+                return None
+        except OSError:
+            return f"the app gateway at {address.netloc} does not answer"
+
+    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
+        server = self._config.endpoints_for(job.alert_kind).app
+        if server is None:
+            return [Rejected("no app gateway is configured")] * len(messages)
+        moulds = _Moulds(server, job)
+        answers = await self._pool(server).send(moulds.requests(messages), len(messages), still)
+        return [_outcome(answer) for answer in answers]
+
+    def _pool(self, server: AppServer) -> BulkHttp:
+        if server.url not in self._pools:
+            self._pools[server.url] = BulkHttp(Path(server.authority) if server.authority else None)
+        return self._pools[server.url]
+
+
+class _Moulds:
+    """Messages as bytes with a gap for token and id, made once for each kind and language."""
+
+    def __init__(self, server: AppServer, job: WaveJob) -> None:
+        self._url = server.url
+        self._headers = ("content-type: application/json", f"authorization: Bearer {server.token}")
+        self._job = job
+        self._made: dict[tuple[MessageKind, str], bytes] = {}
+
+    def requests(self, messages: Sequence[Outgoing]) -> Iterator[Request]:
+        for message in messages:
+            rest = self._made.get((message.kind, message.language)) or self._make(message.kind, message.language)
+            body = b'{"message":{"token":"%s","data":{"id":"%s",%s' % (
+                message.address.encode(),
+                message.id.encode(),
+                rest,
+            )
+            yield Request(self._url, self._headers, body)
+
+    def _make(self, kind: MessageKind, language: str) -> bytes:
+        """All that follows the id; the braces before it are `requests`'."""
+        job = self._job
+        data = {"alert_id": job.alert_id, "edition": str(job.edition), "kind": kind.value}
+        shown = json.loads(job.rendition.part(f"message.{language}"))
+        lives = END_LIVES if job.lease_until is None else max(job.lease_until - datetime.now(UTC), timedelta(0))
+        if job.end_texts is not None:
+            shown = {"title": shown["event"], "body": job.end_texts[language], "event": shown["event"]}
+            lives = END_LIVES
+        data |= {name: value for name, value in shown.items() if value}
+        seconds = int(min(lives, END_LIVES).total_seconds())
+        expires = int((datetime.now(UTC) + timedelta(seconds=seconds)).timestamp())
+        more = {
+            "android": {"priority": "high", "collapse_key": job.alert_id, "ttl": f"{seconds}s"},
+            "apns": {
+                "headers": {
+                    "apns-priority": "10",
+                    "apns-collapse-id": job.alert_id,
+                    "apns-expiration": str(expires),
+                }
+            },
+        }
+        said = f"{json.dumps(data, ensure_ascii=False)[1:]},{json.dumps(more)[1:]}}}"
+        self._made[kind, language] = said.encode()
+        return self._made[kind, language]
+
+
+def _shown(edition: Edition, text: LanguageText, base_url: str, image: str | None) -> str:
+    body = text.body if len(text.body) <= BODY_MAX else text.body[: BODY_MAX - 3].rsplit(" ", 1)[0] + "..."
+    said = {
+        "event": text.event,
+        "title": text.headline,
+        "body": body,
+        "url": f"{base_url}/alerts/{edition.alert_id}",
+        "image": image,
+    }
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _outcome(answer: Answer) -> Outcome:
+    status = answer.status
+    if status == 200:
+        return None
+    if status == 0 and not answer.error:
+        return NotSent("something newer holds")
+    if status == 0:
+        return Unreachable(f"the app gateway does not answer ({answer.error})", in_doubt=answer.in_doubt)
+    if status == 404:
+        return Gone("the app was removed")
+    if status == 429 or status >= 500:
+        return Busy(f"the app gateway asks for patience ({status})", retry_after=min(answer.retry_after, 60.0) or 1.0)
+    return Rejected(f"the app gateway refused it ({status})")
