@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from io import BytesIO
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,18 +41,14 @@ _NOT_SENT = frozenset(
 """Errors before anything was sent; after any other one the counterpart may have taken the message."""
 
 
-class Request(NamedTuple):
-    url: str
-    headers: tuple[str, ...]
-    """Each as `name: value`; the same tuple for the same headers, so that they are set once."""
-    body: bytes
+Request = tuple[str, tuple[str, ...], bytes]
+"""Address, headers (each `name: value`; the same tuple for the same ones, so that they are set once), body."""
 
 
 class Answer(NamedTuple):
     """Status 0: there was none, and `error` says why."""
 
     status: int
-    body: bytes = b""
     retry_after: float = 0.0
     """Seconds that the counterpart asked for; 0 where it did not."""
     error: str = ""
@@ -68,19 +64,33 @@ OK = Answer(200)
 class _Batch:
     """The requests of one call, and where their answers go."""
 
-    def __init__(
-        self,
-        requests: Iterable[Request],
-        still: Callable[[], bool],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.requests: Iterator[tuple[int, Request]] = enumerate(requests)
-        self.still = still
-        self.answers: dict[int, Answer] = {}
+    def __init__(self, requests: Iterable[Request], number: int, still: Callable[[], bool]) -> None:
+        self.answers = [NOT_SENT] * number
         self.open = 0
         self.drained = False
-        self._loop = loop
-        self.done: asyncio.Future[dict[int, Answer]] = loop.create_future()
+        self._requests = iter(requests)
+        self._taken = 0
+        self._still = still
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[Sequence[Answer]] = self._loop.create_future()
+        self._error: Exception | None = None
+
+    def take(self, most: int) -> Iterable[tuple[int, Request]]:
+        """The next requests, each with its place; none when there are no more or something said stop."""
+        taken: list[Request] = []
+        try:
+            if self._still():
+                taken = list(islice(self._requests, most))
+        except Exception as error:  # of the caller's making: theirs to see, and nobody else's messages stay behind
+            self._error = error
+        first, self._taken = self._taken, self._taken + len(taken)
+        self.open += len(taken)
+        self.drained = not taken
+        return enumerate(taken, first)
+
+    def stop(self) -> None:
+        """Nobody waits any more: what has not left stays here."""
+        self._still = lambda: False
 
     def end_if_complete(self) -> None:
         if self.drained and not self.open:
@@ -88,7 +98,11 @@ class _Batch:
                 self._loop.call_soon_threadsafe(self._resolve)
 
     def _resolve(self) -> None:
-        if not self.done.done():
+        if self.done.done():
+            return
+        if self._error is not None:
+            self.done.set_exception(self._error)
+        else:
             self.done.set_result(self.answers)
 
 
@@ -108,10 +122,10 @@ class BulkHttp:
     ) -> Sequence[Answer]:
         """Send all of them; an answer for each of `number`, in order.
 
-        Requests are taken from the iterable when there is room for them, and `still()` is asked right before each:
-        when it says no, the rest is `NOT_SENT`.
+        Requests are taken from the iterable, in a thread, when there is room for some. `still()` is asked right
+        before they leave: when it says no, the rest is `NOT_SENT`.
         """
-        batch = _Batch(requests, still, asyncio.get_running_loop())
+        batch = _Batch(requests, number, still)
         with self._lock:
             self._waiting.append(batch)
             if self._thread is None:
@@ -119,10 +133,9 @@ class BulkHttp:
                 self._thread.start()
         self._woken.set()
         try:
-            answers = await batch.done
+            return await batch.done
         finally:
-            batch.still = lambda: False  # nobody waits any more: what has not left stays here
-        return [answers.get(index, NOT_SENT) for index in range(number)]
+            batch.stop()
 
     def _run(self) -> None:
         driver = _Driver(self._authority, self._in_flight)
@@ -157,7 +170,6 @@ class _Driver:
         self._authority = authority
         self._in_flight = in_flight
         self._idle: list[pycurl.Curl] = []
-        self._bodies: dict[pycurl.Curl, BytesIO] = {}
         self._set: dict[pycurl.Curl, tuple[str, tuple[str, ...]]] = {}
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
@@ -172,36 +184,41 @@ class _Driver:
             self._multi.select(WAIT)
 
     def close(self) -> None:
-        for handle in self._bodies:
+        for handle in self._set:
             handle.close()
         self._multi.close()
 
     def _fill(self) -> None:
         while self.batches and len(self.under_way) < self._in_flight:
             batch = self.batches[0]
-            taken = next(batch.requests, None) if batch.still() else None
-            if taken is None:
+            for index, request in batch.take(self._in_flight - len(self.under_way)):
+                self._begin(batch, index, request)
+            if batch.drained:
                 self.batches.popleft()
-                batch.drained = True
                 batch.end_if_complete()
-                continue
-            index, request = taken
-            handle = self._idle.pop() if self._idle else self._new_handle()
-            if self._set.get(handle) != request[:2]:
-                handle.setopt(pycurl.URL, request.url)
-                handle.setopt(pycurl.HTTPHEADER, request.headers)
-                self._set[handle] = request[:2]
-            handle.setopt(pycurl.POSTFIELDS, request.body)
-            self.under_way[handle] = (batch, index)
-            batch.open += 1
-            self._multi.add_handle(handle)
+
+    def _begin(self, batch: _Batch, index: int, request: Request) -> None:
+        url, headers, body = request
+        handle = self._idle.pop() if self._idle else self._new_handle()
+        its_url, its_headers = self._set[handle]
+        if its_url != url:
+            handle.setopt(pycurl.URL, url)
+        if its_headers is not headers:
+            handle.setopt(pycurl.HTTPHEADER, headers)
+        if its_url != url or its_headers is not headers:
+            self._set[handle] = url, headers
+        handle.setopt(pycurl.POSTFIELDS, body)
+        self.under_way[handle] = batch, index
+        self._multi.add_handle(handle)
 
     def _collect(self) -> int:
         left, done = 1, 0
         while left:
             left, fine, failed = self._multi.info_read(256)
             for handle in fine:
-                self._finish(handle, self._answer(handle))
+                status = handle.getinfo(pycurl.RESPONSE_CODE)
+                answer = OK if status == OK.status else Answer(status, float(handle.getinfo(pycurl.RETRY_AFTER)))
+                self._finish(handle, answer)
             for handle, code, _ in failed:
                 self._finish(handle, Answer(0, error=f"curl error {code}", in_doubt=code not in _NOT_SENT))
             done += len(fine) + len(failed)
@@ -213,22 +230,12 @@ class _Driver:
         self._idle.append(handle)
         batch.answers[index] = answer
         batch.open -= 1
-        batch.end_if_complete()
-
-    def _answer(self, handle: pycurl.Curl) -> Answer:
-        status = handle.getinfo(pycurl.RESPONSE_CODE)
-        body = self._bodies[handle]
-        said = body.getvalue()
-        body.seek(0)
-        body.truncate()
-        if status == OK.status:
-            return OK
-        return Answer(status, said, float(handle.getinfo(pycurl.RETRY_AFTER)))
+        if not batch.open:
+            batch.end_if_complete()
 
     def _new_handle(self) -> pycurl.Curl:
         handle = pycurl.Curl()
-        body = self._bodies[handle] = BytesIO()
-        handle.setopt(pycurl.WRITEDATA, body)
+        handle.setopt(pycurl.WRITEFUNCTION, len)  # what an answer says besides its status is of no use to a sender
         handle.setopt(pycurl.POST, 1)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         handle.setopt(pycurl.PIPEWAIT, 1)
@@ -238,4 +245,5 @@ class _Driver:
         handle.setopt(pycurl.TIMEOUT_MS, ANSWER_WITHIN_MS)
         if self._authority is not None:
             handle.setopt(pycurl.CAINFO, str(self._authority))
+        self._set[handle] = "", ()
         return handle

@@ -8,11 +8,11 @@ the same ids, so a receiver that honours them replaces and never doubles.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -22,10 +22,11 @@ from activities.beating import beating
 from activities.channels.base import (
     Busy,
     Channel,
+    ChannelError,
     Gone,
+    Messages,
     NotSent,
     Outcome,
-    Outgoing,
     PersonalChannel,
     Rejected,
     Unreachable,
@@ -35,24 +36,35 @@ from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
 from alerts.compose import dark_text, end_text
 from alerts.edition import Edition, EditionRef
-from alerts.vocabulary import LANGUAGES, Kind, Meaning
-from store import editions, ledger
+from alerts.vocabulary import LANGUAGES, Kind, Meaning, MessageKind
+from store import editions, ledger, subscribers
 from store.areas import codes_of
-from store.audience import AudienceStore, Member
+from store.audience import AudienceStore, Members
 from store.database import Database
 from store.keys import KeyStore
-from store.ledger import Chunk, Status, Task, Wave
-from store.tables.sending import LedgerChunk, Subscriber
+from store.ledger import Chunk, Intent, Status, Wave
 from workflows import ports
 
-BATCH = 5_000
-"""Positions per activity; a multiple of every channel's chunk."""
+LARGEST_BATCH = 10_000
+"""Positions per activity: a second or so of sending, so that a batch that is lost costs little and each of them
+costs Temporal little."""
+BATCHES = 16
+"""Into so many a small audience is cut, so that every process has a part of it."""
+LANES = 16
+"""Batches under way at once, over all hosts."""
 LANES_OF_ONE = 32
 """Where each recipient is a counterpart of its own (webhook), so that a silent one delays nobody."""
 CHUNKS_AT_ONCE = 3
 """Of one batch: while one waits for its last answers the next is under way."""
+_KINDS = dict(enumerate(MessageKind, start=1))
+"""By their codes in the ledger."""
+_ACCEPTED = int(Status.REACHED)
 COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
+
+
+BLIND = ApplicationError("the store could not be read, so nothing was sent", type="Blind")
+"""Whether something newer holds could not be seen; tried again."""
 
 
 class DeliveryActivities:
@@ -69,78 +81,84 @@ class DeliveryActivities:
         chunk = self._channels[asked.channel].capabilities.chunk
         if chunk == 1:
             return ports.WavePlan(size=size, batch=1, lanes=LANES_OF_ONE)
-        return ports.WavePlan(size=size, batch=BATCH // chunk * chunk)
+        batch = min(size // BATCHES + 1, LARGEST_BATCH)
+        return ports.WavePlan(size=size, batch=-(-batch // chunk) * chunk, lanes=LANES)
 
     @activity.defn(name=ports.DELIVER.name)
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
         """Send one batch; raises `Unreachable` or `Busy` (retried) after writing down what did get through."""
         batch = await asyncio.to_thread(self._open_batch, asked)
-        with self._watch.watching(asked.alert_id, asked.desired.revision) as fresh:
-            batch.still = fresh if asked.purpose == "show" else lambda: True
+        overtaken = False
+        with self._watch.watching(asked.alert_id, asked.desired.revision) as watched:
+            if asked.purpose == "show":
+                batch.still = watched.still
             async with beating():
                 lanes = (self._work_off(batch) for _ in range(CHUNKS_AT_ONCE))
                 ended = await asyncio.gather(*lanes, return_exceptions=True)
-            superseded = not batch.still()
+            overtaken = asked.purpose == "show" and watched.overtaken()
         for error in filter(None, ended):
             raise error
-        if batch.trouble is not None and not superseded:
-            await asyncio.to_thread(self._note, asked, batch.trouble)
-            raise batch.trouble
+        trouble = batch.trouble or (BLIND if batch.stopped else None)
+        if trouble is not None and not overtaken:
+            await asyncio.to_thread(self._note, asked, trouble)
+            raise trouble
         await asyncio.to_thread(self._clear, asked)
-        return batch.answer(superseded=superseded)
+        return batch.answer(superseded=overtaken)
 
     async def _work_off(self, batch: _Batch) -> None:
         """Take chunks until there are none, something newer holds, or nothing gets through."""
-        for chunk in batch.chunks:
-            if batch.stuck or not batch.still():
+        sent: _Sent | None = None
+        while True:
+            chunk = next(batch.chunks, None) if batch.goes_on() else None
+            if chunk is None and sent is None:
                 return
-            await self._deliver_chunk(batch, chunk)
+            intent = await asyncio.to_thread(self._write, batch.wave, sent, chunk)
+            if chunk is None or intent is None:
+                return
+            sent = await self._send(batch, chunk, intent)
 
-    async def _deliver_chunk(self, batch: _Batch, chunk: Chunk) -> None:
-        row = chunk.row
-        if row is None:
-            row = await asyncio.to_thread(self._intend, batch.wave, chunk)
+    async def _send(self, batch: _Batch, chunk: Chunk, intent: Intent) -> _Sent:
         dispatched: list[datetime] = []
 
         def still() -> bool:
-            """Asked right before each message, so its first yes is the first dispatch."""
+            """Asked right before messages leave, so its first yes is the first dispatch."""
             if not batch.still():
                 return False
             if not dispatched:
                 dispatched.append(now())
             return True
 
-        outcomes = await batch.channel.send(batch.job, [batch.message(task) for task in chunk.tasks], still)
-        first = dispatched[0] if dispatched else now()
-        done = [(task, _status(outcome)) for task, outcome in zip(chunk.tasks, outcomes, strict=True)]
-        await asyncio.to_thread(self._record, row, done, first)
-        batch.note(done, outcomes, first)
+        outcomes = await batch.channel.send(batch.job, batch.messages(chunk), still)
+        statuses = bytes([_ACCEPTED if outcome is None else _status(outcome) for outcome in outcomes])
+        sent = _Sent(intent, chunk.members, statuses, dispatched[0] if dispatched else now())
+        batch.note(sent, outcomes)
+        return sent
 
     def _open_batch(self, asked: ports.Deliver) -> _Batch:
         display = self._keys.display_key(asked.alert_id)
         ref = _edition_of(asked)
-        edition = self._edition(asked.alert_id, ref)
         rendition = load_rendition(self._db, self._keys, asked.alert_id, ref.digest, asked.channel)
         channel = self._channels[asked.channel]
         wave = Wave(
             alert_id=asked.alert_id,
             channel=asked.channel,
             purpose=asked.purpose,
-            edition=edition.number,
+            edition=ref.number,
             announcement=asked.desired.announcement,
             revision=asked.desired.revision,
             announces=channel.capabilities.renews == "announce",
         )
         members = AudienceStore(self._db, display, asked.alert_id, asked.channel).read(asked.start, asked.count)
         outside = self._outside(asked.alert_id, display, members) if asked.purpose == "show" else {}
+        attaches = channel.capabilities.attaches and asked.purpose == "show"
         with self._db.read() as session:
-            photos = load_photos(session, display, edition) if asked.purpose == "show" else ()
+            photos = load_photos(session, display, self._edition(asked.alert_id, ref)) if attaches else ()
             chunks = ledger.plan(session, wave, members, channel.capabilities.chunk, outside)
         recalls = channel.capabilities.recall
         job = WaveJob(
             alert_id=asked.alert_id,
             alert_kind=asked.kind,
-            edition=edition.number,
+            edition=ref.number,
             announcement=asked.desired.announcement,
             lease_until=asked.desired.lease_until,
             rendition=rendition,
@@ -169,9 +187,9 @@ class DeliveryActivities:
         with self._db.read() as session:
             return editions.get_edition(session, self._keys.display_key(alert_id), alert_id, ref.digest)
 
-    def _outside(self, alert_id: str, display: bytes, members: Sequence[Member]) -> dict[int, Collection[int]]:
+    def _outside(self, alert_id: str, display: bytes, members: Members) -> dict[int, Collection[int]]:
         """Of each edition, which of these its area does not cover."""
-        if not any(member.areas for member in members):
+        if not any(members.areas):
             return {}
         found: dict[int, Collection[int]] = {}
         with self._db.read() as session:
@@ -179,25 +197,26 @@ class DeliveryActivities:
         for edition in shown:
             codes = codes_of(self._db, edition.area)
             if codes is not None:
+                covered = set(codes)
                 found[edition.number] = {
-                    one.position for one in members if one.areas and set(codes).isdisjoint(one.areas.split(","))
+                    position
+                    for position, areas in zip(members.positions, members.areas, strict=True)
+                    if areas and covered.isdisjoint(areas.split(","))
                 }
         return found
 
-    def _intend(self, wave: Wave, chunk: Chunk) -> LedgerChunk:
-        with self._db.write() as session:
-            return ledger.write_intent(session, wave, chunk, now())
-
-    def _record(self, row: LedgerChunk, done: Sequence[tuple[Task, Status]], first: datetime) -> None:
+    def _write(self, wave: Wave, sent: _Sent | None, chunk: Chunk | None) -> Intent | None:
+        """What became of the last chunk, and what the next one is about to send, in one transaction."""
         at = now()
         with self._db.write() as session:
-            ledger.record_outcomes(session, row, [(task.member.position, status) for task, status in done], first, at)
-            for task, status in done:
-                if status is Status.GONE:
-                    subscriber = session.get(Subscriber, task.member.subscriber_id)
-                    if subscriber is not None:
-                        subscriber.left_at = at
-                        session.add(subscriber)
+            if sent is not None:
+                ledger.record_outcomes(session, sent.intent, sent.members.positions, sent.statuses, sent.first, at)
+                if Status.GONE in sent.statuses:
+                    gone = [status == Status.GONE for status in sent.statuses]
+                    subscribers.drop(session, sent.members.only(gone).subscriber_ids, at)
+            if chunk is None:
+                return None
+            return chunk.intent or ledger.write_intent(session, wave, chunk, at)
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError) -> None:
         with self._db.write() as session:
@@ -206,6 +225,15 @@ class DeliveryActivities:
     def _clear(self, asked: ports.Deliver) -> None:
         with self._db.write() as session:
             ledger.clear_trouble(session, asked.alert_id, asked.channel)
+
+
+class _Sent(NamedTuple):
+    """A chunk whose messages have left, and what became of each."""
+
+    intent: Intent
+    members: Members
+    statuses: bytes
+    first: datetime
 
 
 class _Batch:
@@ -219,30 +247,50 @@ class _Batch:
         self.channel = channel
         self.chunks = iter(chunks)
         self.still: Callable[[], bool] = lambda: True
-        self.stuck = False
-        """A whole chunk did not get through: there is no use in trying the rest of the batch now."""
+        self.stopped = False
+        """Somebody was not sent to because `still` said no."""
         self.trouble: ApplicationError | None = None
-        self._said = hmac.new(
-            display, f"{wave.alert_id}\n{wave.edition}\n{wave.announcement}\n".encode(), hashlib.sha256
-        )
+        self._stuck = False
+        self._display = display
+        self._prefixes: dict[int, str] = {}
         self._counts = dict.fromkeys(Status, 0)
         self._first: datetime | None = None
 
-    def message(self, task: Task) -> Outgoing:
-        said = self._said.copy()
-        said.update(f"{task.kind.value}\n{task.member.address}".encode())
-        language = task.member.language if task.member.language in LANGUAGES else LANGUAGES[0]
-        return Outgoing(said.hexdigest()[:32], task.kind, task.member.address, language)
+    def goes_on(self) -> bool:
+        """Whether there is use in another chunk now: nothing newer holds, and the last one got through."""
+        self.stopped = self.stopped or not self.still()
+        return not self._stuck and not self.stopped
 
-    def note(self, done: Sequence[tuple[Task, Status]], outcomes: Sequence[Outcome], first: datetime) -> None:
-        self._first = min(self._first or first, first)
-        for _, status in done:
-            self._counts[status] += 1
-        self.stuck = self.stuck or all(isinstance(outcome, Unreachable) for outcome in outcomes)
+    def messages(self, chunk: Chunk) -> Messages:
+        """Their ids follow from alert, edition, announcement, kind and place in the audience."""
+        members, kinds = chunk.members, chunk.kinds
+        prefix = {code: self._prefix(code) for code in set(kinds)}
+        return Messages(
+            ids=[f"{prefix[code]}{position:08x}" for code, position in zip(kinds, members.positions, strict=True)],
+            kinds=[_KINDS[code] for code in kinds],
+            addresses=members.addresses,
+            languages=[language if language in LANGUAGES else LANGUAGES[0] for language in members.languages],
+        )
+
+    def note(self, sent: _Sent, outcomes: Sequence[Outcome]) -> None:
+        self._first = min(self._first or sent.first, sent.first)
+        for status in Status:
+            self._counts[status] += sent.statuses.count(status)
+        if not any(outcomes):
+            return
+        self.stopped = self.stopped or any(isinstance(outcome, NotSent) for outcome in outcomes)
+        self._stuck = self._stuck or all(isinstance(outcome, Unreachable) for outcome in outcomes)
         trouble = next((outcome for outcome in outcomes if isinstance(outcome, (Busy, Unreachable))), None)
         if trouble is not None and self.trouble is None:
             delay = timedelta(seconds=trouble.retry_after) if isinstance(trouble, Busy) else None
             self.trouble = ApplicationError(str(trouble), type=type(trouble).__name__, next_retry_delay=delay)
+
+    def _prefix(self, code: int) -> str:
+        if code not in self._prefixes:
+            wave, kind = self.wave, _KINDS[code].value
+            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{wave.announcement}\n{kind}".encode()
+            self._prefixes[code] = hmac.digest(self._display, said, "sha256").hex()[:24]
+        return self._prefixes[code]
 
     def answer(self, *, superseded: bool) -> ports.Delivered:
         return ports.Delivered(
@@ -267,13 +315,9 @@ def _edition_of(asked: ports.Deliver) -> EditionRef:
     return ref
 
 
-def _status(outcome: Outcome) -> Status:
-    if outcome is None:
-        return Status.REACHED
+def _status(outcome: ChannelError) -> Status:
     if isinstance(outcome, Gone):
         return Status.GONE
     if isinstance(outcome, Rejected):
         return Status.REJECTED
-    if isinstance(outcome, NotSent):
-        return Status.NONE
     return Status.DOUBT if isinstance(outcome, Unreachable) and outcome.in_doubt else Status.RETRY

@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
@@ -24,8 +25,24 @@ BLIND = 2.0
 """Seconds without a successful look after which senders stop."""
 
 
+class Watched(NamedTuple):
+    """What one sender asks before it sends."""
+
+    watch: RevisionWatch
+    alert_id: str
+    revision: int
+
+    def still(self) -> bool:
+        """Whether it may send: nothing newer holds, and that can be seen."""
+        return self.watch.sees() and not self.overtaken()
+
+    def overtaken(self) -> bool:
+        """Whether something newer holds, by the last look; once so, for good."""
+        return not self.watch.holds(self.alert_id, self.revision)
+
+
 class RevisionWatch:
-    """Answers `still(alert, revision)` from memory; a thread keeps the memory fresh while anybody sends."""
+    """Answers from memory; a thread keeps the memory fresh while anybody sends."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -36,20 +53,24 @@ class RevisionWatch:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def watching(self, alert_id: str, revision: int) -> Iterator[Callable[[], bool]]:
-        """Give a sender of that revision its `still()`; it turns false for good once something newer holds."""
+    def watching(self, alert_id: str, revision: int) -> Iterator[Watched]:
+        """Whether a sender of that revision may go on."""
         with self._lock:
             self._watched[alert_id] += 1
         self._look()
         self._keep_looking()
         try:
-            yield lambda: self._fresh() and self._known.get(alert_id, -1) == revision
+            yield Watched(self, alert_id, revision)
         finally:
             with self._lock:
                 self._watched[alert_id] -= 1
 
-    def _fresh(self) -> bool:
+    def sees(self) -> bool:
         return time.monotonic() - self._seen_at < BLIND
+
+    def holds(self, alert_id: str, revision: int) -> bool:
+        """As far as it was seen."""
+        return self._known.get(alert_id, -1) == revision
 
     def _look(self) -> None:
         with self._lock:

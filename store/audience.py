@@ -8,8 +8,9 @@ step is one short transaction, so that a million subscribers never keep a withdr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import compress
 
 from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, col, or_, select
@@ -25,15 +26,27 @@ PAGE = 1_000
 """Positions of a page, at most."""
 
 
-class Member(NamedTuple):
-    """One position, as sending needs it."""
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A run of the audience by columns, equally long and in order of position."""
 
-    position: int
-    subscriber_id: int
-    address: str
-    language: str
-    areas: str
+    positions: Sequence[int]
+    subscriber_ids: Sequence[int]
+    addresses: Sequence[str]
+    languages: Sequence[str]
+    areas: Sequence[str]
     """Codes of municipalities, with a comma between; empty: wherever in the country."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def part(self, first: int, end: int) -> Members:
+        """Those from index `first` to before `end`."""
+        return Members(*(getattr(self, name)[first:end] for name in self.__slots__))
+
+    def only(self, keep: Sequence[object]) -> Members:
+        """Those whose entry in `keep`, one for each, is true."""
+        return Members(*(tuple(compress(getattr(self, name), keep)) for name in self.__slots__))
 
 
 class AudienceStore:
@@ -67,9 +80,9 @@ class AudienceStore:
             while rows := self._look(after, areas, exercise=exercise):
                 go_on()
                 known = self._known(rows[0][0], rows[-1][0]) if moved else ()
-                members = [[row[0], open_address(opener, row[1]), *row[2:]] for row in rows if row[0] not in known]
+                new = [(row[0], open_address(opener, row[1]), *row[2:]) for row in rows if row[0] not in known]
                 after = rows[-1][0]
-                if not self._add(head, members, max(after, head.last_subscriber)):
+                if not self._add(head, new, max(after, head.last_subscriber)):
                     break
             else:
                 if moved:
@@ -80,33 +93,33 @@ class AudienceStore:
         with self._db.read() as session:
             return audience_size(session, self._alert_id, self._channel)
 
-    def read(self, start: int, count: int) -> list[Member]:
-        """Members at those positions who want to hear now, in order."""
+    def read(self, start: int, count: int) -> Members:
+        """Those at these positions who want to hear now."""
         with self._db.read() as session:
             pages = session.exec(
                 select(AudiencePage)
-                .where(*_of(self._alert_id, self._channel), AudiencePage.start < start + count)
-                .where(col(AudiencePage.start) + col(AudiencePage.count) > start)
+                .where(*_of(self._alert_id, self._channel))
+                .where(col(AudiencePage.start) > start - PAGE, col(AudiencePage.start) < start + count)
                 .order_by(col(AudiencePage.start))
             ).all()
             if not pages:
-                return []
+                return Members((), (), (), (), ())
             lowest, highest = min(p.first_subscriber for p in pages), max(p.last_subscriber for p in pages)
             away = set(session.exec(select(Subscriber.id).where(AWAY, col(Subscriber.id).between(lowest, highest))))
-        return [
-            member
-            for page in pages
-            for member in self._members(page)
-            if start <= member.position < start + count and member.subscriber_id not in away
-        ]
+        first = pages[0].start
+        members = _joined([self._open(page) for page in pages])
+        members = members.part(max(0, start - first), start + count - first)
+        return members.only([one not in away for one in members.subscriber_ids]) if away else members
 
     def position_of(self, subscriber_id: int) -> int | None:
         """Where a subscriber stands, the latest; None for one who is not in it."""
         with self._db.read() as session:
-            newest_first = col(AudiencePage.number).desc()
-            pages = session.exec(self._pages_with(subscriber_id, subscriber_id).order_by(newest_first))
-            members = (member for page in pages for member in self._members(page))
-            return next((one.position for one in members if one.subscriber_id == subscriber_id), None)
+            newest_first = col(AudiencePage.start).desc()
+            for page in session.exec(self._pages_with(subscriber_id, subscriber_id).order_by(newest_first)):
+                ids = self._open(page).subscriber_ids
+                if subscriber_id in ids:
+                    return page.start + ids.index(subscriber_id)
+        return None
 
     def _head(self, areas: str) -> Audience:
         with self._db.write() as session:
@@ -130,28 +143,27 @@ class AudienceStore:
             found = session.connection().execute(query.order_by(col(Subscriber.id)).limit(self._page))
             return [tuple(row) for row in found]
 
-    def _add(self, head: Audience, members: Sequence[Sequence[object]], last: int) -> bool:
+    def _add(self, head: Audience, members: Sequence[tuple[int, str, str, str]], last: int) -> bool:
         """Put a page at the end; False when somebody else did so meanwhile. `head` follows."""
         with self._db.write() as session:
-            mine = update(Audience).where(*_head_of(head), col(Audience.pages) == head.pages)
-            size, pages = head.size + len(members), head.pages + (1 if members else 0)
-            if session.exec(mine.values(size=size, pages=pages, last_subscriber=last)).rowcount == 0:
+            here = col(Audience.size) == head.size, col(Audience.last_subscriber) == head.last_subscriber
+            size = head.size + len(members)
+            changed = update(Audience).where(*_head_of(head), *here).values(size=size, last_subscriber=last)
+            if session.exec(changed).rowcount == 0:
                 return False
             if members:
-                ids = [int(str(member[0])) for member in members]
                 session.add(
                     AudiencePage(
                         alert_id=self._alert_id,
                         channel=self._channel,
-                        number=head.pages,
                         start=head.size,
                         count=len(members),
-                        first_subscriber=ids[0],
-                        last_subscriber=ids[-1],
-                        sealed=self._sealer.seal(json.dumps(members).encode(), aad=self._aad(head.pages)),
+                        first_subscriber=members[0][0],
+                        last_subscriber=members[-1][0],
+                        sealed=self._seal(members, head.size),
                     )
                 )
-        head.size, head.pages, head.last_subscriber = size, pages, last
+        head.size, head.last_subscriber = size, last
         return True
 
     def _settle(self, head: Audience, areas: str) -> None:
@@ -162,18 +174,32 @@ class AudienceStore:
         """Which subscribers between these numbers are in it already."""
         with self._db.read() as session:
             pages = session.exec(self._pages_with(first, last)).all()
-        return {member.subscriber_id for page in pages for member in self._members(page)}
+        return {one for page in pages for one in self._open(page).subscriber_ids}
 
     def _pages_with(self, first: int, last: int) -> SelectOfScalar[AudiencePage]:
         mine = select(AudiencePage).where(*_of(self._alert_id, self._channel))
         return mine.where(col(AudiencePage.first_subscriber) <= last, col(AudiencePage.last_subscriber) >= first)
 
-    def _members(self, page: AudiencePage) -> Iterator[Member]:
-        opened = json.loads(self._sealer.unseal(page.sealed, aad=self._aad(page.number)))
-        return (Member(page.start + index, *said) for index, said in enumerate(opened))
+    def _seal(self, members: Sequence[tuple[int, str, str, str]], start: int) -> bytes:
+        """By columns; one that says the same for everybody says it once."""
+        columns = [column[:1] if len(set(column)) == 1 else column for column in zip(*members, strict=True)]
+        return self._sealer.seal(json.dumps(columns).encode(), aad=self._aad(start))
 
-    def _aad(self, number: int) -> bytes:
-        return f"audience:{self._alert_id}:{self._channel}:{number}".encode()
+    def _open(self, page: AudiencePage) -> Members:
+        columns = json.loads(self._sealer.unseal(page.sealed, aad=self._aad(page.start)))
+        full = (column * page.count if len(column) == 1 else column for column in columns)
+        return Members(range(page.start, page.start + page.count), *full)
+
+    def _aad(self, start: int) -> bytes:
+        return f"audience:{self._alert_id}:{self._channel}:{start}".encode()
+
+
+def _joined(pages: Sequence[Members]) -> Members:
+    if len(pages) == 1:
+        return pages[0]
+    positions = range(pages[0].positions[0], pages[-1].positions[-1] + 1)  # dense, by the order of extending
+    columns = ([one for page in pages for one in getattr(page, name)] for name in Members.__slots__[1:])
+    return Members(positions, *columns)
 
 
 def audience_size(session: Session, alert_id: str, channel: str) -> int:

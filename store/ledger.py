@@ -8,7 +8,8 @@ and counts as reached.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from sqlmodel import Session, col, func, select
 
 from alerts.values import Value
 from alerts.vocabulary import MessageKind
-from store.audience import Member, audience_size
+from store.audience import Members, audience_size
 from store.tables.sending import ChannelTrouble, LedgerChunk
 
 KINDS = (None, *MessageKind)
@@ -31,12 +32,12 @@ class Status(IntEnum):
     """One byte a position in `LedgerChunk.outcomes`."""
 
     NONE = 0
-    """No message was due, or it was stopped before it went."""
+    """No message was due."""
     REACHED = 1
     GONE = 2
     REJECTED = 3
     RETRY = 4
-    """Not taken yet; tried again in the same wave."""
+    """Not taken, or stopped before it went; tried again in the same wave."""
     DOUBT = 5
     """Perhaps taken; tried again in the same wave, counts as reached after it."""
 
@@ -44,6 +45,9 @@ class Status(IntEnum):
 REACHED = frozenset({Status.REACHED, Status.DOUBT})
 FAILED = frozenset({Status.GONE, Status.REJECTED})
 OPEN = frozenset({Status.RETRY, Status.DOUBT})
+_ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(256))
+_OF_WAVE = ("alert_id", "channel", "purpose", "edition", "announcement", "revision")
+_NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
 
 
 class Wave(Value):
@@ -59,13 +63,6 @@ class Wave(Value):
     """Whether a refresh is a message of its own to those who have the edition already."""
 
 
-class Task(NamedTuple):
-    """What one position gets in this wave."""
-
-    member: Member
-    kind: MessageKind
-
-
 class Last(NamedTuple):
     """The last entry of a position: that it was reached, may have been, or refused for good."""
 
@@ -74,66 +71,76 @@ class Last(NamedTuple):
     failed: bool = False
 
 
+class Intent(NamedTuple):
+    """The row of a chunk, as far as recording its outcomes needs it."""
+
+    id: int
+    start: int
+    intended: bytes
+    outcomes: bytes | None = None
+    first_at: datetime | None = None
+
+
 class Chunk(NamedTuple):
-    """What one chunk of a wave has still to do. `row` is None as long as its intent is not written."""
+    """What one chunk of a wave has still to do. `intent` is None as long as its intent is not written."""
 
     start: int
-    tasks: list[Task]
-    row: LedgerChunk | None
+    members: Members
+    """Those who get something."""
+    kinds: bytes
+    """What each of them gets, as codes of `KINDS`."""
+    intent: Intent | None
 
 
 Outside = Mapping[int, Collection[int]]
 """Edition to the positions that its area does not cover."""
 
 
-def plan(
-    session: Session, wave: Wave, members: Iterable[Member], grid: int, outside: Outside | None = None
-) -> list[Chunk]:
+def plan(session: Session, wave: Wave, members: Members, grid: int, outside: Outside | None = None) -> list[Chunk]:
     """What is left to do for these members, in chunks of `grid` positions; those with nothing left are not named.
 
     A chunk that was begun is resumed: without outcomes all of it again, else what is still open.
     """
-    by_start: dict[int, list[Member]] = {}
-    for member in members:
-        by_start.setdefault(member.position // grid * grid, []).append(member)
-    if not by_start:
+    if not len(members):
         return []
-    rows = _rows(session, wave.alert_id, wave.channel, min(by_start), max(by_start))
-    chunks = (_chunk(wave, start, here, rows.get(start, ()), outside or {}) for start, here in by_start.items())
-    return [chunk for chunk in chunks if chunk.tasks]
+    rows = _rows(session, wave.alert_id, wave.channel, members.positions[0] // grid * grid, members.positions[-1])
+    chunks = []
+    for start, here in _cut(members, grid):
+        before = rows.get(start, ())
+        row = next((row for row in before if _key(row) == _key(wave)), None)
+        codes = _open(row, here.positions) if row else _due(wave, start, here.positions, before, outside or {})
+        kinds = codes.replace(b"\0", b"")
+        if kinds:
+            intent = Intent(_id(row), start, row.intended, row.outcomes, row.first_at) if row else None
+            chunks.append(Chunk(start, here if len(kinds) == len(codes) else here.only(codes), kinds, intent))
+    return chunks
 
 
-def write_intent(session: Session, wave: Wave, chunk: Chunk, now: datetime) -> LedgerChunk:
+def write_intent(session: Session, wave: Wave, chunk: Chunk, now: datetime) -> Intent:
     """Write what is about to be sent. Raises IntegrityError when somebody else is at the same chunk."""
-    count = chunk.tasks[-1].member.position - chunk.start + 1
-    intended = bytearray(count)
-    for task in chunk.tasks:
-        intended[task.member.position - chunk.start] = CODES[task.kind]
-    row = LedgerChunk(
-        **wave.model_dump(exclude={"announces"}),
-        start=chunk.start,
-        intent_at=now,
-        intended=bytes(intended),
-        messages=len(chunk.tasks),
-    )
-    values = row.model_dump(exclude={"id"})
-    (row.id,) = session.connection().execute(insert(LedgerChunk).values(values)).inserted_primary_key or (None,)
-    return row
+    intended = _spread(b"", chunk.start, chunk.members.positions, chunk.kinds)
+    values = {name: getattr(wave, name) for name in _OF_WAVE}
+    values |= {"start": chunk.start, "intent_at": now, "intended": intended, "messages": len(chunk.kinds)}
+    made = session.connection().execute(insert(LedgerChunk), values | _NOTHING_YET)
+    (number,) = made.inserted_primary_key or (None,)
+    assert number is not None
+    return Intent(number, chunk.start, intended)
 
 
 def record_outcomes(
-    session: Session, row: LedgerChunk, outcomes: Iterable[tuple[int, Status]], first: datetime, last: datetime
+    session: Session, intent: Intent, positions: Sequence[int], statuses: bytes, first: datetime, last: datetime
 ) -> None:
-    """Write what became of positions of a chunk; positions not named keep what they had."""
-    statuses = bytearray(row.outcomes or bytes(len(row.intended)))
-    for position, status in outcomes:
-        statuses[position - row.start] = status
-    row.outcomes, row.first_at, row.last_at = bytes(statuses), row.first_at or first, last
-    row.reached = sum(map(row.outcomes.count, REACHED))
-    row.failed = sum(map(row.outcomes.count, FAILED))
-    row.in_doubt = row.outcomes.count(Status.DOUBT)
-    changed = row.model_dump(include={"outcomes", "first_at", "last_at", "reached", "failed", "in_doubt"})
-    session.connection().execute(update(LedgerChunk).where(col(LedgerChunk.id) == row.id).values(changed))
+    """Write what became of positions of a chunk, one `Status` each; positions not named keep what they had."""
+    outcomes = _spread(intent.outcomes or bytes(len(intent.intended)), intent.start, positions, statuses)
+    changed = {
+        "outcomes": outcomes,
+        "first_at": intent.first_at or first,
+        "last_at": last,
+        "reached": sum(map(outcomes.count, REACHED)),
+        "failed": sum(map(outcomes.count, FAILED)),
+        "in_doubt": outcomes.count(Status.DOUBT),
+    }
+    session.connection().execute(update(LedgerChunk).where(col(LedgerChunk.id) == intent.id), changed)
 
 
 class Counts(Value):
@@ -210,10 +217,11 @@ def receipts(session: Session, alert_id: str, channel: str, position: int, grid:
 
 def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
     """Position, kind and status of each message of a chunk; all in doubt while it has no outcomes."""
+    statuses = _statuses(row)
     for index, code in enumerate(row.intended):
         kind = KINDS[code]
         if kind is not None:
-            yield row.start + index, kind, row.outcomes[index] if row.outcomes is not None else Status.DOUBT
+            yield row.start + index, kind, statuses[index]
 
 
 def note_trouble(session: Session, alert_id: str, channel: str, error: str, now: datetime) -> None:
@@ -242,52 +250,107 @@ def _rows(session: Session, alert_id: str, channel: str, first: int, last: int) 
     return found
 
 
-def _chunk(wave: Wave, start: int, members: Sequence[Member], rows: Sequence[LedgerChunk], outside: Outside) -> Chunk:
-    key = (wave.edition, wave.announcement, wave.purpose)
-    row = next((row for row in rows if (row.edition, row.announcement, row.purpose) == key), None)
-    if row is not None:
-        todo = {place: kind for place, kind, status in entries(row) if row.outcomes is None or status in OPEN}
-        tasks = [Task(member, todo[member.position]) for member in members if member.position in todo]
-        return Chunk(start, tasks, row)
+def _cut(members: Members, grid: int) -> Iterator[tuple[int, Members]]:
+    """The members of each chunk, with where it starts."""
+    first, positions = 0, members.positions
+    while first < len(positions):
+        start = positions[first] // grid * grid
+        end = bisect_left(positions, start + grid, first)
+        yield start, members.part(first, end)
+        first = end
+
+
+def _key(of: LedgerChunk | Wave) -> tuple[int, int, str]:
+    return of.edition, of.announcement, of.purpose
+
+
+def _open(row: LedgerChunk, positions: Sequence[int]) -> bytes:
+    """What these positions of a chunk that was begun have still to get."""
+    intended = _gather(row.intended, row.start, positions)
+    if row.outcomes is None:
+        return intended
+    statuses = _gather(row.outcomes, row.start, positions)
+    return bytes(code if status in OPEN else 0 for code, status in zip(intended, statuses, strict=True))
+
+
+def _due(wave: Wave, start: int, positions: Sequence[int], rows: Sequence[LedgerChunk], outside: Outside) -> bytes:
+    """What these positions get in a wave that has not come to their chunk."""
+    rows = [row for row in rows if row.purpose != "outcome"]
+    if len(rows) <= 1 and not any(outside.values()):  # what nearly all are: no need to look at each
+        statuses = _gather(_statuses(rows[0]), start, positions) if rows else bytes(len(positions))
+        kinds = (_kind(wave, _last(rows[0], status) if rows else None) for status in Status)
+        return statuses.translate(bytes(CODES[kind] for kind in kinds).ljust(256, b"\0"))
     history = _history(rows)
-    tasks = []
-    for member in members:
-        kind = _kind(wave, history.get(member.position), member.position, outside)
-        if kind:
-            tasks.append(Task(member, kind))
-    return Chunk(start, tasks, None)
+    found = []
+    for position in positions:
+        last = history.get(position)
+        was_outside = last is not None and position in outside.get(last.edition, ())
+        found.append(CODES[_kind(wave, last, position in outside.get(wave.edition, ()), was_outside)])
+    return bytes(found)
 
 
-def _kind(wave: Wave, last: Last | None, position: int, outside: Outside) -> MessageKind | None:
+def _last(row: LedgerChunk, status: int) -> Last | None:
+    if status in REACHED:
+        return Last(row.purpose, row.edition)
+    return Last(row.purpose, row.edition, failed=True) if status in FAILED else None
+
+
+def _kind(wave: Wave, last: Last | None, is_outside: bool = False, was_outside: bool = False) -> MessageKind | None:
     """What a position gets, from the last thing it got: nothing, an alert, a change, a renewal or the end."""
     reached = last is not None and not last.failed
     if wave.purpose == "outcome":
         return MessageKind.UPDATE if reached else None
     if wave.purpose == "end":
         return MessageKind.CANCEL if last is not None and reached and last.purpose == "show" else None
-    is_outside = position in outside.get(wave.edition, ())
     if last is None or last.purpose != "show":
         return None if is_outside else MessageKind.ALERT
     if last.failed:
         return MessageKind.ALERT if last.edition != wave.edition and not is_outside else None
     if last.edition != wave.edition:
         # Outside a narrowed area: the change once, so that they know, then nothing.
-        return None if is_outside and position in outside.get(last.edition, ()) else MessageKind.UPDATE
+        return None if is_outside and was_outside else MessageKind.UPDATE
     return MessageKind.REFRESH if wave.announces and not is_outside else None
 
 
 def _history(rows: Iterable[LedgerChunk]) -> dict[int, Last]:
-    """What each position got last, outcome messages aside; what was only refused does not hide what was reached."""
+    """What each position got last; what was only refused does not hide what was reached."""
     history: dict[int, Last] = {}
     for row in rows:
-        if row.purpose == "outcome":
-            continue
         for position, _, status in entries(row):
-            if status in REACHED:
-                history[position] = Last(row.purpose, row.edition)
-            elif status in FAILED and (position not in history or history[position].failed):
-                history[position] = Last(row.purpose, row.edition, failed=True)
+            last = _last(row, status)
+            if last and (not last.failed or position not in history or history[position].failed):
+                history[position] = last
     return history
+
+
+def _statuses(row: LedgerChunk) -> bytes:
+    """One byte a position; all messages in doubt while the chunk has no outcomes."""
+    return row.outcomes if row.outcomes is not None else row.intended.translate(_ALL_IN_DOUBT)
+
+
+def _gather(column: bytes, start: int, positions: Sequence[int]) -> bytes:
+    """The bytes of these positions, of a column that begins at `start`; 0 past its end."""
+    if positions[-1] - positions[0] + 1 == len(positions):
+        first = positions[0] - start
+        return column[first : first + len(positions)].ljust(len(positions), b"\0")
+    column = column.ljust(positions[-1] - start + 1, b"\0")
+    return bytes(column[position - start] for position in positions)
+
+
+def _spread(column: bytes, start: int, positions: Sequence[int], values: bytes) -> bytes:
+    """A column that begins at `start` with these positions changed; as long as it must be."""
+    spread = bytearray(column.ljust(positions[-1] - start + 1, b"\0"))
+    if positions[-1] - positions[0] + 1 == len(positions):
+        spread[positions[0] - start : positions[-1] - start + 1] = values
+    else:
+        for position, value in zip(positions, values, strict=True):
+            spread[position - start] = value
+    return bytes(spread)
+
+
+def _id(row: LedgerChunk) -> int:
+    assert row.id is not None
+    return row.id
 
 
 def _of(alert_id: str, channel: str, purpose: str) -> tuple[ColumnElement[bool], ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, insert
+from sqlalchemy import ColumnElement, insert, update
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -133,3 +133,8 @@ class Subscribers:
 
 def open_address(sealer: Sealer, sealed: bytes) -> str:
     return sealer.unseal(sealed, aad=_AAD).decode()
+
+
+def drop(session: Session, ids: Sequence[int], now: datetime) -> None:
+    """End the subscriptions that their counterpart says are gone."""
+    session.exec(update(Subscriber).where(col(Subscriber.id).in_(ids)).values(left_at=now))

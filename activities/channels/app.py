@@ -20,9 +20,9 @@ from activities.channels.base import (
     Busy,
     Capabilities,
     Gone,
+    Messages,
     NotSent,
     Outcome,
-    Outgoing,
     Part,
     Rejected,
     Rendition,
@@ -85,7 +85,7 @@ class AppChannel:
         except OSError:
             return f"the app gateway at {address.netloc} does not answer"
 
-    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
+    async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         server = self._config.endpoints_for(job.alert_kind).app
         if server is None:
             return [Rejected("no app gateway is configured")] * len(messages)
@@ -108,15 +108,12 @@ class _Moulds:
         self._job = job
         self._made: dict[tuple[MessageKind, str], bytes] = {}
 
-    def requests(self, messages: Sequence[Outgoing]) -> Iterator[Request]:
-        for message in messages:
-            rest = self._made.get((message.kind, message.language)) or self._make(message.kind, message.language)
-            body = b'{"message":{"token":"%s","data":{"id":"%s",%s' % (
-                message.address.encode(),
-                message.id.encode(),
-                rest,
-            )
-            yield Request(self._url, self._headers, body)
+    def requests(self, messages: Messages) -> Iterator[Request]:
+        columns = zip(messages.addresses, messages.ids, messages.kinds, messages.languages, strict=True)
+        for token, number, kind, language in columns:
+            rest = self._made.get((kind, language)) or self._make(kind, language)
+            said = b'{"message":{"token":"%b","data":{"id":"%b",%b' % (token.encode(), number.encode(), rest)
+            yield self._url, self._headers, said
 
     def _make(self, kind: MessageKind, language: str) -> bytes:
         """All that follows the id; the braces before it are `requests`'."""

@@ -7,7 +7,7 @@ classified here once; only the class reaches workflows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, NamedTuple, Protocol
@@ -31,6 +31,8 @@ class Capabilities:
     renews: Literal["announce", "renew", "late_joiners"]
     """A refresh tells every recipient that the lease is longer, renews silently, or reaches late joiners only."""
     picture: bool
+    attaches: bool = False
+    """Carries the photos themselves; others carry their address."""
     languages: tuple[str, ...] = ("nl", "en")
     headline_max: int | None = None
     text_max: int | None = None
@@ -87,6 +89,22 @@ class Outgoing(NamedTuple):
     kind: MessageKind
     address: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The messages of one chunk by columns, equally long: walking through a million of them must cost little."""
+
+    ids: Sequence[str]
+    kinds: Sequence[MessageKind]
+    addresses: Sequence[str]
+    languages: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        return map(Outgoing._make, zip(self.ids, self.kinds, self.addresses, self.languages, strict=True))
 
 
 class ChannelError(Exception):
@@ -173,9 +191,10 @@ class PublicChannel(Channel, Protocol):
 class PersonalChannel(Channel, Protocol):
     """A channel that sends to recipients one by one."""
 
-    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
+    async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         """Send each message; one outcome for each, in order. Must end within 30 s (client time-outs).
 
-        `still()` is asked right before each message: when it says no, the rest is `NotSent`.
+        `still()` is asked right before each message leaves (of those that leave within milliseconds, once): when it
+        says no, the rest is `NotSent`.
         """
         ...

@@ -21,6 +21,7 @@ import css_inline
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Messages,
     NotSent,
     Outcome,
     Outgoing,
@@ -59,6 +60,7 @@ class EmailChannel:
         recall=False,
         renews="late_joiners",
         picture=True,
+        attaches=True,
         chunk=100,
     )
 
@@ -92,7 +94,7 @@ class EmailChannel:
             return f"the mail server at {endpoint.host}:{endpoint.port} does not answer ({type(error).__name__})"
         return None
 
-    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
+    async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         if not messages:
             return []
         endpoint = self._endpoint(job.alert_kind)

@@ -20,6 +20,7 @@ from activities.channels.base import (
     Busy,
     Capabilities,
     Gone,
+    Messages,
     NotSent,
     Outcome,
     Outgoing,
@@ -82,7 +83,7 @@ class WebhookChannel:
         silent = [partner.name for partner in partners if not await _listens(partner)]
         return f"no answer from {', '.join(silent)}" if silent else None
 
-    async def send(self, job: WaveJob, messages: Sequence[Outgoing], still: Callable[[], bool]) -> Sequence[Outcome]:
+    async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=self._trust) as client:
             return [await self._send(client, job, message, still) for message in messages]
 

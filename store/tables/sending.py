@@ -55,7 +55,6 @@ class Audience(SQLModel, table=True):
     channel: str = Field(primary_key=True)
     size: int = 0
     """Positions given out, from 0."""
-    pages: int = 0
     areas: str = ""
     """The codes it was frozen for, with a comma between; `*` for the whole country."""
     last_subscriber: int = 0
@@ -66,10 +65,10 @@ class AudiencePage(SQLModel, table=True):
     """A run of positions with all that sending to them needs, sealed with the alert's display key."""
 
     __tablename__ = "audience_page"
+    __table_args__ = (Index("audience_page_with", "alert_id", "channel", "first_subscriber", "last_subscriber"),)
     alert_id: str = Field(primary_key=True)
     channel: str = Field(primary_key=True)
-    number: int = Field(primary_key=True)
-    start: int
+    start: int = Field(primary_key=True)
     count: int
     first_subscriber: int
     last_subscriber: int

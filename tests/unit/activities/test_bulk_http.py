@@ -30,13 +30,18 @@ def serve(tmp_path: Path) -> Iterator[Open]:
 
 
 def _requests(url: str, number: int) -> Iterator[Request]:
-    return (Request(url, ("content-type: text/plain",), str(n).encode()) for n in range(number))
+    headers = ("content-type: text/plain",)
+    return ((url, headers, str(n).encode()) for n in range(number))
 
 
 async def test_answers_come_in_the_order_of_the_requests(serve: Open) -> None:
-    gateway = serve(lambda asked: Reply(404, asked.body) if int(asked.body) % 3 else Reply())
+    def handler(asked: Asked) -> Reply:
+        patience = (("retry-after", asked.body.decode()),)
+        return Reply(503, b"a body that nobody reads", patience) if int(asked.body) % 3 else Reply()
+
+    gateway = serve(handler)
     answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 3_000), 3_000)
-    assert answers == [Answer(404, str(n).encode()) if n % 3 else OK for n in range(3_000)]
+    assert answers == [Answer(503, float(n)) if n % 3 else OK for n in range(3_000)]
     assert len({asked.body for asked in gateway.asked}) == len(gateway.asked) == 3_000
 
 
@@ -94,3 +99,19 @@ async def test_certificate_of_a_stranger_is_refused(serve: Open) -> None:
     gateway = serve(lambda _: Reply())
     (answer,) = await BulkHttp().send(_requests(gateway.url, 1), 1)
     assert (answer.status, answer.in_doubt, gateway.asked) == (0, False, [])
+
+
+async def test_a_request_that_cannot_be_made_fails_its_own_call_only(serve: Open) -> None:
+    gateway = serve(lambda _: Reply())
+    pool = BulkHttp(gateway.authority)
+
+    def requests() -> Iterator[Request]:
+        yield from _requests(gateway.url, 10)
+        raise ValueError("no such rendition")
+
+    failed, fine = await asyncio.gather(
+        pool.send(requests(), 11), pool.send(_requests(gateway.url, 100), 100), return_exceptions=True
+    )
+    assert isinstance(failed, ValueError)
+    assert not isinstance(fine, BaseException)
+    assert set(fine) == {OK}

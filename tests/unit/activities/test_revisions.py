@@ -44,26 +44,28 @@ def _seconds_until_no(still: Callable[[], bool]) -> float:
 
 
 def test_sender_stops_within_two_polls_of_a_withdrawal(db: Database) -> None:
-    with RevisionWatch(db).watching("a", 1) as still:
-        assert still()
+    with RevisionWatch(db).watching("a", 1) as watched:
+        assert watched.still()
         with db.write() as session:
             assert take_away(session, "a", Meaning.WITHDRAWN, NOW) == 2
-        assert _seconds_until_no(still) < 2 * POLL + 0.2
+        assert _seconds_until_no(watched.still) < 2 * POLL + 0.2
 
 
 def test_sender_of_an_older_revision_never_begins(db: Database) -> None:
-    with RevisionWatch(db).watching("a", 0) as still:
-        assert not still()
+    with RevisionWatch(db).watching("a", 0) as watched:
+        assert not watched.still()
+        assert watched.overtaken()
 
 
 def test_blind_sender_stops(db: Database, tmp_path: Path) -> None:
     """The store goes away under it."""
-    with RevisionWatch(db).watching("a", 1) as still:
-        assert still()
+    with RevisionWatch(db).watching("a", 1) as watched:
+        assert watched.still()
         for file in tmp_path.glob("baken.db*"):
             file.rename(file.with_suffix(".gone"))
         db.close()
-        assert _seconds_until_no(still) <= activities.revisions.BLIND + 0.5
+        assert _seconds_until_no(watched.still) <= activities.revisions.BLIND + 0.5
+        assert not watched.overtaken()
 
 
 def test_edition_declared_on_an_old_revision_loses(db: Database) -> None:

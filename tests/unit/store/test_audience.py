@@ -46,7 +46,7 @@ def _extend(db: Database, *areas: str) -> int:
 
 
 def _there(db: Database) -> list[str]:
-    return [member.address for member in _audience(db).read(0, 100)]
+    return list(_audience(db).read(0, 100).addresses)
 
 
 def test_audience_is_whoever_is_there_when_frozen_in_order_of_joining(db: Database) -> None:
@@ -55,7 +55,7 @@ def test_audience_is_whoever_is_there_when_frozen_in_order_of_joining(db: Databa
     _join(db, "drill", exercise=True)
     assert _extend(db) == 8
     assert _there(db) == names
-    assert [member.position for member in _audience(db).read(2, 3)] == [2, 3, 4]
+    assert list(_audience(db).read(2, 3).positions) == [2, 3, 4]
 
 
 def test_later_comers_are_added_at_the_end_and_those_who_left_are_not_read(db: Database) -> None:

@@ -12,6 +12,7 @@ import store.tables.all  # noqa: F401  every table, before any is made
 from store.audience import AudienceStore
 from store.database import Database
 from store.ledger import (
+    KINDS,
     Outside,
     Status,
     Wave,
@@ -76,11 +77,15 @@ def _send(
         chunks = plan(session, wave, members, GRID, outside)
     for chunk in chunks:
         with db.write() as session:
-            row = chunk.row or write_intent(session, wave, chunk, NOW)
+            intent = chunk.intent or write_intent(session, wave, chunk, NOW)
             if outcomes is not None:
-                due = [task.member.position for task in chunk.tasks]
-                record_outcomes(session, row, [(position, outcomes[position]) for position in due], NOW, NOW)
-    return {task.member.position: task.kind.value for chunk in chunks for task in chunk.tasks}
+                due = chunk.members.positions
+                record_outcomes(session, intent, due, bytes(outcomes[position] for position in due), NOW, NOW)
+    return {
+        position: str(KINDS[code])
+        for chunk in chunks
+        for position, code in zip(chunk.members.positions, chunk.kinds, strict=True)
+    }
 
 
 def test_kind_when_history_grows_follows_from_the_last_entry(db: Database) -> None:
