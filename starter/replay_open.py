@@ -14,13 +14,13 @@ from temporalio.worker import Replayer
 from starter.errors import Problem
 from starter.parts import connect, open_parts
 from starter.settings import load_settings
-from workflows.alert import AlertWorkflow
-from workflows.channel import ChannelWorkflow
 from workflows.codec import Reader
-from workflows.messages import ALERT_WORKFLOW, CHANNEL_WORKFLOW
+from workflows.messages import ALERT_WORKFLOW, CHANNEL_WORKFLOW, FAN_OUT_WORKFLOW
+from workflows.registry import WORKFLOWS
 from workflows.runtime import data_converter, sandbox_runner
 
-OPEN = f"ExecutionStatus = 'Running' AND (WorkflowType = '{ALERT_WORKFLOW}' OR WorkflowType = '{CHANNEL_WORKFLOW}')"
+TYPES = (ALERT_WORKFLOW, CHANNEL_WORKFLOW, FAN_OUT_WORKFLOW)
+OPEN = f"ExecutionStatus = 'Running' AND WorkflowType IN ({', '.join(map(repr, TYPES))})"
 
 
 async def replay_open() -> list[str]:
@@ -28,7 +28,7 @@ async def replay_open() -> list[str]:
     parts = open_parts(load_settings(os.environ))
     client = await connect(parts, Reader.WORKER)
     replayer = Replayer(
-        workflows=[AlertWorkflow, ChannelWorkflow],
+        workflows=WORKFLOWS,
         workflow_runner=sandbox_runner(),
         data_converter=data_converter(parts.keys, Reader.WORKER),
     )

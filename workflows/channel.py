@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -19,13 +18,13 @@ with workflow.unsafe.imports_passed_through():
     from alerts.state import ChannelView, Desired
     from alerts.vocabulary import ChannelState, Meaning
     from workflows import ports
-    from workflows.calls import CONTROL, SEND, call
-    from workflows.messages import CHANNEL_REPORT_SIGNAL, CHANNEL_WORKFLOW, DESIRED_SIGNAL
+    from workflows.calls import CONTROL, SEND, TASK_TIMEOUT, call
+    from workflows.fan_out import SAYS
+    from workflows.messages import CHANNEL_REPORT_SIGNAL, CHANNEL_WORKFLOW, DESIRED_SIGNAL, FAN_OUT_WORKFLOW
 
 GRACE = timedelta(seconds=2)
 """After the lease: time for a renewal that was only late, before anything is recalled."""
 ASK_AGAIN = timedelta(seconds=30)
-_SAYS = {"show": "Send", "end": "Send the end message", "outcome": "Send the outcome message"}
 
 
 @workflow.defn(name=CHANNEL_WORKFLOW)
@@ -154,8 +153,32 @@ class ChannelWorkflow:
             lapsed=lapsed,
         )
 
-    async def _wave(self, work: Desired, purpose: Literal["show", "end", "outcome"], *, lapsed: bool = False) -> bool:
-        """One statement to everybody it concerns, in batches; True when something newer overtook it."""
+    async def _wave(self, work: Desired, purpose: ports.Purpose, *, lapsed: bool = False) -> bool:
+        """One statement to everybody it concerns; True when something newer overtook it."""
+        given = self._given
+        if not workflow.patched("fan-out"):
+            return await self._wave_of_old(work, purpose, lapsed=lapsed)
+        wave = f"{purpose}-{work.revision}.{work.announcement}" + ("-lapsed" if lapsed else "")
+        done: ports.Delivered = await workflow.execute_child_workflow(
+            FAN_OUT_WORKFLOW,
+            ports.FanOutInput(
+                alert_id=given.alert_id,
+                kind=given.kind,
+                channel=given.channel,
+                desired=work,
+                purpose=purpose,
+                lapsed=lapsed,
+            ),
+            id=ports.wave_workflow_id(given.alert_id, given.channel, wave),
+            result_type=ports.Delivered,
+            task_timeout=TASK_TIMEOUT,
+            static_summary=f"{SAYS[purpose]} by {given.channel}",
+        )
+        await self._count(work)
+        return done.superseded
+
+    async def _wave_of_old(self, work: Desired, purpose: ports.Purpose, *, lapsed: bool = False) -> bool:
+        """What channels replay that began before waves had a workflow of their own."""
         given, queue = self._given, ports.send_queue(self._given.channel)
         plan = await call(
             ports.PLAN_WAVE,
@@ -186,7 +209,7 @@ class ChannelWorkflow:
                         count=count,
                     ),
                     SEND,
-                    says=f"{_SAYS[purpose]} by {given.channel} to recipients {start + 1} to {start + count}",
+                    says=f"{SAYS[purpose]} by {given.channel} to recipients {start + 1} to {start + count}",
                     queue=queue,
                 )
 

@@ -13,6 +13,7 @@ from alerts.vocabulary import Kind
 
 ALERT_WORKFLOW = "AlertWorkflow"
 CHANNEL_WORKFLOW = "ChannelWorkflow"
+FAN_OUT_WORKFLOW = "FanOutWorkflow"
 
 VIEW_QUERY = "view"
 """Answers `alerts.view.view` of the state."""

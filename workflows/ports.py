@@ -18,6 +18,7 @@ from alerts.state import ArmReport, ChannelView, Desired, Verdict
 from alerts.values import Value
 from alerts.vocabulary import Kind, Meaning
 
+Purpose = Literal["show", "end", "outcome"]
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -38,6 +39,10 @@ def alert_workflow_id(alert_id: str) -> str:
 
 def channel_workflow_id(alert_id: str, channel: str) -> str:
     return f"{alert_workflow_id(alert_id)}/{channel}"
+
+
+def wave_workflow_id(alert_id: str, channel: str, wave: str) -> str:
+    return f"{channel_workflow_id(alert_id, channel)}/{wave}"
 
 
 class Port(NamedTuple, Generic[In, Out]):
@@ -176,19 +181,47 @@ class Deliver(Value):
     kind: Kind
     channel: str
     desired: Desired
-    purpose: Literal["show", "end", "outcome"]
+    purpose: Purpose
     lapsed: bool = False
     start: int
     count: int
 
 
 class Delivered(Value):
+    """What batches came to."""
+
     reached: int = 0
     failed: int = 0
     skipped: int = 0
+    """Not used any more, but in histories that channels replay."""
     superseded: bool = False
     first_at: datetime | None = None
     last_at: datetime | None = None
+
+    def __add__(self, other: Delivered) -> Delivered:
+        firsts = [at for at in (self.first_at, other.first_at) if at]
+        lasts = [at for at in (self.last_at, other.last_at) if at]
+        return Delivered(
+            reached=self.reached + other.reached,
+            failed=self.failed + other.failed,
+            superseded=self.superseded or other.superseded,
+            first_at=min(firsts, default=None),
+            last_at=max(lasts, default=None),
+        )
+
+
+class FanOutInput(Value):
+    """One wave of a channel: everybody whom it concerns gets this, once."""
+
+    alert_id: str
+    kind: Kind
+    channel: str
+    desired: Desired
+    purpose: Purpose
+    lapsed: bool = False
+    start: int = 0
+    """Positions before this one are done; carried through continue-as-new, as is `done`."""
+    done: Delivered = Delivered()
 
 
 class ChannelCounts(Value):

@@ -13,6 +13,7 @@ REPLAYED = (
     *(
         "workflows/alert.py",
         "workflows/channel.py",
+        "workflows/fan_out.py",
         "workflows/calls.py",
         "workflows/ports.py",
         "workflows/messages.py",

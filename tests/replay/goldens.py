@@ -11,16 +11,18 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowHistory
 
 from alerts.vocabulary import Action
+from store.subscribers import Entry, Subscribers
 from tests.support.cases import amber_case
 from tests.support.environment import Alert, World, skip, world
-from workflows.ports import channel_workflow_id
+from tests.support.programmes import programme
+from workflows.ports import channel_workflow_id, wave_workflow_id
 
 FOLDER = Path(__file__).parent / "histories"
 
@@ -127,7 +129,25 @@ async def closed(here: World, folder: Path) -> Alert:
     return alert
 
 
+async def by_mail(here: World, folder: Path) -> Alert:
+    """To three mailboxes and a mail server that is not there: what it answers is the same to a workflow."""
+    parts = here.parts
+    with parts.db.write() as session:
+        mailboxes = Subscribers(parts.keys.system_key("subscribers"), "email")
+        mailboxes.subscribe(session, [Entry(f"{name}@baken.example") for name in ("a", "b", "c")], datetime.now(UTC))
+    case = amber_case(folder)
+    case["children"][0].pop("photos")
+    alert = await here.start(case, programme(channels=["web", "email"]))
+    await alert.until(lambda view: view["pending"] and len(view["pending"]["arms"]) == 2, "armed")
+    await alert.approve()
+    await alert.until(lambda view: {one["state"] for one in view["channels"]} == {"showing", "failed"}, "sent")
+    await alert.give(Action.FOUND, "operator1", content={"confirmed_by": "police"})
+    await alert.until_channels("withdrawn")
+    return alert
+
+
 STORIES: tuple[Story, ...] = (
+    by_mail,
     awaiting_approval,
     needs_information,
     returned,
@@ -157,9 +177,11 @@ async def record(story: Story) -> None:
             await _keep(here, name, alert.handle.id)
             view = await alert.view()
             for channel in view["channels"]:
-                if name in ("between_refreshes", "retracted", "reinstated", "closed"):
+                if name in ("between_refreshes", "retracted", "reinstated", "closed", "by_mail"):
                     workflow_id = channel_workflow_id(alert.alert_id, channel["channel"])
                     await _keep(here, f"{name}-{channel['channel']}", workflow_id)
+            if name == "by_mail":
+                await _keep(here, "by_mail-fan_out", wave_workflow_id(alert.alert_id, "email", "show-1.0"))
 
 
 async def _keep(here: World, name: str, workflow_id: str) -> None:

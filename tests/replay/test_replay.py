@@ -12,8 +12,8 @@ from tests.replay.broken import BrokenAlertWorkflow
 from tests.replay.fingerprints import fingerprints, kept
 from tests.replay.goldens import FOLDER, STORIES, TestKeys, read_golden
 from workflows.alert import AlertWorkflow
-from workflows.channel import ChannelWorkflow
 from workflows.codec import Reader
+from workflows.registry import WORKFLOWS
 from workflows.runtime import data_converter, sandbox_runner
 
 HISTORIES = sorted(FOLDER.glob("*.json"))
@@ -32,7 +32,7 @@ CHANGED = """
 
 def _replayer(alert: type = AlertWorkflow) -> Replayer:
     return Replayer(
-        workflows=[alert, ChannelWorkflow],
+        workflows=[alert, *WORKFLOWS[1:]],
         workflow_runner=sandbox_runner(),
         data_converter=data_converter(TestKeys(), Reader.WORKER),
     )

@@ -206,7 +206,7 @@ def _open(settings: Settings) -> Parts:
 
 
 def _workers(parts: Parts, client: Client) -> list[Worker]:
-    return build_workers(parts, client, "all", ["web", "cap"])
+    return build_workers(parts, client, "all", ["web", "cap", "email"])
 
 
 def _with_converter(client: Client, converter: Any) -> Client:

@@ -1,0 +1,88 @@
+"""One statement to everybody it concerns on a personal channel: batches, so many at once, from the first to the last.
+
+A batch is a retryable activity; the ledger knows what each of its recipients got, so this workflow holds a cursor and
+sums and nothing of any recipient. After the first pass it looks who joined meanwhile, until nobody did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import ports
+    from workflows.calls import CONTROL, SEND, call
+    from workflows.messages import FAN_OUT_WORKFLOW
+
+SAYS = {"show": "Send", "end": "Send the end message", "outcome": "Send the outcome message"}
+
+
+@workflow.defn(name=FAN_OUT_WORKFLOW)
+class FanOutWorkflow:
+    """Child of a ChannelWorkflow, which cancels it when something newer holds; no signals, no queries.
+
+    Each batch looks at the store's revision too: once one says that it was overtaken, no other is begun.
+    """
+
+    @workflow.init
+    def __init__(self, given: ports.FanOutInput) -> None:
+        self._given = given
+        self._next = given.start
+        self._done = given.done
+
+    @workflow.run
+    async def run(self, given: ports.FanOutInput) -> ports.Delivered:
+        plan = await self._plan(grow=False)
+        while True:
+            await asyncio.gather(*(self._lane(plan) for _ in range(plan.lanes)))
+            if self._done.superseded:
+                return self._done
+            if self._next < plan.size:
+                workflow.continue_as_new(given.model_copy(update={"start": self._next, "done": self._done}))
+            if given.purpose != "show":
+                return self._done
+            grown = await self._plan(grow=True)
+            if grown.size <= plan.size:
+                return self._done
+            plan = grown
+
+    async def _plan(self, *, grow: bool) -> ports.WavePlan:
+        """How many there are; `grow` takes in who joined since, or whom a wider area brought in."""
+        given = self._given
+        says = f"Count who is to hear of it by {given.channel}"
+        request = ports.PlanWave(
+            alert_id=given.alert_id,
+            kind=given.kind,
+            channel=given.channel,
+            edition=given.desired.edition if grow else None,
+        )
+        return await call(ports.PLAN_WAVE, request, CONTROL, says=says)
+
+    async def _lane(self, plan: ports.WavePlan) -> None:
+        """Take the next batch until there is none, or this run has to end."""
+        while self._next < plan.size and not self._done.superseded:
+            if workflow.info().is_continue_as_new_suggested():
+                return
+            start = self._next
+            self._next = min(start + plan.batch, plan.size)
+            self._done += await self._deliver(start, self._next - start)
+            workflow.set_current_details(
+                f"{self._done.reached:,} reached, {self._done.failed:,} refused; "
+                f"begun up to recipient {self._next:,} of {plan.size:,}"
+            )
+
+    async def _deliver(self, start: int, count: int) -> ports.Delivered:
+        given = self._given
+        request = ports.Deliver(
+            alert_id=given.alert_id,
+            kind=given.kind,
+            channel=given.channel,
+            desired=given.desired,
+            purpose=given.purpose,
+            lapsed=given.lapsed,
+            start=start,
+            count=count,
+        )
+        says = f"{SAYS[given.purpose]} by {given.channel} to recipients {start + 1:,} to {start + count:,}"
+        return await call(ports.DELIVER, request, SEND, says=says, queue=ports.send_queue(given.channel))
