@@ -1,7 +1,8 @@
 """A worker process: workflows and activities of one role, or of all.
 
-`python worker.py --role all|alerts|send [--channels a,b]`. `alerts` runs workflows and what declares, withdraws or
-thinks; `send` runs the channels, each on a queue of its own.
+`python worker.py --role all|alerts|send [--channels a,b] [--processes N]`. `alerts` runs workflows and what declares,
+withdraws or thinks; `send` runs the channels, each on a queue of its own, in as many processes as there are cores: a
+Python process uses one core, and what sends never holds up what rules.
 """
 
 from __future__ import annotations
@@ -9,33 +10,41 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.alerts import AlertActivities, now
-from activities.channels import NAMES, build_channels
+from activities.channels import CAPABILITIES, NAMES, build_channels
 from activities.delivery import DeliveryActivities
 from activities.publishing import PublishingActivities
 from activities.revisions import RevisionWatch
+from starter.children import Children, Part
 from starter.errors import Problem
 from starter.parts import Parts, connect, open_parts
 from starter.process import announce_ready, stop_signal
 from starter.settings import load_settings
 from store.subscribers import Subscribers
-from workflows.alert import AlertWorkflow
-from workflows.channel import ChannelWorkflow
 from workflows.codec import Reader
 from workflows.ports import ALERTS_QUEUE, CONTROL_QUEUE, send_queue
+from workflows.registry import WORKFLOWS
 from workflows.runtime import HEARTBEAT_THROTTLE, STICKY, sandbox_runner
 
-WORKFLOWS = [AlertWorkflow, ChannelWorkflow]
 GRACE = timedelta(seconds=3)
+READY_WITHIN = 60.0
+STOP_WITHIN = 6.0
+AT_ONCE = 16
+BATCHES_AT_ONCE = 3
+"""Of a channel in one process: enough that one reads while another sends, and a further host finds work waiting."""
 
 
 def build_workers(parts: Parts, client: Client, role: str, channels: Sequence[str]) -> list[Worker]:
@@ -46,7 +55,7 @@ def build_workers(parts: Parts, client: Client, role: str, channels: Sequence[st
     alerts = AlertActivities(parts.db, parts.keys, adapters, parts.programmes, base_url, client)
     publishing = PublishingActivities(parts.db, parts.keys, adapters)
     delivery = DeliveryActivities(parts.db, parts.keys, adapters, RevisionWatch(parts.db))
-    threads = ThreadPoolExecutor(16, thread_name_prefix="activity")
+    threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
     workers = []
     if role in ("all", "alerts"):
         thinking = [alerts.verify_case, alerts.prepare_edition]
@@ -67,7 +76,9 @@ def build_workers(parts: Parts, client: Client, role: str, channels: Sequence[st
         ]
     if role in ("all", "send"):
         sending = [publishing.arm_channel, publishing.publish, delivery.deliver]
-        workers += [_worker(client, send_queue(name), threads, activities=sending) for name in channels]
+        for name in channels:
+            at_once = BATCHES_AT_ONCE if CAPABILITIES[name].chunk > 1 else AT_ONCE
+            workers.append(_worker(client, send_queue(name), threads, activities=sending, at_once=at_once))
     return workers
 
 
@@ -78,6 +89,7 @@ def _worker(
     *,
     activities: Sequence[object],
     workflows: Sequence[type] = (),
+    at_once: int = AT_ONCE,
 ) -> Worker:
     return Worker(
         client,
@@ -86,7 +98,7 @@ def _worker(
         workflows=list(workflows),
         workflow_runner=sandbox_runner(),
         activity_executor=threads,
-        max_concurrent_activities=16,
+        max_concurrent_activities=at_once,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
@@ -121,10 +133,36 @@ async def run(role: str, channels: Sequence[str]) -> None:
     parts.close()
 
 
+def run_processes(channels: Sequence[str], number: int) -> int:
+    """The role send in so many processes, until told to stop; raises CannotReach when one keeps ending."""
+    with tempfile.TemporaryDirectory(prefix="baken-") as folder:
+        children = Children(os.environ, Path(folder), None, lambda said: print(said, file=sys.stderr, flush=True))
+
+        def told_to_stop(*_: object) -> None:
+            children.told_to_stop = True
+
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, told_to_stop)
+        command = [sys.executable, __file__, "--role", "send", "--processes", "1", "--channels", ",".join(channels)]
+        names = [f"sender {index + 1}" for index in range(number)]
+        try:
+            for name in names:
+                children.begin(Part(name, command, children.touches(name)))
+            children.wait_for(names, READY_WITHIN)
+            announce_ready(os.environ)
+            while not children.told_to_stop:
+                children.tend()
+                time.sleep(0.1)
+        finally:
+            children.stop(names, time.monotonic() + STOP_WITHIN)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--role", choices=("all", "alerts", "send"), default="all")
     parser.add_argument("--channels", default=",".join(NAMES), help="of the role send; default all")
+    parser.add_argument("--processes", type=int, help="of the role send; default: as many as there are cores")
     parser.add_argument("--home", type=Path)
     given = parser.parse_args()
     if given.home:
@@ -133,8 +171,13 @@ def main() -> int:
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         parser.error(f"--channels: {unknown[0]!r} does not exist; known: {', '.join(NAMES)}")
+    processes = given.processes or (len(os.sched_getaffinity(0)) if given.role == "send" else 1)
+    if processes > 1 and given.role != "send":
+        parser.error("--processes is for the role send: nothing else needs more than one")
     try:
-        asyncio.run(run(given.role, names))
+        if processes > 1:
+            return run_processes(names, processes)
+        uvloop.run(run(given.role, names))
     except Problem as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code

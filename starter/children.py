@@ -1,0 +1,139 @@
+"""Children of one parent: started in order, watched, started again when they end, and stopped together.
+
+Every child dies with the parent, whatever kills it. One that keeps ending stops everything: `tend` raises.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from starter.errors import CannotReach
+from starter.ports import WEB_SOCKET
+from starter.process import READY_FILE, dies_with
+
+TOO_OFTEN = (5, 60.0)
+"""So many ends of one part in so many seconds stop everything."""
+HERE = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Part:
+    """One process of the tree."""
+
+    name: str
+    argv: Sequence[str]
+    ready: Callable[[], bool]
+    child: subprocess.Popen[bytes] | None = None
+    ends: list[float] = field(default_factory=list)
+    start_at: float = 0.0
+    inherits: socket.socket | None = None
+    """Handed down, its number under `WEB_SOCKET`."""
+
+
+class Children:
+    """The parent's view of its children. `parent` must have no threads yet: they die with the one that forks."""
+
+    def __init__(self, environ: Mapping[str, str], ready: Path, logs: Path | None, say: Callable[[str], None]) -> None:
+        """Each touches its name in `ready` once it is; without `logs` they write where their parent does."""
+        self.parts: list[Part] = []
+        self.told_to_stop = False
+        self._environ = environ
+        self._ready = ready
+        self._logs = logs
+        self._say = say
+
+    def begin(self, part: Part) -> None:
+        part.child = self._launch(part)
+        self.parts.append(part)
+
+    def touches(self, name: str) -> Callable[[], bool]:
+        """Whether the part of that name says it is ready."""
+        return (self._ready / name).exists
+
+    def wait_for(self, names: Sequence[str], within: float) -> None:
+        """Until these are ready, or somebody said stop; raises CannotReach after so many seconds."""
+        deadline = time.monotonic() + within
+        waiting = [part for part in self.parts if part.name in names]
+        while waiting and not self.told_to_stop:
+            self.tend()
+            waiting = [part for part in waiting if not part.ready()]
+            if waiting and time.monotonic() > deadline:
+                raise CannotReach(waiting[0].name, f"it did not get ready; see {self._log_of(waiting[0])}")
+            time.sleep(0.05)
+
+    def tend(self) -> None:
+        """Start again what ended; give up on what keeps ending. Raises CannotReach."""
+        now = time.monotonic()
+        for part in self.parts:
+            if part.child is not None and part.child.poll() is not None:
+                self._note_end(part, now)
+            if part.child is None and now >= part.start_at and not self.told_to_stop:
+                part.child = self._launch(part)
+
+    def kill(self) -> None:
+        for part in self.parts:
+            if part.child is not None:
+                part.child.kill()
+
+    def stop(self, names: Sequence[str], deadline: float) -> None:
+        """End these, by force once it is `deadline` on the monotonic clock."""
+        self.told_to_stop = True
+        children = [part.child for part in self.parts if part.name in names and part.child is not None]
+        for child in children:
+            if child.poll() is None:
+                child.terminate()
+        for child in children:
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        log: IO[bytes] | None,
+        extra: Mapping[str, str],
+        handed: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        """A process that dies with this one."""
+        return subprocess.Popen(  # noqa: S603  our own commands
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=HERE,
+            env={**self._environ, **extra},
+            pass_fds=handed,
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  this parent has no threads
+        )
+
+    def _launch(self, part: Part) -> subprocess.Popen[bytes]:
+        environ, handed = {READY_FILE: str(self._ready / part.name)}, []
+        if part.inherits is not None:
+            handed = [part.inherits.fileno()]
+            environ[WEB_SOCKET] = str(handed[0])
+        if self._logs is None:
+            return self.spawn(part.argv, None, environ, handed)
+        with (self._logs / f"{part.name}.log").open("ab") as log:
+            return self.spawn(part.argv, log, environ, handed)
+
+    def _note_end(self, part: Part, now: float) -> None:
+        assert part.child is not None
+        most, seconds = TOO_OFTEN
+        part.ends = [end for end in part.ends if now - end < seconds] + [now]
+        if len(part.ends) >= most:
+            raise CannotReach(part.name, f"it ended {most} times in a minute; see {self._log_of(part)}")
+        delay = min(0.5 * 2 ** (len(part.ends) - 1), 10.0)
+        self._say(f"{part.name} ended (exit {part.child.returncode}); starting it again in {delay:g} s")
+        part.child, part.start_at = None, now + delay
+
+    def _log_of(self, part: Part) -> str:
+        return f"{self._logs / part.name}.log" if self._logs else "what it wrote above"
