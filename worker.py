@@ -171,11 +171,11 @@ def main() -> int:
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         parser.error(f"--channels: {unknown[0]!r} does not exist; known: {', '.join(NAMES)}")
-    processes = given.processes or (len(os.sched_getaffinity(0)) if given.role == "send" else 1)
-    if processes > 1 and given.role != "send":
+    if given.processes and given.role != "send":
         parser.error("--processes is for the role send: nothing else needs more than one")
     try:
-        if processes > 1:
+        processes = given.processes or load_settings(os.environ).senders or len(os.sched_getaffinity(0))
+        if given.role == "send" and processes > 1:
             return run_processes(names, processes)
         uvloop.run(run(given.role, names))
     except Problem as problem:

@@ -112,9 +112,8 @@ class BulkHttp:
     def __init__(self, authority: Path | None = None, in_flight: int = IN_FLIGHT) -> None:
         self._authority = authority
         self._in_flight = in_flight
-        self._lock = threading.Lock()
+        self._news = threading.Condition()
         self._waiting: deque[_Batch] = deque()
-        self._woken = threading.Event()
         self._thread: threading.Thread | None = None
 
     async def send(
@@ -126,12 +125,12 @@ class BulkHttp:
         before they leave: when it says no, the rest is `NOT_SENT`.
         """
         batch = _Batch(requests, number, still)
-        with self._lock:
+        with self._news:
             self._waiting.append(batch)
+            self._news.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="bulk-http", daemon=True)
                 self._thread.start()
-        self._woken.set()
         try:
             return await batch.done
         finally:
@@ -140,25 +139,22 @@ class BulkHttp:
     def _run(self) -> None:
         driver = _Driver(self._authority, self._in_flight)
         try:
-            while self._has_work(driver):
-                with self._lock:
-                    driver.batches.extend(self._waiting)
-                    self._waiting.clear()
+            while self._takes_work(driver):
                 driver.turn()
         finally:
             driver.close()
 
-    def _has_work(self, driver: _Driver) -> bool:
-        """Wait for some; False, and the thread is over, when none came for long."""
-        if driver.batches or driver.under_way:
-            return True
-        self._woken.wait(IDLE)
-        with self._lock:
-            self._woken.clear()
-            if self._waiting:
-                return True
-            self._thread = None
-            return False
+    def _takes_work(self, driver: _Driver) -> bool:
+        """Hand over what waits, or wait for some; False, and the thread is over, when none came for long."""
+        with self._news:
+            if not self._waiting and not driver.batches and not driver.under_way:
+                self._news.wait(IDLE)
+                if not self._waiting:
+                    self._thread = None
+                    return False
+            driver.batches.extend(self._waiting)
+            self._waiting.clear()
+        return True
 
 
 class _Driver:

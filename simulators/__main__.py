@@ -23,7 +23,7 @@ from fastapi import FastAPI
 
 from simulators.control import Simulators, control_app
 from simulators.faults import Faults
-from simulators.gateway import CHANNEL, Gateway, Kept
+from simulators.gateway import CHANNEL, BenchGateway, Gateway, Kept
 from simulators.http2 import Http2Server
 from simulators.listener import Listener, bind
 from simulators.mail import Inbox, serve_mail
@@ -63,7 +63,7 @@ async def main(home: Path) -> None:
     kept = Kept() if os.environ.get(BENCH) else None
     gateways: dict[str, dict[str, str]] = {}
     for name in GATEWAYS:
-        gateway = Gateway(record, faults, exercise=name != "app", kept=kept)
+        gateway = BenchGateway(kept) if kept else Gateway(record, faults)
         tls, authority = server_context(path.parent)
         port = int(sockets[name].getsockname()[1])
         gateways[name] = {

@@ -113,6 +113,12 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
             return _problem("counterparts keep what they got in received.json; this is for benches", 404)
         return JSONResponse(await asyncio.to_thread(simulators.kept.count, alert))
 
+    @app.delete("/kept.json")
+    async def forget() -> JSONResponse:
+        if simulators.kept is not None:
+            simulators.kept.clear()
+        return JSONResponse({"kept": "none"})
+
     @app.get("/wall.json")
     async def wall() -> dict[str, Any]:
         return simulators.wall()

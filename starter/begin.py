@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from starter.errors import RefusedByRule
@@ -22,13 +23,14 @@ def prepare_home(settings: Settings, recipients: int) -> bool:
     """Prepare; whether alerts are open. Raises RefusedByRule for a configuration or a store it must not run with."""
     settings.channels()
     parts = open_parts(settings)
-    parts.programmes()
+    programmes = parts.programmes()
     _check_incarnation(parts)
     if settings.embedded:
         ensure_demo_people(parts.db, settings.paths)
         _ensure_tokens(settings)
     if recipients:
-        _fill_subscribers(parts, recipients)
+        used = {channel for programme in programmes.values() for channel in programme.channels}
+        _fill_subscribers(parts, recipients, used)
     with parts.db.read() as session:
         alerts_open = any_open(session)
     parts.close()
@@ -62,10 +64,12 @@ def read_tokens(settings: Settings) -> dict[str, str]:
     return tokens
 
 
-def _fill_subscribers(parts: Parts, recipients: int) -> None:
-    """Made-up recipients of the personal channels that have no partners: so many of each in all, not again."""
+def _fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -> None:
+    """Made-up recipients of those of these channels that have no partners: so many of each in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
     for channel, ending in (("email", "@demo.baken.example"), ("app", ":demo")):
+        if channel not in channels:
+            continue
         for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
             subscribers = Subscribers(key, channel, exercise=exercise)
             with parts.db.write() as session:

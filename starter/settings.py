@@ -63,6 +63,8 @@ class Settings(Value):
     port: int | None
     """None: 8080, or the next free one; 0: any free one."""
     token: str | None = None
+    senders: int | None = None
+    """Processes that send; None: as many as there are cores."""
 
     @property
     def paths(self) -> Home:
@@ -128,6 +130,7 @@ def load_settings(
         config=config or _path(environ.get("BAKEN_CONFIG")) or (runs.config if runs else None),
         port=port,
         token=environ.get("BAKEN_TOKEN"),
+        senders=_number("BAKEN_SENDERS", environ.get("BAKEN_SENDERS")),
     )
 
 
@@ -136,6 +139,14 @@ def _running(root: Path) -> RunInfo | None:
         return RunInfo.model_validate_json(Home(root).run.read_text("utf-8"))
     except (OSError, ValidationError):
         return None
+
+
+def _number(name: str, text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise BadInput(name, f"{text!r} is no number of processes; use 1 or more")
+    return int(text)
 
 
 def _path(text: str | None) -> Path | None:

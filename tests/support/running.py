@@ -62,6 +62,12 @@ class Running:
         self.web = line.removeprefix("Baken is ready: ").strip()
         return self
 
+    @property
+    def pid(self) -> int:
+        """Of the parent."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """`kill -9` of the parent; every child goes with it."""
         assert self._process is not None
