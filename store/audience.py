@@ -17,6 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from alerts.sealing import Sealer
 from store.database import Database
+from store.rows import insert_new
 from store.subscribers import open_address
 from store.tables.sending import AWAY, Audience, AudiencePage, Subscriber, SubscriberArea
 
@@ -110,11 +111,8 @@ class AudienceStore:
 
     def _head(self, areas: str) -> Audience:
         with self._db.write() as session:
-            head = session.get(Audience, (self._alert_id, self._channel))
-            if head is None:
-                head = Audience(alert_id=self._alert_id, channel=self._channel, areas=areas)
-                session.add(head)
-            return head
+            insert_new(session, Audience(alert_id=self._alert_id, channel=self._channel, areas=areas))
+            return session.get_one(Audience, (self._alert_id, self._channel))
 
     def _look(self, after: int, areas: Sequence[str] | None, *, exercise: bool) -> list[tuple[int, bytes, str, str]]:
         """The next subscribers in order of joining: number, sealed address, language, areas."""

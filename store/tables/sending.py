@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from store.tables.types import UtcDateTime
 
-AWAY = text("left_at IS NOT NULL OR paused")
+AWAY = text("(left_at IS NOT NULL OR paused)")
 """Of a subscriber who gets nothing now; exactly so in queries, or the index below is not used."""
 
 
