@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, event, make_url, text
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session, create_engine
 
 BUSY_TIMEOUT_MS = 5_000
 POSTGRESQL = {
@@ -67,10 +67,6 @@ class Database:
         url = self.engine.url
         host = url.host or url.query.get("host") or "this machine"
         return f"{url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL {url.database} on {host}"
-
-    def create_tables(self) -> None:
-        """Create what is missing of the tables that `store.tables` declares; never alters one that exists."""
-        SQLModel.metadata.create_all(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
