@@ -100,11 +100,12 @@ class AlertActivities:
             found=asked.found,
         )
         edition, warnings = self._compose(asked, public, display)
+        renditions = {name: self._channels[name].render(edition, self._base_url) for name in edition.channels}
+        for name, rendition in renditions.items():
+            warnings += tuple(f"{name}: {problem}" for problem in rendition.problems)
         with self._db.write() as session:
             editions.put_edition(session, display, edition)
-            for name in edition.channels:
-                rendition = self._channels[name].render(edition, self._base_url)
-                warnings += tuple(f"{name}: {problem}" for problem in rendition.problems)
+            for name, rendition in renditions.items():
                 text = rendition.model_dump_json()
                 editions.put_rendition(session, display, asked.alert_id, edition.digest, name, text)
         return EditionRef(
@@ -210,9 +211,7 @@ class AlertActivities:
     def close_alert(self, asked: ports.AlertId) -> ports.Nothing:
         """Close for good and destroy the display key: nothing of the child can be shown again."""
         with self._db.write() as session:
-            row = standings.standing(session, asked.alert_id)
-            row.closed_at = row.closed_at or now()
-            session.add(row)
+            standings.close(session, asked.alert_id, now())
             forget_audiences(session, asked.alert_id)
         self._keys.destroy(asked.alert_id, "display")
         return ports.Nothing()

@@ -22,7 +22,7 @@ INCARNATION = "incarnation"
 def prepare_home(settings: Settings, recipients: int) -> bool:
     """Prepare; whether alerts are open. Raises RefusedByRule for a configuration or a store it must not run with."""
     settings.channels()
-    parts = open_parts(settings)
+    parts = open_parts(settings, upgrade=True)
     programmes = parts.programmes()
     _check_incarnation(parts)
     if settings.embedded:

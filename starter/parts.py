@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 
-import store.tables.all  # noqa: F401  every table, before any is made
 from alerts.programme import Programme, ProgrammeError
 from starter.errors import BadInput, CannotReach
 from starter.settings import Settings
 from store.database import Database
 from store.keys import KeyStore, KeyStoreAway, load_master_key
 from store.programmes import load_programmes
+from store.schema import WrongSchema, migrate, require_schema
 from workflows.codec import Reader
 from workflows.runtime import data_converter
 
@@ -39,15 +40,25 @@ class Parts:
         self.keys.close()
 
 
-def open_parts(settings: Settings) -> Parts:
-    """Open store and keys of a home that `baken up` prepared; raises CannotReach when its keys do not open."""
+def open_parts(settings: Settings, *, upgrade: bool = False) -> Parts:
+    """Open store and keys of a home; raises CannotReach when its keys or its tables are not the right ones.
+
+    `upgrade` brings older tables to this version, which `baken up` alone does: before any other process of it runs.
+    """
     home = settings.paths
     try:
         keys = KeyStore(home.keys, load_master_key(home.master_key, home.keys))
     except KeyStoreAway as error:
         raise CannotReach("the key store", str(error)) from error
     db = Database(settings.database_url)
-    db.create_tables()
+    try:
+        (migrate if upgrade else require_schema)(db)
+    except WrongSchema as error:
+        raise CannotReach("the database", str(error)) from error
+    except SQLAlchemyError as error:
+        raise CannotReach(
+            "the database", f"{db.name} does not answer; is it there, and BAKEN_DATABASE_URL right?"
+        ) from error
     return Parts(settings, db, keys)
 
 

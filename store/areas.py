@@ -22,6 +22,7 @@ from alerts.case import Case
 from alerts.geometry import Municipality, Nation, resolve, touching
 from alerts.programme import Programme
 from store.database import Database
+from store.rows import put
 from store.tables.area import AreaRow
 
 KINDS = {"GM": "municipality", "PV": "province", "VR": "safety_region", "PU": "police_unit"}
@@ -85,7 +86,7 @@ def import_areas(db: Database, path: Path) -> dict[str, int]:
     rows = [_row(feature, position) for position, feature in enumerate(_features(path))]
     with db.write() as session:
         for row in rows:
-            session.merge(row)
+            put(session, row)
     return {kind: sum(1 for row in rows if row.kind == kind) for kind in dict.fromkeys(row.kind for row in rows)}
 
 

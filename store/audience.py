@@ -18,6 +18,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from alerts.sealing import Sealer
 from store.database import Database
+from store.rows import insert_new
 from store.subscribers import open_address
 from store.tables.sending import AWAY, Audience, AudiencePage, Subscriber, SubscriberArea
 
@@ -114,7 +115,7 @@ class AudienceStore:
     def position_of(self, subscriber_id: int) -> int | None:
         """Where a subscriber stands, the latest; None for one who is not in it."""
         with self._db.read() as session:
-            newest_first = col(AudiencePage.start).desc()
+            newest_first = col(AudiencePage.number).desc()
             for page in session.exec(self._pages_with(subscriber_id, subscriber_id).order_by(newest_first)):
                 ids = self._open(page).subscriber_ids
                 if subscriber_id in ids:
@@ -123,11 +124,8 @@ class AudienceStore:
 
     def _head(self, areas: str) -> Audience:
         with self._db.write() as session:
-            head = session.get(Audience, (self._alert_id, self._channel))
-            if head is None:
-                head = Audience(alert_id=self._alert_id, channel=self._channel, areas=areas)
-                session.add(head)
-            return head
+            insert_new(session, Audience(alert_id=self._alert_id, channel=self._channel, areas=areas))
+            return session.get_one(Audience, (self._alert_id, self._channel))
 
     def _look(self, after: int, areas: Sequence[str] | None, *, exercise: bool) -> list[tuple[int, bytes, str, str]]:
         """The next subscribers in order of joining: number, sealed address, language, areas."""
@@ -146,24 +144,24 @@ class AudienceStore:
     def _add(self, head: Audience, members: Sequence[tuple[int, str, str, str]], last: int) -> bool:
         """Put a page at the end; False when somebody else did so meanwhile. `head` follows."""
         with self._db.write() as session:
-            here = col(Audience.size) == head.size, col(Audience.last_subscriber) == head.last_subscriber
-            size = head.size + len(members)
-            changed = update(Audience).where(*_head_of(head), *here).values(size=size, last_subscriber=last)
-            if session.exec(changed).rowcount == 0:
+            mine = update(Audience).where(*_head_of(head), col(Audience.pages) == head.pages)
+            size, pages = head.size + len(members), head.pages + (1 if members else 0)
+            if session.exec(mine.values(size=size, pages=pages, last_subscriber=last)).rowcount == 0:
                 return False
             if members:
                 session.add(
                     AudiencePage(
                         alert_id=self._alert_id,
                         channel=self._channel,
+                        number=head.pages,
                         start=head.size,
                         count=len(members),
                         first_subscriber=members[0][0],
                         last_subscriber=members[-1][0],
-                        sealed=self._seal(members, head.size),
+                        sealed=self._seal(members, head.pages),
                     )
                 )
-        head.size, head.last_subscriber = size, last
+        head.size, head.pages, head.last_subscriber = size, pages, last
         return True
 
     def _settle(self, head: Audience, areas: str) -> None:
@@ -180,18 +178,20 @@ class AudienceStore:
         mine = select(AudiencePage).where(*_of(self._alert_id, self._channel))
         return mine.where(col(AudiencePage.first_subscriber) <= last, col(AudiencePage.last_subscriber) >= first)
 
-    def _seal(self, members: Sequence[tuple[int, str, str, str]], start: int) -> bytes:
+    def _seal(self, members: Sequence[tuple[int, str, str, str]], number: int) -> bytes:
         """By columns; one that says the same for everybody says it once."""
         columns = [column[:1] if len(set(column)) == 1 else column for column in zip(*members, strict=True)]
-        return self._sealer.seal(json.dumps(columns).encode(), aad=self._aad(start))
+        return self._sealer.seal(json.dumps({"columns": columns}).encode(), aad=self._aad(number))
 
     def _open(self, page: AudiencePage) -> Members:
-        columns = json.loads(self._sealer.unseal(page.sealed, aad=self._aad(page.start)))
+        opened = json.loads(self._sealer.unseal(page.sealed, aad=self._aad(page.number)))
+        # Pages that were frozen before schema 0005 list their members one by one.
+        columns = opened["columns"] if isinstance(opened, dict) else map(list, zip(*opened, strict=True))
         full = (column * page.count if len(column) == 1 else column for column in columns)
         return Members(range(page.start, page.start + page.count), *full)
 
-    def _aad(self, start: int) -> bytes:
-        return f"audience:{self._alert_id}:{self._channel}:{start}".encode()
+    def _aad(self, number: int) -> bytes:
+        return f"audience:{self._alert_id}:{self._channel}:{number}".encode()
 
 
 def _joined(pages: Sequence[Members]) -> Members:

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from alerts.sealing import Unsealable, seal, unseal
 from alerts.values import Value
-from store.database import Database
+from store.database import Database, serialise
 from store.keys import KeyStore
 from store.tables.audit import AuditEntry
 
@@ -51,10 +51,11 @@ def append(
     command_id: str,
     details: dict[str, Any],
 ) -> None:
-    """Add an entry, inside the caller's write transaction.
+    """Add an entry, at the end of the caller's write transaction: from here on no other can add one.
 
     What was said is sealed with the alert's record key and dies with it; of an unknown alert with the installation's.
     """
+    serialise(session, "audit")
     last = session.exec(select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(1)).first()
     entry = AuditEntry(
         id=last.id + 1 if last else 1,
@@ -109,7 +110,8 @@ def export(db: Database, keys: KeyStore) -> Iterator[dict[str, Any]]:
     `details` is None once the alert's record key is destroyed: what happened stays provable, what was said does not.
     """
     with db.read() as session:
-        for entry in session.exec(select(AuditEntry).order_by(col(AuditEntry.id))):
+        entries = session.exec(select(AuditEntry).order_by(col(AuditEntry.id)).execution_options(yield_per=500))
+        for entry in entries:
             yield {**_said(entry), "hash": entry.hash, "details": _details(keys, entry)}
 
 

@@ -1,7 +1,9 @@
-"""One database, two ways in: `read` for queries and `write` for one short transaction.
+"""One database, two ways in: `read` for queries at one moment and `write` for one short transaction.
 
-SQLite is the default (write-ahead log, foreign keys, five seconds of patience with another writer). A `write`
-takes the lock when it begins, so two processes never find out at commit that they disagree.
+SQLite is the default, PostgreSQL for a country at scale; what is special to either stands here, in `store.rows` and
+in `store.bulk`. On SQLite a `write` has the whole database to itself from its beginning. On PostgreSQL writers run
+side by side, so whoever decides by what he read says what he needs alone: a row (`with_for_update`), or by name
+(`serialise`).
 """
 
 from __future__ import annotations
@@ -11,48 +13,102 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
-from sqlmodel import Session, SQLModel, create_engine
+from sqlalchemy import URL, Engine, event, make_url, text
+from sqlmodel import Session, create_engine
 
 BUSY_TIMEOUT_MS = 5_000
+POSTGRESQL = {
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    # Shorter than the patience of those who wait for a lock: a process that froze keeps no withdrawal from its way.
+    "idle_in_transaction_session_timeout": "3s",
+    "timezone": "UTC",
+}
+"""Settings of every connection; `options` in the address come after them and win."""
+POOL = {"pool_size": 8, "max_overflow": 16, "pool_timeout": 5, "pool_pre_ping": True}
+"""Of each process: every thread of a worker finds a connection. Three processes stay under the usual hundred."""
+CONNECTION = {
+    "application_name": "baken",
+    "client_encoding": "utf8",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 5_000,
+}
+"""A server that vanished is noticed within seconds."""
+
+READING: dict[str, dict[str, Any]] = {
+    "sqlite": {},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
 
 class Database:
     """A database by its SQLAlchemy URL, e.g. `sqlite:////home/x/baken.db` or `postgresql+psycopg://…`."""
 
     def __init__(self, url: str, *, synchronous: str = "NORMAL") -> None:
-        self.url = url
-        self.engine = create_engine(url)
-        if self.engine.dialect.name == "sqlite":
-            _prepare_sqlite(self.engine, synchronous)
+        address = make_url(url)
+        if address.get_backend_name() == "sqlite":
+            self.engine = _sqlite(address, synchronous)
+        else:
+            self.engine = _postgresql(address)
+        self._reading = self.engine.execution_options(**READING[self.engine.dialect.name])
+        self._writing = self.engine.execution_options(baken_write=True)
 
     @classmethod
     def at(cls, path: Path, *, synchronous: str = "NORMAL") -> Database:
         """The SQLite database in that file; `synchronous="FULL"` also survives a power cut."""
         return cls(f"sqlite:///{path}", synchronous=synchronous)
 
-    def create_tables(self) -> None:
-        """Create what is missing of the tables that `store.tables` declares; never alters one that exists."""
-        SQLModel.metadata.create_all(self.engine)
+    @property
+    def name(self) -> str:
+        """What it is and where, for people; nothing of what opens it."""
+        url = self.engine.url
+        host = url.host or url.query.get("host") or "this machine"
+        return f"{url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL {url.database} on {host}"
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for queries; what it changed is thrown away."""
-        with Session(self.engine.execution_options(baken_write=False), expire_on_commit=False) as session:
+        """A session for queries, which all see the same moment; it cannot change anything."""
+        with Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction: committed when the block ends well, else rolled back."""
-        engine = self.engine.execution_options(baken_write=True)
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
+def on_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def serialise(session: Session, what: str) -> None:
+    """Let one transaction at a time go on with `what`, until it ends; a SQLite writer is alone already.
+
+    So that two never wait for each other: subscribing first, then rows, the audit chain last.
+    """
+    if on_postgresql(session):
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))")
+        session.connection().execute(lock, {"what": f"baken:{what}"})
+
+
+def _postgresql(address: URL) -> Engine:
+    own = " ".join(f"-c {name}={value}" for name, value in POSTGRESQL.items())
+    said = address.query.get("options", "")
+    options = {"options": f"{own} {said if isinstance(said, str) else ' '.join(said)}"}
+    return create_engine(address, hide_parameters=True, connect_args={**CONNECTION, **options}, **POOL)
+
+
+def _sqlite(address: URL, synchronous: str) -> Engine:
+    """Write-ahead log, foreign keys, five seconds of patience with another writer."""
+    engine = create_engine(address, hide_parameters=True)
+
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's
@@ -68,5 +124,8 @@ def _prepare_sqlite(engine: Engine, synchronous: str) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
+        # A writer that locks only at its first change could find out at commit that another one came before.
         write = connection.get_execution_options().get("baken_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

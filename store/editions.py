@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from alerts.edition import Edition
 from alerts.sealing import seal, unseal
 from alerts.values import Value
+from store.rows import insert_new, put
 from store.standing import require_revision
 from store.tables.alert import EditionPhotoRow, Media, Publication, SealedEdition, SealedRendition
 
@@ -35,13 +36,10 @@ def photo_token(display_key: bytes, sha256: str) -> str:
 
 def put_photo(session: Session, key: bytes, alert_id: str, sha256: str, jpeg: bytes) -> str:
     """Keep a photo; its token. The same photo twice is kept once."""
-    row = session.get(Media, (alert_id, sha256))
-    if row is None:
-        aad = f"media:{alert_id}:{sha256}".encode()
-        token = photo_token(key, sha256)
-        row = Media(alert_id=alert_id, sha256=sha256, token=token, sealed=seal(key, jpeg, aad=aad))
-        session.add(row)
-    return row.token
+    aad = f"media:{alert_id}:{sha256}".encode()
+    token = photo_token(key, sha256)
+    insert_new(session, Media(alert_id=alert_id, sha256=sha256, token=token, sealed=seal(key, jpeg, aad=aad)))
+    return token
 
 
 def get_photo(session: Session, key: bytes, alert_id: str, sha256: str) -> bytes | None:
@@ -62,17 +60,13 @@ def shows_photo(session: Session, alert_id: str, digest: str | None, token: str)
 def put_edition(session: Session, key: bytes, edition: Edition) -> None:
     """Freeze an edition; the same digest twice is the same edition."""
     aad = f"edition:{edition.alert_id}:{edition.digest}".encode()
-    if session.get(SealedEdition, (edition.alert_id, edition.digest)) is None:
-        for token in dict.fromkeys(photo.token for photo in edition.photos):
-            session.add(EditionPhotoRow(alert_id=edition.alert_id, digest=edition.digest, token=token))
-    session.merge(
-        SealedEdition(
-            alert_id=edition.alert_id,
-            digest=edition.digest,
-            number=edition.number,
-            sealed=seal(key, edition.model_dump_json().encode(), aad=aad),
-        )
+    sealed = seal(key, edition.model_dump_json().encode(), aad=aad)
+    put(
+        session,
+        SealedEdition(alert_id=edition.alert_id, digest=edition.digest, number=edition.number, sealed=sealed),
     )
+    for token in dict.fromkeys(photo.token for photo in edition.photos):
+        insert_new(session, EditionPhotoRow(alert_id=edition.alert_id, digest=edition.digest, token=token))
 
 
 def get_edition(session: Session, key: bytes, alert_id: str, digest: str) -> Edition:
@@ -93,7 +87,7 @@ def all_editions(session: Session, key: bytes, alert_id: str) -> list[Edition]:
 def put_rendition(session: Session, key: bytes, alert_id: str, digest: str, channel: str, text: str) -> None:
     aad = f"rendition:{alert_id}:{digest}:{channel}".encode()
     sealed = seal(key, text.encode(), aad=aad)
-    session.merge(SealedRendition(alert_id=alert_id, digest=digest, channel=channel, sealed=sealed))
+    put(session, SealedRendition(alert_id=alert_id, digest=digest, channel=channel, sealed=sealed))
 
 
 def get_rendition(session: Session, key: bytes, alert_id: str, digest: str, channel: str) -> str:

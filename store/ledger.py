@@ -21,6 +21,7 @@ from sqlmodel import Session, col, func, select
 from alerts.values import Value
 from alerts.vocabulary import MessageKind
 from store.audience import Members, audience_size
+from store.rows import put
 from store.tables.sending import ChannelTrouble, LedgerChunk
 
 KINDS = (None, *MessageKind)
@@ -226,9 +227,9 @@ def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
 
 def note_trouble(session: Session, alert_id: str, channel: str, error: str, now: datetime) -> None:
     """Remember what keeps a channel from going on, for whoever watches."""
-    row = session.get(ChannelTrouble, (alert_id, channel))
+    row = session.get(ChannelTrouble, (alert_id, channel), with_for_update=True)
     if row is None:
-        session.add(ChannelTrouble(alert_id=alert_id, channel=channel, error=error, since=now))
+        put(session, ChannelTrouble(alert_id=alert_id, channel=channel, error=error, since=now))
     else:
         row.error, row.attempts = error, row.attempts + 1
         session.add(row)

@@ -11,7 +11,7 @@ from alerts.command import SignedCommand
 from alerts.sealing import seal, unseal
 from alerts.values import Value
 from alerts.vocabulary import Meaning
-from store.standing import take_away
+from store.standing import locked, take_away
 from store.tables.alert import AlertStanding, OutboxCommand
 from store.tables.audit import AuditEntry
 
@@ -43,6 +43,7 @@ def write(
 
     The same command again has no second effect.
     """
+    locked(session, alert_id)  # the same command twice at once: the second looks when the first is through
     if session.get(OutboxCommand, command_id) is not None:
         return
     session.add(

@@ -10,6 +10,7 @@ from alerts.command import Keyring, KeyringEntry
 from alerts.values import Value
 from alerts.vocabulary import Role
 from store.database import Database
+from store.rows import put
 from store.tables.person import PersonRow
 
 
@@ -26,14 +27,15 @@ class Person(Value):
 def add_person(db: Database, person: Person) -> None:
     """Add or replace an account."""
     with db.write() as session:
-        session.merge(
+        put(
+            session,
             PersonRow(
                 user=person.user,
                 person=person.person,
                 name=person.name,
                 roles=",".join(sorted(person.roles)),
                 public_key=person.public_key,
-            )
+            ),
         )
 
 

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from store.database import Database
+from store.rows import insert_new
 from store.tables.alert import AlertStanding, Meta, OutboxCommand
 
 SHORTEST_CODE = 8
@@ -35,11 +36,8 @@ class WrongIncarnation(RuntimeError):
 def incarnation_of(db: Database) -> str:
     """The store's identity, made at first use."""
     with db.write() as session:
-        row = session.get(Meta, "incarnation")
-        if row is None:
-            row = Meta(name="incarnation", value=uuid.uuid4().hex)
-            session.add(row)
-        return row.value
+        insert_new(session, Meta(name="incarnation", value=uuid.uuid4().hex))
+        return session.get_one(Meta, "incarnation").value
 
 
 def require_incarnation(session: Session, known: str) -> None:
@@ -56,7 +54,7 @@ def open_alert(session: Session, alert_id: str, kind: Kind, programme: str, now:
 
 def close(session: Session, alert_id: str, now: datetime) -> None:
     """Nothing can be declared for this alert any more."""
-    row = standing(session, alert_id)
+    row = locked(session, alert_id)
     row.closed_at = row.closed_at or now
     session.add(row)
 
@@ -64,6 +62,14 @@ def close(session: Session, alert_id: str, now: datetime) -> None:
 def standing(session: Session, alert_id: str) -> AlertStanding:
     """The row of an alert; raises UnknownAlert."""
     row = session.get(AlertStanding, alert_id)
+    if row is None:
+        raise UnknownAlert(f"no alert {alert_id!r} here; 'baken alert list' shows them all")
+    return row
+
+
+def locked(session: Session, alert_id: str) -> AlertStanding:
+    """The row of an alert, this transaction's alone until it ends: whoever decides by it reads it so."""
+    row = session.get(AlertStanding, alert_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise UnknownAlert(f"no alert {alert_id!r} here; 'baken alert list' shows them all")
     return row
@@ -104,7 +110,7 @@ def take_away(session: Session, alert_id: str, meaning: Meaning, now: datetime) 
 
     It rises also where nothing shows yet: an edition may be on its way, to be declared on top of the old one.
     """
-    row = standing(session, alert_id)
+    row = locked(session, alert_id)
     if row.meaning == Meaning.WITHDRAWN:
         return None
     if row.meaning == Meaning.EDITION or (row.meaning == Meaning.HELD and meaning is Meaning.WITHDRAWN):
@@ -121,7 +127,7 @@ def declare(session: Session, alert_id: str, base: int, desired: Desired, now: d
     What takes away always wins. What shows more than stands wins only on top of `base`, else somebody took away
     meanwhile: an edition, and a hold where all was withdrawn.
     """
-    row = standing(session, alert_id)
+    row = locked(session, alert_id)
     adds = desired.meaning is Meaning.EDITION
     shows_more = adds or (desired.meaning is Meaning.HELD and row.meaning == Meaning.WITHDRAWN)
     if row.closed_at is not None or (shows_more and row.revision != base):
@@ -147,7 +153,7 @@ def declare(session: Session, alert_id: str, base: int, desired: Desired, now: d
 
 def renew_lease(session: Session, alert_id: str, revision: int, lease_until: datetime) -> bool:
     """Lengthen the lease of what stands; False when another revision stands by now."""
-    row = standing(session, alert_id)
+    row = locked(session, alert_id)
     if row.revision != revision or row.meaning != Meaning.EDITION:
         return False
     row.lease_until = max(lease_until, row.lease_until) if row.lease_until else lease_until
@@ -156,8 +162,8 @@ def renew_lease(session: Session, alert_id: str, revision: int, lease_until: dat
 
 
 def require_revision(session: Session, alert_id: str, revision: int) -> AlertStanding:
-    """The row, if it still is at that revision; raises Superseded."""
-    row = standing(session, alert_id)
+    """The row, if it still is at that revision, and so it stays in this transaction; raises Superseded."""
+    row = locked(session, alert_id)
     if row.revision != revision:
         raise Superseded(f"revision {revision} of alert {alert_id} was overtaken by {row.revision}")
     return row
@@ -175,7 +181,7 @@ def open_commands(session: Session, alert_id: str) -> tuple[str, ...]:
 
 def require_not_overtaken(session: Session, alert_id: str, revision: int) -> AlertStanding:
     """The row, unless a newer edition stands; for taking down. Raises Superseded."""
-    row = standing(session, alert_id)
+    row = locked(session, alert_id)
     if row.revision > revision and row.meaning == Meaning.EDITION:
         raise Superseded(f"revision {revision} of alert {alert_id} was overtaken by edition at {row.revision}")
     return row

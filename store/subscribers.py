@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, insert, update
+from sqlalchemy import ColumnElement, update
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from alerts.sealing import Sealer
+from store.bulk import insert_many
+from store.database import serialise
 from store.tables.sending import Subscriber, SubscriberArea
 
 _AAD = b"subscriber"
@@ -70,6 +72,7 @@ class Subscribers:
 
     def keep_exactly(self, session: Session, addresses: Sequence[str], now: datetime) -> None:
         """Make them those named (partners of a configuration): add the new, end the others."""
+        serialise(session, f"subscribe {self.channel}")
         wanted = {self.fingerprint(address) for address in addresses}
         for row in session.exec(self._mine().where(col(Subscriber.left_at).is_(None))):
             if row.fingerprint not in wanted:
@@ -81,6 +84,8 @@ class Subscribers:
         return open_address(self._sealer, row.sealed_address)
 
     def _subscribe(self, session: Session, entries: Sequence[Entry], now: datetime) -> int:
+        # Numbers must appear in order: an audience never looks again below the last one it saw.
+        serialise(session, f"subscribe {self.channel}")
         by_fingerprint = {self.fingerprint(entry.address): entry for entry in entries}
         for row in session.exec(self._mine().where(col(Subscriber.fingerprint).in_(by_fingerprint))).all():
             entry = by_fingerprint[row.fingerprint]
@@ -93,7 +98,7 @@ class Subscribers:
             del by_fingerprint[row.fingerprint]
         session.flush()
         if by_fingerprint:
-            session.connection().execute(insert(Subscriber), [self._row(*one, now) for one in by_fingerprint.items()])
+            insert_many(session, Subscriber, [self._row(*one, now) for one in by_fingerprint.items()])
             self._index_areas(session, by_fingerprint)
         return len(by_fingerprint)
 
@@ -109,7 +114,7 @@ class Subscribers:
             for subscriber_id, fingerprint in session.exec(query)
             for code in added[fingerprint].areas
         ]
-        session.connection().execute(insert(SubscriberArea), rows)
+        insert_many(session, SubscriberArea, rows)
 
     def _mine(self) -> SelectOfScalar[Subscriber]:
         return select(Subscriber).where(*self._of())

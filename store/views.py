@@ -11,27 +11,24 @@ from sqlmodel import Session, col, select
 
 from alerts.sealing import seal, unseal
 from store.ledger import channel_counts
+from store.rows import put
 from store.tables.alert import AlertStanding, AlertView
 from store.tables.sending import ChannelTrouble
 
 
 def put_view(session: Session, key: bytes, alert_id: str, version: int, view: dict[str, Any]) -> None:
     """Record a view unless a newer one is there."""
-    row = session.get(AlertView, alert_id)
-    if row is not None and row.version > version:
-        return
     sealed = seal(key, json.dumps(view, ensure_ascii=False).encode(), aad=f"view:{alert_id}".encode())
-    session.merge(
-        AlertView(
-            alert_id=alert_id,
-            version=version,
-            stage=str(view["stage"]),
-            kind=str(view["kind"]),
-            programme=str(view["programme"]),
-            started_at=datetime.fromisoformat(view["started_at"]),
-            sealed=sealed,
-        )
+    row = AlertView(
+        alert_id=alert_id,
+        version=version,
+        stage=str(view["stage"]),
+        kind=str(view["kind"]),
+        programme=str(view["programme"]),
+        started_at=datetime.fromisoformat(view["started_at"]),
+        sealed=sealed,
     )
+    put(session, row, only_over=col(AlertView.version) <= version)
 
 
 def get_view(session: Session, key: bytes, alert_id: str) -> dict[str, Any] | None:

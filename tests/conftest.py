@@ -7,7 +7,38 @@ from pathlib import Path
 
 import pytest
 
+from store.database import Database
+from store.schema import migrate
+from tests.support.postgres import PostgresServer
 from tests.support.running import Running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; it starts when the first test asks for it."""
+    server = PostgresServer().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a store that nobody used yet, in each kind of database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'baken.db'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        with server.database() as address:
+            yield address
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    """A store with its tables and nothing in them, in each kind of database."""
+    opened = Database(database_url)
+    migrate(opened)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

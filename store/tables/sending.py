@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from store.tables.types import UtcDateTime
 
-AWAY = text("left_at IS NOT NULL OR paused")
+AWAY = text("(left_at IS NOT NULL OR paused)")
 """Of a subscriber who gets nothing now; exactly so in queries, or the index below is not used."""
 
 
@@ -55,6 +55,7 @@ class Audience(SQLModel, table=True):
     channel: str = Field(primary_key=True)
     size: int = 0
     """Positions given out, from 0."""
+    pages: int = 0
     areas: str = ""
     """The codes it was frozen for, with a comma between; `*` for the whole country."""
     last_subscriber: int = 0
@@ -65,10 +66,14 @@ class AudiencePage(SQLModel, table=True):
     """A run of positions with all that sending to them needs, sealed with the alert's display key."""
 
     __tablename__ = "audience_page"
-    __table_args__ = (Index("audience_page_with", "alert_id", "channel", "first_subscriber", "last_subscriber"),)
+    __table_args__ = (
+        Index("audience_page_from", "alert_id", "channel", "start", unique=True),
+        Index("audience_page_with", "alert_id", "channel", "first_subscriber", "last_subscriber"),
+    )
     alert_id: str = Field(primary_key=True)
     channel: str = Field(primary_key=True)
-    start: int = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    start: int
     count: int
     first_subscriber: int
     last_subscriber: int

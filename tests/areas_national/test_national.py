@@ -9,11 +9,11 @@ import pytest
 import shapely
 from shapely.geometry import Polygon
 
-import store.tables.all  # noqa: F401  every table, before any is made
 from alerts.area import AreaSpec
 from alerts.geometry import resolve
 from store.areas import import_areas, list_areas, municipalities, nation
 from store.database import Database
+from store.schema import migrate
 
 POPULATION = 17_811_291
 """CBS, 1 January 2023: the sum of the 342 municipalities."""
@@ -25,7 +25,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Database:
     folder = os.environ.get("BAKEN_AREAS")
     assert folder, "name the folder with the national files: make test-areas AREAS=DIR"
     db = Database.at(tmp_path_factory.mktemp("areas") / "areas.db")
-    db.create_tables()
+    migrate(db)
     for file in FILES:
         import_areas(db, Path(folder) / file)
     return db

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import store.tables.all  # noqa: F401
 from activities.channels import NAMES, PERSONAL, build_channels
 from activities.channels.base import PhotoBytes, PublicChannel, PublishJob
 from activities.endpoints import ChannelsConfig
@@ -102,12 +100,9 @@ def _photos(public: PublicCase, key: bytes) -> Sequence[EditionPhoto]:
 class ShownAlert:
     """One alert in a store of its own; each call does what its workflows would have done by activity."""
 
-    def __init__(
-        self, where: Path | Database, *, alert_id: str = "a1", kind: Kind = Kind.ACTUAL, key: bytes = KEY
-    ) -> None:
+    def __init__(self, db: Database, *, alert_id: str = "a1", kind: Kind = Kind.ACTUAL, key: bytes = KEY) -> None:
         self.alert_id, self.kind, self.now, self.key = alert_id, kind, NOW, key
-        self.db = where if isinstance(where, Database) else Database.at(where / "baken.db")
-        self.db.create_tables()
+        self.db = db
         self.desired = Desired()
         self.edition = self.make(case_document())
         self.channels = build_channels(self.db, lambda _: key, lambda: self.now, BASE_URL, ChannelsConfig())

@@ -19,7 +19,6 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-import store.tables.all  # noqa: F401
 from alerts.case import Case
 from alerts.command import Command, SignedCommand, sign
 from alerts.programme import Programme

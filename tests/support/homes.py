@@ -16,9 +16,9 @@ from store.standing import declare, open_alert
 ALERT = "test234567"
 
 
-def silent_home(folder: Path) -> Settings:
+def silent_home(folder: Path, database_url: str | None = None) -> Settings:
     """A home as `baken up` leaves it when everything of it is killed."""
-    settings = load_settings({}, home=folder)
+    settings = load_settings({"BAKEN_DATABASE_URL": database_url} if database_url else {}, home=folder)
     settings.paths.prepare()
     prepare_home(settings, 0)
     nowhere = {"web": "http://127.0.0.1:9", "temporal": "127.0.0.1:9", "temporal_ui": ""}

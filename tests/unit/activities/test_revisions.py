@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import activities.revisions
-import store.tables.all  # noqa: F401  every table, before any is made
 from activities.revisions import POLL, RevisionWatch
 from alerts.edition import EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from store.database import Database
 from store.standing import declare, open_alert, take_away
+from tests.support.postgres import PostgresServer
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EDITION = EditionRef(number=1, digest="d", approval_digest="a", channels={})
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    db = Database.at(tmp_path / "baken.db")
-    db.create_tables()
+def db(db: Database) -> Database:
+    """A store with one alert that shows an edition."""
     shown = Desired(meaning=Meaning.EDITION, edition=EDITION, lease_until=NOW + timedelta(hours=1))
     with db.write() as session:
         open_alert(session, "a", Kind.ACTUAL, "amber", NOW)
         session.flush()
         assert declare(session, "a", 0, shown, NOW) == (1, True)
-    yield db
-    db.close()
+    return db
 
 
 def _seconds_until_no(still: Callable[[], bool]) -> float:
@@ -57,13 +55,25 @@ def test_sender_of_an_older_revision_never_begins(db: Database) -> None:
         assert watched.overtaken()
 
 
-def test_blind_sender_stops(db: Database, tmp_path: Path) -> None:
-    """The store goes away under it."""
+@pytest.fixture
+def lose_store(request: pytest.FixtureRequest, db: Database, database_url: str) -> Callable[[], None]:
+    """Takes the store away under those who use it."""
+    if db.engine.dialect.name == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return lambda: server.vanish(database_url)
+
+    def lose() -> None:
+        file = Path(str(db.engine.url.database))
+        file.rename(file.with_suffix(".gone"))
+        db.close()
+
+    return lose
+
+
+def test_blind_sender_stops(db: Database, lose_store: Callable[[], None]) -> None:
     with RevisionWatch(db).watching("a", 1) as watched:
         assert watched.still()
-        for file in tmp_path.glob("baken.db*"):
-            file.rename(file.with_suffix(".gone"))
-        db.close()
+        lose_store()
         assert _seconds_until_no(watched.still) <= activities.revisions.BLIND + 0.5
         assert not watched.overtaken()
 

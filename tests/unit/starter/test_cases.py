@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import store.tables.all  # noqa: F401
 from activities.channels import NAMES, PERSONAL
 from starter.cases import PreparedCase, normalise_photos, parse_document, photo_files, prepare_case, read_document
 from starter.errors import BadInput
 from store.database import Database
 from store.programmes import load_programmes
+from store.schema import migrate
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/cases/noor.json"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ Change = Callable[[Document], object]
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     database = Database.at(tmp_path / "baken.db")
-    database.create_tables()
+    migrate(database)
     yield database
     database.close()
 

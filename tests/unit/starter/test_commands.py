@@ -19,9 +19,9 @@ from tests.support.homes import ALERT, add_alert, silent_home
 
 
 @pytest.fixture
-async def baken(tmp_path: Path) -> AsyncIterator[Baken]:
+async def baken(tmp_path: Path, database_url: str) -> AsyncIterator[Baken]:
     """An alert shows its first edition, and Temporal does not answer."""
-    settings = silent_home(tmp_path / "home")
+    settings = silent_home(tmp_path / "home", database_url)
     add_alert(settings, shows=True)
     async with open_baken(settings, patience=0.2) as client:
         yield client

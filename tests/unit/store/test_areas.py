@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import store.tables.all  # noqa: F401  every table, before any is made
 from alerts.area import AreaError, AreaSpec
 from alerts.geometry import resolve
 from store.areas import codes_of, import_areas, list_areas, municipalities, nation
@@ -19,14 +17,6 @@ SYNTHETIC = Path(__file__).parents[2] / "fixtures/areas/gemeenten-synthetic.geoj
 SQUARE = {"type": "Polygon", "coordinates": [[[5, 52], [5.1, 52], [5.1, 52.1], [5, 52.1], [5, 52]]]}
 BOW = {"type": "Polygon", "coordinates": [[[5, 52], [5.2, 52.2], [5.2, 52], [5, 52.2], [5, 52]]]}
 TOWN = {"code": "GM0001", "name": "Vierkant", "population": 1}
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.at(tmp_path / "areas.db")
-    opened.create_tables()
-    yield opened
-    opened.close()
 
 
 def _feature(geometry: Any = SQUARE, **changes: Any) -> dict[str, Any]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+import json
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Thread
 
 import pytest
+from sqlalchemy import text
+from sqlmodel import select
 
+from alerts.sealing import Sealer
 from store.audience import AudienceStore, forget_audiences
 from store.database import Database
 from store.subscribers import Entry, Subscribers
+from store.tables.sending import AudiencePage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY, DISPLAY = bytes(32), bytes(range(32))
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.at(tmp_path / "store.db")
-    opened.create_tables()
-    yield opened
-    opened.close()
 
 
 def _join(db: Database, *entries: Entry | str, exercise: bool = False) -> int:
@@ -115,13 +109,24 @@ def test_two_who_freeze_at_once_double_nobody(db: Database) -> None:
     assert _there(db) == names
 
 
-def test_nothing_of_an_address_stands_in_the_clear_and_pages_go_with_the_alert(db: Database, tmp_path: Path) -> None:
+def test_nothing_of_an_address_stands_in_the_clear_and_pages_go_with_the_alert(db: Database) -> None:
     _join(db, "somebody@example.org")
     _extend(db)
-    with sqlite3.connect(tmp_path / "store.db") as raw:
-        tables = [raw.execute(f"SELECT * FROM {table}").fetchall() for table in ("subscriber", "audience_page")]
-    raw.close()
-    assert "somebody" not in str(tables)
+    with db.read() as session:
+        for table in ("subscriber", "audience_page"):
+            (row,) = session.connection().execute(text(f"SELECT * FROM {table}"))
+            assert "somebody" not in str([bytes(one) if isinstance(one, memoryview) else one for one in row])
     with db.write() as session:
         forget_audiences(session, "a")
     assert (_there(db), _audience(db).size()) == ([], 1)
+
+
+def test_pages_frozen_before_columns_are_still_read(db: Database) -> None:
+    _join(db, Entry("a", language="en"), "b")
+    _extend(db)
+    rows = [[1, "a", "en", ""], [2, "b", "nl", ""]]
+    with db.write() as session:
+        page = session.exec(select(AudiencePage)).one()
+        page.sealed = Sealer(DISPLAY).seal(json.dumps(rows).encode(), aad=b"audience:a:push:0")
+    assert _there(db) == ["a", "b"]
+    assert list(_audience(db).read(0, 2).languages) == ["en", "nl"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-import store.tables.all  # noqa: F401  every table, before any is made
 from store.audience import AudienceStore
 from store.database import Database
 from store.ledger import (
@@ -32,15 +30,13 @@ R, G, T, D = Status.REACHED, Status.GONE, Status.RETRY, Status.DOUBT
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.at(tmp_path / "ledger.db")
-    opened.create_tables()
-    _join(opened, "anna", "bert", "cora")
-    with opened.write() as session:
+def db(db: Database) -> Database:
+    """A store with an audience of three."""
+    _join(db, "anna", "bert", "cora")
+    with db.write() as session:
         Subscribers(KEY, "push", exercise=True).subscribe(session, [Entry("drill")], NOW)
-    assert _extend(opened) == 3
-    yield opened
-    opened.close()
+    assert _extend(db) == 3
+    return db
 
 
 def _join(db: Database, *addresses: str, areas: tuple[str, ...] = ()) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-import store.tables.all  # noqa: F401
 from alerts.command import SignedCommand
 from alerts.sealing import Unsealable
 from alerts.state import Desired
@@ -25,16 +23,13 @@ SIGNED = SignedCommand(command='{"reason": "Noor is home"}', signature="c2lnbmVk
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
+def db(db: Database) -> Database:
     """A store with one alert that shows an edition."""
-    database = Database.at(tmp_path / "baken.db")
-    database.create_tables()
-    with database.write() as session:
+    with db.write() as session:
         open_alert(session, "a", Kind.ACTUAL, "amber", NOW)
         session.flush()
         declare(session, "a", 0, Desired(meaning=Meaning.EDITION, lease_until=NOW + timedelta(hours=1)), NOW)
-    yield database
-    database.close()
+    return db
 
 
 def _write(db: Database, command_id: str, meaning: Meaning, now: datetime = NOW) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,16 +15,15 @@ from activities.channels.cap import CapChannel
 from alerts.values import clean
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from store import cap_messages
+from store.database import Database
 from store.standing import Superseded
 from tests.support.cap import CAP, assert_valid, chain, document, messages, texts
 from tests.support.editions import BASE_URL, JPEG, ShownAlert, case_document, make_edition
 
 
 @pytest.fixture
-def alert(tmp_path: Path) -> Iterator[ShownAlert]:
-    shown = ShownAlert(tmp_path)
-    yield shown
-    shown.db.close()
+def alert(db: Database) -> ShownAlert:
+    return ShownAlert(db)
 
 
 def test_first_publication_when_shown_is_an_alert_in_two_languages(alert: ShownAlert) -> None:
@@ -68,8 +65,8 @@ def test_photo_when_shown_is_a_resource_with_its_digest(alert: ShownAlert) -> No
     ("kind", "status", "word"),
     [(Kind.ACTUAL, "Actual", "AMBER"), (Kind.EXERCISE, "Exercise", "EXERCISE"), (Kind.PUBLIC_TEST, "Test", "TEST")],
 )
-def test_status_when_of_a_kind_says_so_to_the_end(tmp_path: Path, kind: Kind, status: str, word: str) -> None:
-    alert = ShownAlert(tmp_path, kind=kind)
+def test_status_when_of_a_kind_says_so_to_the_end(db: Database, kind: Kind, status: str, word: str) -> None:
+    alert = ShownAlert(db, kind=kind)
     alert.show()
     alert.publish("cap")
     alert.end(Meaning.WITHDRAWN)

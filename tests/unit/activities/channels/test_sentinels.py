@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import itertools
 import types
-from collections.abc import Iterator
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
@@ -19,6 +17,7 @@ from activities.channels import CAPABILITIES, NAMES
 from alerts.case import Case
 from alerts.values import Value
 from alerts.vocabulary import Kind
+from store.database import Database
 from tests.support.editions import BASE_URL, ShownAlert, amber, make_edition
 
 FIXED: dict[str, Any] = {
@@ -98,10 +97,8 @@ def filled() -> tuple[dict[str, Any], dict[str, tuple[str, bool]]]:
 
 
 @pytest.fixture
-def alert(tmp_path: Path) -> Iterator[ShownAlert]:
-    shown = ShownAlert(tmp_path)
-    yield shown
-    shown.db.close()
+def alert(db: Database) -> ShownAlert:
+    return ShownAlert(db)
 
 
 def test_filled_case_when_counted_has_words_in_every_corner(

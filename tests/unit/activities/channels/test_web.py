@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alerts.vocabulary import Kind, Meaning
 from store import editions
+from store.database import Database
 from store.standing import Superseded
 from tests.support.editions import BASE_URL, KEY, NOW, ShownAlert, case_document, make_edition
 
 
 @pytest.fixture
-def alert(tmp_path: Path) -> Iterator[ShownAlert]:
-    shown = ShownAlert(tmp_path)
-    yield shown
-    shown.db.close()
+def alert(db: Database) -> ShownAlert:
+    return ShownAlert(db)
 
 
 def page(alert: ShownAlert, language: str = "nl", **changes: Any) -> str:
@@ -89,8 +86,8 @@ def test_page_when_read_leads_to_the_other_language(alert: ShownAlert) -> None:
 @pytest.mark.parametrize(
     ("kind", "word"), [(Kind.EXERCISE, "OEFENING"), (Kind.PUBLIC_TEST, "TEST")], ids=["exercise", "test"]
 )
-def test_page_when_not_actual_says_so_in_words_and_colour(tmp_path: Path, kind: Kind, word: str) -> None:
-    alert = ShownAlert(tmp_path, kind=kind)
+def test_page_when_not_actual_says_so_in_words_and_colour(db: Database, kind: Kind, word: str) -> None:
+    alert = ShownAlert(db, kind=kind)
     html = page(alert)
     assert Tags(html).all("body") == [{"class": f"kind-{kind.value}"}]
     for place in ("title", "h1"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,8 +24,10 @@ Start = Callable[..., ShownAlert]
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Parts:
-    return open_parts(silent_home(tmp_path / "home"))
+def parts(tmp_path: Path, database_url: str) -> Iterator[Parts]:
+    opened = open_parts(silent_home(tmp_path / "home", database_url))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

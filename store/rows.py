@@ -1,0 +1,33 @@
+"""Single rows that several may write at once: inserted once, or replaced, in one statement."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Table, inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
+
+from store.database import on_postgresql
+
+
+def insert_new(session: Session, row: SQLModel) -> bool:
+    """Insert it unless a row of that key is there; whether it was inserted."""
+    return session.connection().execute(_insert(session, row).on_conflict_do_nothing()).rowcount == 1
+
+
+def put(session: Session, row: SQLModel, *, only_over: ColumnElement[bool] | None = None) -> None:
+    """Insert it or replace the row of its key; with `only_over` just where that holds of the row that is there."""
+    insert = _insert(session, row)
+    keys = [column.name for column in _table(row).primary_key]
+    changed = {column.name: insert.excluded[column.name] for column in _table(row).columns if column.name not in keys}
+    session.connection().execute(insert.on_conflict_do_update(index_elements=keys, set_=changed, where=only_over))
+
+
+def _insert(session: Session, row: SQLModel) -> postgresql.Insert | sqlite.Insert:
+    insert = postgresql.insert if on_postgresql(session) else sqlite.insert
+    return insert(_table(row)).values(row.model_dump())
+
+
+def _table(row: SQLModel) -> Table:
+    table = inspect(type(row)).local_table
+    assert isinstance(table, Table)
+    return table
