@@ -32,6 +32,7 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
+from activities.pacing import Pace
 from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
 from alerts.compose import dark_text, end_text
@@ -43,6 +44,7 @@ from store.audience import AudienceStore, Members
 from store.database import Database
 from store.keys import KeyStore
 from store.ledger import Chunk, Intent, Status, Wave
+from store.rates import Urgency
 from workflows import ports
 
 LARGEST_BATCH = 10_000
@@ -128,11 +130,23 @@ class DeliveryActivities:
                 dispatched.append(now())
             return True
 
-        outcomes = await batch.channel.send(batch.job, batch.messages(chunk), still)
+        outcomes = await self._paced(batch, batch.messages(chunk), still)
         statuses = bytes([_ACCEPTED if outcome is None else _status(outcome) for outcome in outcomes])
         sent = _Sent(intent, chunk.members, statuses, dispatched[0] if dispatched else now())
         batch.note(sent, outcomes)
         return sent
+
+    async def _paced(self, batch: _Batch, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
+        """Send them, no faster than the counterpart allows the whole system."""
+        limit = batch.channel.limit(batch.job.alert_kind)
+        if limit is None:
+            return await batch.channel.send(batch.job, messages, still)
+        pace = Pace(self._db, limit, batch.urgency)
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(messages) and (number := await pace.slots(len(messages) - len(outcomes), still)):
+            part = messages.part(len(outcomes), len(outcomes) + number)
+            outcomes += await batch.channel.send(batch.job, part, still)
+        return outcomes + [NotSent("stopped before its turn")] * (len(messages) - len(outcomes))
 
     def _open_batch(self, asked: ports.Deliver) -> _Batch:
         display = self._keys.display_key(asked.alert_id)
@@ -255,6 +269,12 @@ class _Batch:
         self._prefixes: dict[int, str] = {}
         self._counts = dict.fromkeys(Status, 0)
         self._first: datetime | None = None
+
+    @property
+    def urgency(self) -> Urgency:
+        if self.wave.purpose == "end":
+            return Urgency.END
+        return Urgency.EXERCISE if self.job.alert_kind is Kind.EXERCISE else Urgency.ALERT
 
     def goes_on(self) -> bool:
         """Whether there is use in another chunk now: nothing newer holds, and the last one got through."""

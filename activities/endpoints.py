@@ -6,11 +6,25 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
+from activities.pacing import Limit
 from alerts.values import Value
 from alerts.vocabulary import Kind
 
 
-class MailServer(Value):
+class Server(Value):
+    """A counterpart that takes messages."""
+
+    rate: float | None = Field(default=None, gt=0)
+    """Messages a second that it allows all of Baken together; None: as fast as it answers."""
+
+    def limit(self, endpoint: str) -> Limit | None:
+        """Its rate, under the name that all who send there share."""
+        return Limit(endpoint, self.rate) if self.rate else None
+
+
+class MailServer(Server):
     """An SMTP server, and who the mail is from."""
 
     host: str
@@ -45,7 +59,7 @@ class ExercisePartner(Partner):
     """A partner's system for exercises; never fits where the public's belongs."""
 
 
-class AppServer(Value):
+class AppServer(Server):
     """A gateway that brings messages to phones: where to post one, and the bearer token that lets us."""
 
     url: str

@@ -30,6 +30,7 @@ from activities.channels.base import (
     WaveJob,
 )
 from activities.endpoints import AppServer, ChannelsConfig
+from activities.pacing import Limit
 from alerts.edition import Edition, LanguageText
 from alerts.vocabulary import Kind, MessageKind
 
@@ -84,6 +85,10 @@ class AppChannel:
                 return None
         except OSError:
             return f"the app gateway at {address.netloc} does not answer"
+
+    def limit(self, kind: Kind) -> Limit | None:
+        server = self._config.endpoints_for(kind).app
+        return server.limit(server.url) if server else None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         server = self._config.endpoints_for(job.alert_kind).app

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
+from activities.pacing import Limit
 from alerts.edition import Edition
 from alerts.state import Desired
 from alerts.values import Value
@@ -106,6 +107,10 @@ class Messages:
     def __iter__(self) -> Iterator[Outgoing]:
         return map(Outgoing._make, zip(self.ids, self.kinds, self.addresses, self.languages, strict=True))
 
+    def part(self, first: int, end: int) -> Messages:
+        """Those from index `first` to before `end`."""
+        return Messages(*(getattr(self, name)[first:end] for name in self.__slots__))
+
 
 class ChannelError(Exception):
     """Root of what a counterpart can answer; `str()` is for operators and holds no address."""
@@ -190,6 +195,10 @@ class PublicChannel(Channel, Protocol):
 
 class PersonalChannel(Channel, Protocol):
     """A channel that sends to recipients one by one."""
+
+    def limit(self, kind: Kind) -> Limit | None:
+        """The rate its counterpart allows; None: as fast as it answers."""
+        ...
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         """Send each message; one outcome for each, in order. Must end within 30 s (client time-outs).

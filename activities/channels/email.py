@@ -32,6 +32,7 @@ from activities.channels.base import (
     WaveJob,
 )
 from activities.endpoints import ChannelsConfig, MailServer
+from activities.pacing import Limit
 from activities.templating import templates
 from alerts.edition import Edition, LanguageText
 from alerts.vocabulary import Kind, MessageKind
@@ -93,6 +94,10 @@ class EmailChannel:
         except (aiosmtplib.SMTPException, OSError) as error:
             return f"the mail server at {endpoint.host}:{endpoint.port} does not answer ({type(error).__name__})"
         return None
+
+    def limit(self, kind: Kind) -> Limit | None:
+        server = self._endpoint(kind)
+        return server.limit(f"smtp://{server.host}:{server.port}") if server else None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         if not messages:

@@ -31,6 +31,7 @@ from activities.channels.base import (
     WaveJob,
 )
 from activities.endpoints import ChannelsConfig, Partner
+from activities.pacing import Limit
 from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
 
@@ -82,6 +83,10 @@ class WebhookChannel:
             return f"no partner is configured for {kind.value} alerts"
         silent = [partner.name for partner in partners if not await _listens(partner)]
         return f"no answer from {', '.join(silent)}" if silent else None
+
+    def limit(self, kind: Kind) -> Limit | None:
+        """None: every partner is a counterpart of its own, and gets one call."""
+        return None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=self._trust) as client:

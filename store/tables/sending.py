@@ -113,6 +113,19 @@ class LedgerChunk(SQLModel, table=True):
     last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class SendingRate(SQLModel, table=True):
+    """How far an endpoint's rate is booked, in seconds of the database's clock since 1970 (`store.rates`)."""
+
+    __tablename__ = "sending_rate"
+    endpoint: str = Field(primary_key=True)
+    free_at: float = 0.0
+    """When the next message may leave."""
+    end_asked_at: float = 0.0
+    alert_asked_at: float = 0.0
+    exercise_asked_at: float = 0.0
+    """When somebody of that urgency last asked."""
+
+
 class ChannelTrouble(SQLModel, table=True):
     """What keeps a channel from going on right now; gone as soon as it went on."""
 

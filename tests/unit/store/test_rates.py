@@ -1,0 +1,74 @@
+"""Rates of endpoints: shared by all who send, never booked far ahead, the most urgent first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from activities.pacing import Limit, Pace
+from store.database import Database
+from store.rates import AHEAD, Slots, Urgency, reserve
+
+RATE = 500.0
+
+
+def _reserve(db: Database, wanted: int, urgency: Urgency = Urgency.ALERT, endpoint: str = "gateway") -> Slots:
+    with db.write() as session:
+        return reserve(session, endpoint, RATE, wanted, urgency)
+
+
+async def _send(db: Database, urgency: Urgency, until: float, sent: list[float]) -> None:
+    """As a lane does: take what may leave, until the time is over."""
+    pace = Pace(db, Limit("gateway", RATE), urgency)
+    still: Callable[[], bool] = lambda: time.monotonic() < until  # noqa: E731
+    while number := await pace.slots(200, still):
+        sent += [time.monotonic()] * number
+
+
+def test_one_reservation_is_a_tenth_of_a_second_at_most_and_at_least_one_message(db: Database) -> None:
+    assert _reserve(db, 10_000).number == RATE * AHEAD
+    with db.write() as session:
+        assert reserve(session, "slow", 0.5, 10, Urgency.ALERT) == Slots(1, 0)
+
+
+def test_nothing_is_booked_further_ahead_than_a_tenth_of_a_second(db: Database) -> None:
+    granted = [_reserve(db, 50) for _ in range(10)]
+    assert 2 <= sum(1 for slots in granted if slots.number) <= 3
+    assert all(slots.wait <= 2 * AHEAD for slots in granted)
+
+
+def test_endpoints_have_rates_of_their_own(db: Database) -> None:
+    while _reserve(db, 50).number:
+        pass
+    assert _reserve(db, 50, endpoint="another").number == 50
+
+
+def test_who_is_more_urgent_keeps_the_others_waiting_while_it_asks(db: Database) -> None:
+    assert _reserve(db, 1, Urgency.EXERCISE).number == 1
+    assert _reserve(db, 1, Urgency.END).number == 1
+    assert _reserve(db, 1, Urgency.ALERT).number == 0
+    assert _reserve(db, 1, Urgency.EXERCISE).number == 0
+    assert _reserve(db, 1, Urgency.END).number == 1
+
+
+async def test_several_who_send_keep_to_the_rate_together(db: Database) -> None:
+    sent: list[float] = []
+    until = time.monotonic() + 3.0
+    await asyncio.gather(*(_send(db, Urgency.ALERT, until, sent) for _ in range(6)))
+    rate = len(sent) / (max(sent) - min(sent))
+    assert RATE * 0.95 <= rate <= RATE * 1.05
+
+
+async def test_end_messages_take_the_rate_from_an_alert_that_is_being_sent(db: Database) -> None:
+    alerts: list[float] = []
+    ends: list[float] = []
+    now = time.monotonic()
+    alert = asyncio.create_task(_send(db, Urgency.ALERT, now + 2.5, alerts))
+    await asyncio.sleep(0.5)
+    await _send(db, Urgency.END, now + 1.5, ends)
+    await alert
+    assert len(ends) >= RATE * 0.8
+    between = [at for at in alerts if min(ends) + 2 * AHEAD < at < max(ends)]
+    assert between == []
+    assert max(alerts) > now + 2.0
