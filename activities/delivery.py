@@ -79,12 +79,15 @@ class DeliveryActivities:
     @activity.defn(name=ports.PLAN_WAVE.name)
     def plan_wave(self, asked: ports.PlanWave) -> ports.WavePlan:
         """Who is to hear of it: those frozen when armed, and those who joined since or live in a wider area."""
-        size = self._size(asked)
-        chunk = self._channels[asked.channel].capabilities.chunk
-        if chunk == 1:
-            return ports.WavePlan(size=size, batch=1, lanes=LANES_OF_ONE)
+        size, start = self._size(asked), 0
+        can = self._channels[asked.channel].capabilities
+        if asked.showing is not None and can.renews != "announce":
+            with self._db.read() as session:
+                start = ledger.settled_to(session, asked.alert_id, asked.channel, asked.showing)
+        if can.chunk == 1:
+            return ports.WavePlan(size=size, start=start, batch=1, lanes=LANES_OF_ONE)
         batch = min(size // BATCHES + 1, LARGEST_BATCH)
-        return ports.WavePlan(size=size, batch=-(-batch // chunk) * chunk, lanes=LANES)
+        return ports.WavePlan(size=size, start=start, batch=-(-batch // can.chunk) * can.chunk, lanes=LANES)
 
     @activity.defn(name=ports.DELIVER.name)
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
@@ -167,7 +170,9 @@ class DeliveryActivities:
         attaches = channel.capabilities.attaches and asked.purpose == "show"
         with self._db.read() as session:
             photos = load_photos(session, display, self._edition(asked.alert_id, ref)) if attaches else ()
-            chunks = ledger.plan(session, wave, members, channel.capabilities.chunk, outside)
+            chunks = ledger.plan(
+                session, wave, members, channel.capabilities.chunk, asked.start + asked.count, outside
+            )
         recalls = channel.capabilities.recall
         job = WaveJob(
             alert_id=asked.alert_id,

@@ -86,6 +86,8 @@ class Chunk(NamedTuple):
     """What one chunk of a wave has still to do. `intent` is None as long as its intent is not written."""
 
     start: int
+    end: int
+    """Before this position it was looked at everybody."""
     members: Members
     """Those who get something."""
     kinds: bytes
@@ -97,8 +99,12 @@ Outside = Mapping[int, Collection[int]]
 """Edition to the positions that its area does not cover."""
 
 
-def plan(session: Session, wave: Wave, members: Members, grid: int, outside: Outside | None = None) -> list[Chunk]:
+def plan(
+    session: Session, wave: Wave, members: Members, grid: int, end: int, outside: Outside | None = None
+) -> list[Chunk]:
     """What is left to do for these members, in chunks of `grid` positions; those with nothing left are not named.
+
+    `members` are all up to before position `end` who want to hear now.
 
     A chunk that was begun is resumed: without outcomes all of it again, else what is still open.
     """
@@ -113,13 +119,14 @@ def plan(session: Session, wave: Wave, members: Members, grid: int, outside: Out
         kinds = codes.replace(b"\0", b"")
         if kinds:
             intent = Intent(_id(row), start, row.intended, row.outcomes, row.first_at) if row else None
-            chunks.append(Chunk(start, here if len(kinds) == len(codes) else here.only(codes), kinds, intent))
+            due = here if len(kinds) == len(codes) else here.only(codes)
+            chunks.append(Chunk(start, min(start + grid, end), due, kinds, intent))
     return chunks
 
 
 def write_intent(session: Session, wave: Wave, chunk: Chunk, now: datetime) -> Intent:
     """Write what is about to be sent. Raises IntegrityError when somebody else is at the same chunk."""
-    intended = _spread(b"", chunk.start, chunk.members.positions, chunk.kinds)
+    intended = _spread(bytes(chunk.end - chunk.start), chunk.start, chunk.members.positions, chunk.kinds)
     values = {name: getattr(wave, name) for name in _OF_WAVE}
     values |= {"start": chunk.start, "intent_at": now, "intended": intended, "messages": len(chunk.kinds)}
     made = session.connection().execute(insert(LedgerChunk), values | _NOTHING_YET)
@@ -142,6 +149,33 @@ def record_outcomes(
         "in_doubt": outcomes.count(Status.DOUBT),
     }
     session.connection().execute(update(LedgerChunk).where(col(LedgerChunk.id) == intent.id), changed)
+
+
+def settled_to(session: Session, alert_id: str, channel: str, edition: int) -> int:
+    """The first position that a wave showing this edition has to look at: all before it had it, or refused it.
+
+    So a refresh of a million recipients looks at those who joined since and at nobody else.
+    """
+    has_it = (col(LedgerChunk.purpose) == "show") & (col(LedgerChunk.edition) == edition)
+    chunks = (
+        sqlalchemy.select(
+            func.max(LedgerChunk.id).label("last"), func.max(func.length(LedgerChunk.intended)).label("length")
+        )
+        .where(col(LedgerChunk.alert_id) == alert_id, col(LedgerChunk.channel) == channel)
+        .group_by(col(LedgerChunk.start))
+        .having(func.min(case((has_it, 1), else_=0)) == 1)
+        .subquery()
+    )
+    # Whoever was left open in one wave is in the next one again, so the last says it all.
+    done = col(LedgerChunk.reached) + col(LedgerChunk.failed) - col(LedgerChunk.in_doubt)
+    last = sqlalchemy.select(col(LedgerChunk.start), chunks.c.length, done == col(LedgerChunk.messages))
+    last = last.join(chunks, col(LedgerChunk.id) == chunks.c.last).order_by(col(LedgerChunk.start))
+    settled = 0
+    for start, length, complete in session.connection().execute(last):
+        if start != settled or not complete:
+            break
+        settled = start + length
+    return settled
 
 
 class Counts(Value):

@@ -99,8 +99,9 @@ class ChannelWorkflow:
     async def _show(self, work: Desired) -> None:
         assert work.edition is not None
         first = self._followed.meaning is not Meaning.EDITION or self._followed.revision != work.revision
-        if first:
-            await self._report(work, ChannelState.SENDING)
+        reported = asyncio.create_task(self._report(work, ChannelState.SENDING)) if first else None
+        if reported is not None and not workflow.patched("report-while-sending"):
+            await reported
         if self._given.traits.personal:
             superseded = await self._wave(work, "show")
         else:
@@ -110,6 +111,8 @@ class ChannelWorkflow:
             )
             superseded = answer.superseded
             self._dispatched(answer.at)
+        if reported is not None:
+            await reported
         if not superseded:
             state = ChannelState.FAILED if self._all_failed() else ChannelState.SHOWING
             await self._report(work, state, edition=work.edition.number)

@@ -34,6 +34,7 @@ class FanOutWorkflow:
     @workflow.run
     async def run(self, given: ports.FanOutInput) -> ports.Delivered:
         plan = await self._plan(grow=False)
+        self._next = max(self._next, plan.start)
         while True:
             await asyncio.gather(*(self._lane(plan) for _ in range(plan.lanes)))
             if self._done.superseded:
@@ -56,6 +57,7 @@ class FanOutWorkflow:
             kind=given.kind,
             channel=given.channel,
             edition=given.desired.edition if grow else None,
+            showing=given.desired.edition.number if given.purpose == "show" and given.desired.edition else None,
         )
         return await call(ports.PLAN_WAVE, request, CONTROL, says=says)
 

@@ -164,11 +164,15 @@ class PlanWave(Value):
     channel: str
     edition: EditionRef | None = None
     """For whose area the audience is brought up to date; None leaves it as it is."""
+    showing: int | None = None
+    """The edition that the wave shows: who has it already is left out from the beginning, where nobody is between."""
 
 
 class WavePlan(Value):
     size: int
     """Positions of the audience, from 0."""
+    start: int = 0
+    """All before this one have had it."""
     batch: int
     lanes: int = 4
     """Batches under way at once."""

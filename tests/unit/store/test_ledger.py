@@ -18,6 +18,7 @@ from store.ledger import (
     plan,
     receipts,
     record_outcomes,
+    settled_to,
     write_intent,
 )
 from store.subscribers import Entry, Subscribers
@@ -70,7 +71,7 @@ def _send(
     """Plan and record outcomes of what is due (None: crash in between); the kinds by position."""
     members = _audience(db).read(0, 1_000)
     with db.read() as session:
-        chunks = plan(session, wave, members, GRID, outside)
+        chunks = plan(session, wave, members, GRID, _audience(db).size(), outside)
     for chunk in chunks:
         with db.write() as session:
             intent = chunk.intent or write_intent(session, wave, chunk, NOW)
@@ -160,3 +161,39 @@ def test_outside_a_narrowed_area_the_change_comes_once_and_nothing_more(db: Data
 def test_outside_from_the_start_hears_nothing(db: Database) -> None:
     assert _send(db, _wave(), outside={1: {0, 2}}) == {1: "alert"}
     assert _send(db, _wave("end"), outside={}) == {1: "cancel"}
+
+
+def _settled(db: Database, edition: int = 1) -> int:
+    with db.read() as session:
+        return settled_to(session, "a", "push", edition)
+
+
+def test_settled_are_those_from_the_beginning_who_had_it_or_refused_it(db: Database) -> None:
+    assert _settled(db) == 0
+    _send(db, _wave(), (R, G, T))
+    assert _settled(db) == 2
+    _send(db, _wave(announcement=1), (R, G, R))
+    assert (_settled(db), _settled(db, 2)) == (3, 0)
+
+
+def test_settled_takes_in_who_joined_and_ends_with_the_alert(db: Database) -> None:
+    _send(db, _wave())
+    assert _settled(db) == 3
+    _join(db, "dora", "egon")
+    _extend(db)
+    assert _send(db, _wave(announcement=1), (R, R, R, R, R)) == {3: "alert", 4: "alert"}
+    assert _settled(db) == 5
+    _send(db, _wave("end"), (R, R, R, R, R))
+    assert _settled(db) == 0
+
+
+def test_settled_passes_by_who_does_not_want_to_hear_now(db: Database) -> None:
+    with db.write() as session:
+        Subscribers(KEY, "push").unsubscribe(session, "bert", NOW)
+    assert _send(db, _wave()) == {0: "alert", 2: "alert"}
+    assert _settled(db) == 3
+
+
+def test_settled_stops_at_who_is_in_doubt(db: Database) -> None:
+    _send(db, _wave(), (R, R, D))
+    assert _settled(db) == 2
