@@ -17,7 +17,7 @@ from simulators.mail import Inbox, Mail
 from simulators.partners import Partner
 from simulators.received import Line, Record
 
-CHANNELS = ("email", "webhook", "app")
+CHANNELS = ("email", "webhook", "app", "webpush")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
@@ -59,6 +59,7 @@ class Simulators:
             "alerts": known,
             "mailboxes": self._receivers("email", alerts),
             "phones": self._receivers("app", alerts),
+            "browsers": self._receivers("webpush", alerts),
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},

@@ -119,7 +119,7 @@ def test_nothing_about_the_child_is_on_disk(counterparts: Counterparts, home: Pa
     counterparts.mail()
     counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
     files = [path for path in home.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {"ports.json", "received.jsonl", "ca.pem", "server.pem"}
+    assert {path.name for path in files} == {"ports.json", "browsers.json", "received.jsonl", "ca.pem", "server.pem"}
     assert not any(b"Noor" in path.read_bytes() for path in files)
 
 
@@ -200,7 +200,7 @@ def test_a_fault_that_cannot_be_is_refused_and_says_what_can(
     answer = counterparts.ask("POST", "/faults", json=said)
     assert answer.status_code == 400
     assert names in answer.json()["detail"]
-    assert counterparts.wall()["faults"] == {"email": None, "webhook": None, "app": None}
+    assert counterparts.wall()["faults"] == {"email": None, "webhook": None, "app": None, "webpush": None}
 
 
 # What receivers see
