@@ -29,7 +29,7 @@ from simulators.http2 import Http2Server
 from simulators.listener import Listener, bind
 from simulators.mail import Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
-from simulators.push import PushService
+from simulators.push import KeptPushes, PushService
 from simulators.received import Record
 from simulators.tls import server_context
 
@@ -64,39 +64,42 @@ async def main(home: Path) -> None:
     for name, some in zip(PARTNERS, (live, drill), strict=True):
         behind = await host.serve(partner_app(some, record, faults))
         listeners[name] = Listener(sockets[name], behind, faults.on("webhook"))
-    kept = Kept() if os.environ.get(BENCH) else None
+    bench = bool(os.environ.get(BENCH))
+    kept, pushes = Kept(), KeptPushes(browsers)
     gateways: dict[str, dict[str, str]] = {}
 
     async def serve_bulk(name: str, channel: str, server: Http2Server) -> str:
         """The file of the authority that clients trust."""
         tls, authority = server_context(path.parent)
         host.hold(server)
-        if kept is not None:
+        if bench:
             await server.serve(tls, sockets[name])
         else:
             listeners[name] = Listener(sockets[name], await server.serve(tls, bind(0)), faults.on(channel))
         return str(authority)
 
     for name in GATEWAYS:
-        gateway = BenchGateway(kept) if kept else Gateway(record, faults)
+        gateway = BenchGateway(kept) if bench else Gateway(record, faults)
         port = int(sockets[name].getsockname()[1])
         gateways[name] = {
             "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
             "token": _token(earlier, name),
             "authority": await serve_bulk(name, "app", Http2Server(gateway.answer, decode=False)),
         }
-    service = PushService(record, faults, browsers)
-    gateways["webpush"] = {
-        "url": browsers.origin,
-        "authority": await serve_bulk("webpush", "webpush", Http2Server(service.answer, decode=True)),
-    }
+    if bench:
+        service = Http2Server(pushes.answer, decode=True, only=frozenset({":path", "topic"}))
+    else:
+        service = Http2Server(PushService(record, faults, browsers).answer, decode=True)
+    gateways["webpush"] = {"url": browsers.origin, "authority": await serve_bulk("webpush", "webpush", service)}
 
     async def settle() -> None:
         for listener in listeners.values():
             await listener.follow()
 
     await settle()
-    simulators = Simulators(record, faults, inboxes, [*live, *drill], kept)
+    simulators = Simulators(
+        record, faults, inboxes, [*live, *drill], {"app": kept, "webpush": pushes} if bench else {}
+    )
     control_port = await host.serve(control_app(simulators, settle), control)
     ports = {name: listener.port for name, listener in listeners.items()}
     _write_ports(path, ports, control_port, live, drill, gateways)

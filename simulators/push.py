@@ -22,11 +22,62 @@ from simulators.received import Record
 CHANNEL = "webpush"
 GONE = "gone-"
 """Browsers whose names begin so ended their subscription."""
+SAMPLE_FIRST, SAMPLE_EACH = 1_000, 1_000
+"""Of a bench's messages the first ones are opened, and then one of so many."""
 BODY_MAX: Final = 4096
+CREATED = Reply(201)
 DAY: Final = 86_400
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _URGENCIES = frozenset({"very-low", "low", "normal", "high"})
 _CREDENTIALS = re.compile(r"vapid t=([\w-]+)\.([\w-]+)\.([\w-]+), ?k=([\w-]+)")
+
+
+class KeptPushes:
+    """What a bench's push service took in, in memory: of every message its browser, of some the body.
+
+    Nothing is opened while it is measured, for that takes longer than sealing. Then the sample is: it tells which
+    alert a topic stands for, and shows that what was sent can be read.
+    """
+
+    def __init__(self, browsers: Browsers) -> None:
+        self._browsers = browsers
+        self._names: dict[str, list[str]] = {}
+        """By topic."""
+        self._bodies: dict[str, list[tuple[str, bytes]]] = {}
+        self._first_at = self._last_at = 0.0
+
+    def clear(self) -> None:
+        self._names.clear()
+        self._bodies.clear()
+
+    def answer(self, asked: Asked) -> Reply:
+        self._last_at = time.time()
+        if not self._names:
+            self._first_at = self._last_at
+        topic, name = asked.headers["topic"], asked.headers[":path"].removeprefix(PATH)
+        names = self._names.setdefault(topic, [])
+        if len(names) < SAMPLE_FIRST or len(names) % SAMPLE_EACH == 0:
+            self._bodies.setdefault(topic, []).append((name, asked.body))
+        names.append(name)
+        return CREATED
+
+    def count(self, alert_id: str) -> dict[str, Any]:
+        """How many messages came, to how many browsers, when, and what opening the sample showed."""
+        found: dict[str, Any] = {"messages": 0, "recipients": 0, "sampled": 0, "opened": 0, "ids": 0, "sample": ""}
+        for topic, bodies in list(self._bodies.items()):
+            opened = [self._browsers.opened(name, body) for name, body in list(bodies)]
+            mine = [said for said in opened if said and said.get("alert_id") == alert_id]
+            if mine:
+                names = list(self._names[topic])
+                found = {
+                    "messages": len(names),
+                    "recipients": len(set(names)),
+                    "sampled": len(opened),
+                    "opened": len(mine),
+                    "ids": len({said["id"] for said in mine}),
+                    "sample": json.dumps(mine[0], ensure_ascii=False, separators=(",", ":")),
+                }
+        return {**found, "first_at": self._first_at, "last_at": self._last_at}
 
 
 class PushService:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from activities.web_push import Vapid, parse_subscription
 from simulators.browsers import Browsers
 from simulators.faults import Faults
 from simulators.http2 import Asked, Reply
-from simulators.push import PushService
+from simulators.push import KeptPushes, PushService
 from simulators.received import Record
 
 SAID = {"alert_id": "a1", "edition": 2, "kind": "update", "id": "i1", "title": "Vermist: Noor"}
@@ -147,3 +148,19 @@ def test_subscriptions_when_made_are_each_ones_own(service: Service) -> None:
     made = [json.loads(service.browsers.subscription(f"r{n}")) for n in range(200)]
     assert len({one["endpoint"] for one in made}) == len({one["keys"]["p256dh"] for one in made}) == 200
     assert len({one["keys"]["auth"] for one in made}) == 200
+
+
+def test_bench_when_asked_afterwards_tells_what_came_and_opens_a_sample(service: Service) -> None:
+    pushes, began = KeptPushes(service.browsers), time.time()
+    sealed = service.sealed("r0", SAID)
+    for n in range(3_000):
+        pushes.answer(Asked({":path": f"/push/r{n % 2_990}", "topic": "t1"}, sealed if n == 0 else b"unreadable"))
+    pushes.answer(Asked({":path": "/push/r0", "topic": "t2"}, service.sealed("r0", {**SAID, "alert_id": "a2"})))
+    told = [pushes.count(alert) for alert in ("a1", "a2", "a3")]
+    names = ("messages", "recipients", "sampled", "opened", "ids")
+    counted = [tuple(one[name] for name in names) for one in told]
+    assert counted == [(3_000, 2_990, 1_002, 1, 1), (1, 1, 1, 1, 1), (0, 0, 0, 0, 0)]
+    assert json.loads(told[0]["sample"]) == SAID
+    assert began <= told[0]["first_at"] <= told[0]["last_at"] <= time.time()
+    pushes.clear()
+    assert pushes.count("a1")["messages"] == 0
