@@ -188,6 +188,7 @@ class _Chunk:
         lease_until = self._job.lease_until if self._job.end_texts is None else None
         said = headers(kind, self._job.alert_id, lease_until, self._now)
         said["authorization"] = self._sender.vapid.authorization(endpoint, self._now)
+        said["user-agent"] = "Baken"  # curl's own would tell the version of every library
         self._headers[service, kind] = tuple(f"{name}: {value}" for name, value in said.items())
         return self._headers[service, kind]
 

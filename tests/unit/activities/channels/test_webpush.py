@@ -169,13 +169,16 @@ async def test_push_service_when_asked_is_told_how_long_it_holds_and_who_sends(
 ) -> None:
     await push.send(push.to("r1", kind), end_texts=end_texts)
     (asked,) = push.asked
-    told = {name: asked.headers[name] for name in (":method", ":path", "ttl", "urgency", "content-encoding")}
+    told = {
+        name: asked.headers[name] for name in (":method", ":path", "ttl", "urgency", "content-encoding", "user-agent")
+    }
     assert told == {
         ":method": "POST",
         ":path": "/push/r1",
         "ttl": ttl,
         "urgency": urgency,
         "content-encoding": "aes128gcm",
+        "user-agent": "Baken",
     }
     key = Vapid(vapid_key(SECRET), CONTACT).public_key
     assert asked.headers["authorization"].startswith("vapid t=eyJ")
