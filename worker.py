@@ -51,7 +51,7 @@ def build_workers(parts: Parts, client: Client, role: str, channels: Sequence[st
     """The workers of a role; the caller runs them."""
     config = parts.settings.channels()
     base_url = parts.settings.run_info().web
-    adapters = build_channels(parts.db, parts.keys.display_key, now, base_url, config)
+    adapters = build_channels(parts.db, parts.keys.display_key, now, base_url, config, parts.keys.system_key)
     alerts = AlertActivities(parts.db, parts.keys, adapters, parts.programmes, base_url, client)
     publishing = PublishingActivities(parts.db, parts.keys, adapters)
     delivery = DeliveryActivities(parts.db, parts.keys, adapters, RevisionWatch(parts.db))

@@ -39,6 +39,8 @@ _NOT_SENT = frozenset(
     }
 )
 """Errors before anything was sent; after any other one the counterpart may have taken the message."""
+TIMED_OUT = f"curl error {pycurl.E_OPERATION_TIMEDOUT}"
+"""What `Answer.error` says where nothing came in time."""
 
 
 Request = tuple[str, tuple[str, ...], bytes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -76,12 +77,35 @@ class ExerciseAppEndpoint(AppServer):
     """An app for exercises; never fits where the public's belongs."""
 
 
+CONTACT = r"^(mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s/]\S*)$"
+"""Where a push service can ask about us (RFC 8292 section 2.1)."""
+Loopback = Literal["only", "too", "never"]
+"""Whether addresses that strangers give, such as push subscriptions, may be on this machine."""
+
+
+class PushSender(Server):
+    """Who we are to push services; where they are stands in the subscriptions."""
+
+    contact: Annotated[str, Field(pattern=CONTACT)]
+    authority: str | None = None
+    """File of the authority whose certificates they show; None: those that this machine trusts."""
+
+
+class WebPushEndpoint(PushSender):
+    """Browsers of the public."""
+
+
+class ExerciseWebPushEndpoint(PushSender):
+    """Browsers for exercises; never fits where the public's belongs."""
+
+
 class LiveChannels(Value):
     """Counterparts that reach the public."""
 
     email: EmailEndpoint | None = None
     webhook: tuple[WebhookPartner, ...] = ()
     app: AppEndpoint | None = None
+    webpush: WebPushEndpoint | None = None
 
 
 class ExerciseChannels(Value):
@@ -90,11 +114,21 @@ class ExerciseChannels(Value):
     email: ExerciseEmailEndpoint | None = None
     webhook: tuple[ExercisePartner, ...] = ()
     app: ExerciseAppEndpoint | None = None
+    webpush: ExerciseWebPushEndpoint | None = None
 
 
-class ChannelsConfig(Value):
+class ChannelsFile(Value):
+    """What a file can say of channels."""
+
     channels: LiveChannels = LiveChannels()
     exercise: ExerciseChannels = ExerciseChannels()
+
+
+class ChannelsConfig(ChannelsFile):
+    """What holds in a home, which knows more than its file."""
+
+    loopback: Loopback = "only"
+    """`only` where Baken holds the approvers' keys, `too` beside the demo's counterparts, else `never`."""
 
     def endpoints_for(self, kind: Kind) -> LiveChannels | ExerciseChannels:
         """An exercise gets exercise counterparts and nothing else; a public test reaches everyone."""
@@ -105,7 +139,7 @@ class NotOnLoopback(ValueError):
     """An embedded home holds the approvers' keys, so it may only reach this machine."""
 
 
-def require_loopback(config: ChannelsConfig) -> None:
+def require_loopback(config: ChannelsFile) -> None:
     """Refuse every endpoint that is not on this machine; raises NotOnLoopback naming it."""
     for name, host in _hosts(config):
         if not is_loopback(host):
@@ -115,7 +149,7 @@ def require_loopback(config: ChannelsConfig) -> None:
             )
 
 
-def _hosts(config: ChannelsConfig) -> Iterator[tuple[str, str]]:
+def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
     for group, endpoints in (("channels", config.channels), ("exercise", config.exercise)):
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host

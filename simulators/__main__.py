@@ -21,13 +21,15 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from simulators.browsers import Browsers
 from simulators.control import Simulators, control_app
 from simulators.faults import Faults
-from simulators.gateway import CHANNEL, BenchGateway, Gateway, Kept
+from simulators.gateway import BenchGateway, Gateway, Kept
 from simulators.http2 import Http2Server
 from simulators.listener import Listener, bind
 from simulators.mail import Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
+from simulators.push import KeptPushes, PushService
 from simulators.received import Record
 from simulators.tls import server_context
 
@@ -48,6 +50,8 @@ async def main(home: Path) -> None:
     sockets = {name: bind(earlier.get(name, 0)) for name in ("smtp", "smtp_exercise")}
     sockets |= {name: bind(_port(earlier[name][0]["url"]) if earlier else 0) for name in PARTNERS}
     sockets |= {name: bind(_port(earlier[name]["url"]) if earlier else 0) for name in GATEWAYS}
+    browsers = Browsers.of_demo(path.parent, _any_port)
+    sockets["webpush"] = bind(browsers.port)
     control = bind(_port(earlier["control"]) if earlier else 0)
     record, faults, host = Record(home / "demo" / "received.jsonl"), Faults(), Host()
     inboxes = [Inbox(record, faults, exercise=exercise) for exercise in (False, True)]
@@ -60,30 +64,42 @@ async def main(home: Path) -> None:
     for name, some in zip(PARTNERS, (live, drill), strict=True):
         behind = await host.serve(partner_app(some, record, faults))
         listeners[name] = Listener(sockets[name], behind, faults.on("webhook"))
-    kept = Kept() if os.environ.get(BENCH) else None
+    bench = bool(os.environ.get(BENCH))
+    kept, pushes = Kept(), KeptPushes(browsers)
     gateways: dict[str, dict[str, str]] = {}
-    for name in GATEWAYS:
-        gateway = BenchGateway(kept) if kept else Gateway(record, faults)
+
+    async def serve_bulk(name: str, channel: str, server: Http2Server) -> str:
+        """The file of the authority that clients trust."""
         tls, authority = server_context(path.parent)
+        host.hold(server)
+        if bench:
+            await server.serve(tls, sockets[name])
+        else:
+            listeners[name] = Listener(sockets[name], await server.serve(tls, bind(0)), faults.on(channel))
+        return str(authority)
+
+    for name in GATEWAYS:
+        gateway = BenchGateway(kept) if bench else Gateway(record, faults)
         port = int(sockets[name].getsockname()[1])
         gateways[name] = {
             "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
             "token": _token(earlier, name),
-            "authority": str(authority),
+            "authority": await serve_bulk(name, "app", Http2Server(gateway.answer, decode=False)),
         }
-        server = Http2Server(gateway.answer, decode=False)
-        host.hold(server)
-        if kept is not None:
-            await server.serve(tls, sockets[name])
-        else:
-            listeners[name] = Listener(sockets[name], await server.serve(tls, bind(0)), faults.on(CHANNEL))
+    if bench:
+        service = Http2Server(pushes.answer, decode=True, only=frozenset({":path", "topic"}))
+    else:
+        service = Http2Server(PushService(record, faults, browsers).answer, decode=True)
+    gateways["webpush"] = {"url": browsers.origin, "authority": await serve_bulk("webpush", "webpush", service)}
 
     async def settle() -> None:
         for listener in listeners.values():
             await listener.follow()
 
     await settle()
-    simulators = Simulators(record, faults, inboxes, [*live, *drill], kept)
+    simulators = Simulators(
+        record, faults, inboxes, [*live, *drill], {"app": kept, "webpush": pushes} if bench else {}
+    )
     control_port = await host.serve(control_app(simulators, settle), control)
     ports = {name: listener.port for name, listener in listeners.items()}
     _write_ports(path, ports, control_port, live, drill, gateways)
@@ -132,6 +148,11 @@ def _secret(earlier: Ports, name: str) -> str | None:
 
 def _token(earlier: Ports, name: str) -> str:
     return str(earlier[name]["token"]) if earlier else secrets.token_urlsafe(24)
+
+
+def _any_port() -> int:
+    with bind(0) as free:
+        return int(free.getsockname()[1])
 
 
 def _port(url: str) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,16 +12,23 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from simulators.faults import MODES, Faults
-from simulators.gateway import Kept
 from simulators.mail import Inbox, Mail
 from simulators.partners import Partner
 from simulators.received import Line, Record
 
-CHANNELS = ("email", "webhook", "app")
+CHANNELS = ("email", "webhook", "app", "webpush")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
 IN_THE_INBOX = 8
+
+
+class Counts(Protocol):
+    """What a bench's counterpart tells of an alert afterwards."""
+
+    def count(self, alert_id: str) -> dict[str, Any]: ...
+
+    def clear(self) -> None: ...
 
 
 class Fault(BaseModel):
@@ -39,9 +46,10 @@ class Simulators:
         faults: Faults,
         inboxes: Sequence[Inbox],
         partners: Sequence[Partner],
-        kept: Kept | None = None,
+        kept: Mapping[str, Counts],
     ) -> None:
         self.kept = kept
+        """By channel; empty but for benches."""
         self.record = record
         self.faults = faults
         self.inboxes = inboxes
@@ -59,6 +67,7 @@ class Simulators:
             "alerts": known,
             "mailboxes": self._receivers("email", alerts),
             "phones": self._receivers("app", alerts),
+            "browsers": self._receivers("webpush", alerts),
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},
@@ -108,15 +117,15 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
         return JSONResponse({"faults": "none"})
 
     @app.get("/kept.json")
-    async def kept(alert: str) -> JSONResponse:
-        if simulators.kept is None:
+    async def kept(alert: str, channel: str = "app") -> JSONResponse:
+        if channel not in simulators.kept:
             return _problem("counterparts keep what they got in received.json; this is for benches", 404)
-        return JSONResponse(await asyncio.to_thread(simulators.kept.count, alert))
+        return JSONResponse(await asyncio.to_thread(simulators.kept[channel].count, alert))
 
     @app.delete("/kept.json")
     async def forget() -> JSONResponse:
-        if simulators.kept is not None:
-            simulators.kept.clear()
+        for kept in simulators.kept.values():
+            kept.clear()
         return JSONResponse({"kept": "none"})
 
     @app.get("/wall.json")

@@ -1,6 +1,6 @@
 """A small HTTP/2 server (RFC 9113) over TLS: a counterpart fast enough to measure bulk senders against.
 
-Frames are read by hand, answers of one read go out in one write, and headers are decoded only where they are needed.
+Frames are read by hand, answers of one read go out in one write, and only headers that are needed are decoded.
 It gives windows of the largest size, so senders never wait for it; it keeps to the peer's windows for its own bodies.
 """
 
@@ -11,10 +11,10 @@ import socket
 import ssl
 import struct
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple, cast
 
-from hpack import Decoder, HPACKError
+from simulators.header_blocks import HeaderError, HeaderReader
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -37,7 +37,7 @@ _INDEXED = {200: 8, 204: 9, 206: 10, 304: 11, 400: 12, 404: 13, 500: 14}
 
 
 class Asked(NamedTuple):
-    """A request. `headers` is empty where they are not decoded."""
+    """A request. `headers` are those that the server reads."""
 
     headers: dict[str, str]
     body: bytes
@@ -79,9 +79,9 @@ class _Stream:
 class Connection(asyncio.Protocol):
     """One connection; `handler` is asked for each complete request."""
 
-    def __init__(self, handler: Handler, *, decode: bool) -> None:
+    def __init__(self, handler: Handler, *, wanted: Collection[str] | None) -> None:
         self._handler = handler
-        self._decoder = Decoder() if decode else None
+        self._reader = HeaderReader(wanted) if wanted is None or wanted else None
         self._buffer = b""
         self._greeted = False
         self._streams: dict[int, _Stream] = {}
@@ -184,10 +184,10 @@ class Connection(asyncio.Protocol):
             self._continued = stream
             return
         self._continued = None
-        if self._decoder is not None:
+        if self._reader is not None:
             try:
-                opened.headers |= {str(name): str(value) for name, value in self._decoder.decode(opened.fragments)}
-            except HPACKError as error:
+                opened.headers |= self._reader.read(opened.fragments)
+            except HeaderError as error:
                 raise _Broken(COMPRESSION_ERROR) from error
         opened.fragments = b""
         if opened.ends:
@@ -247,10 +247,10 @@ class Connection(asyncio.Protocol):
 class Http2Server:
     """Listens until closed; its connections end with it."""
 
-    def __init__(self, handler: Handler, *, decode: bool) -> None:
-        """With `decode` false no request has headers: for gateways with one path."""
+    def __init__(self, handler: Handler, *, decode: bool, only: Collection[str] | None = None) -> None:
+        """With `decode` false no request has headers: for gateways with one path. `only` are those to read."""
         self._handler = handler
-        self._decode = decode
+        self._wanted = only if decode else ()
         self._connections = weakref.WeakSet[Connection]()
         self._server: asyncio.Server | None = None
 
@@ -268,7 +268,7 @@ class Http2Server:
             connection.cut()
 
     def _connection(self) -> Connection:
-        connection = Connection(self._handler, decode=self._decode)
+        connection = Connection(self._handler, wanted=self._wanted)
         self._connections.add(connection)
         return connection
 

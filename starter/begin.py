@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
+from simulators.browsers import Browsers
 from starter.errors import RefusedByRule
 from starter.home import write_private
 from starter.parts import Parts, open_parts
+from starter.ports import quiet_port
 from starter.settings import Settings
 from starter.signing import DEMO_PEOPLE, ensure_demo_people
 from store.standing import any_open, incarnation_of
@@ -67,11 +69,17 @@ def read_tokens(settings: Settings) -> dict[str, str]:
 def _fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -> None:
     """Made-up recipients of those of these channels that have no partners: so many of each in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
-    for channel, ending in (("email", "@demo.baken.example"), ("app", ":demo")):
+    browsers = Browsers.of_demo(parts.settings.paths.demo, quiet_port)
+    addresses: dict[str, Callable[[str], str]] = {
+        "email": "{}@demo.baken.example".format,
+        "app": "{}:demo".format,
+        "webpush": browsers.subscription,
+    }
+    for channel, address_of in addresses.items():
         if channel not in channels:
             continue
         for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
             subscribers = Subscribers(key, channel, exercise=exercise)
             with parts.db.write() as session:
                 new = range(subscribers.count(session), number)
-                subscribers.subscribe(session, (Entry(f"{name}{n:07d}{ending}") for n in new), now)
+                subscribers.subscribe(session, (Entry(address_of(f"{name}{n:07d}")) for n in new), now)

@@ -42,7 +42,7 @@ def preview_case(parts: Parts, document: dict[str, Any], folder: Folder) -> dict
         tip_line=tip_line(public, programme),
         last_seen=public.seen_until,
     )
-    channels = build_channels(parts.db, lambda _: b"", lambda: moment, ADDRESS, ChannelsConfig())
+    channels = build_channels(parts.db, lambda _: b"", lambda: moment, ADDRESS, ChannelsConfig(), lambda _: b"")
     return {
         "programme": programme.id,
         "criteria": [found.model_dump(mode="json") for found in judge_criteria(case, programme, moment)],

@@ -23,19 +23,25 @@ from pydantic import ValidationError
 from activities.endpoints import (
     AppEndpoint,
     ChannelsConfig,
+    ChannelsFile,
     EmailEndpoint,
     ExerciseAppEndpoint,
     ExerciseChannels,
     ExerciseEmailEndpoint,
     ExercisePartner,
+    ExerciseWebPushEndpoint,
     LiveChannels,
+    Loopback,
     NotOnLoopback,
     WebhookPartner,
+    WebPushEndpoint,
     require_loopback,
 )
 from alerts.values import Value
 from starter.errors import BadInput, CannotReach, RefusedByRule
 from starter.home import Home
+
+DEMO_CONTACT = "mailto:demo@baken.example"
 
 
 class RunInfo(Value):
@@ -93,7 +99,10 @@ class Settings(Value):
             except NotOnLoopback as error:
                 raise RefusedByRule(str(error)) from error
         ports = self.paths.demo_ports
-        return _with_simulators(config, json.loads(ports.read_text("utf-8"))) if ports.exists() else config
+        demo = ports.exists()
+        loopback: Loopback = "only" if self.embedded else "too" if demo else "never"
+        said = _with_simulators(config, json.loads(ports.read_text("utf-8"))) if demo else config
+        return ChannelsConfig(channels=said.channels, exercise=said.exercise, loopback=loopback)
 
 
 def load_settings(
@@ -153,13 +162,13 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
-def _read_config(path: Path, *, must_exist: bool) -> ChannelsConfig:
+def _read_config(path: Path, *, must_exist: bool) -> ChannelsFile:
     try:
-        return ChannelsConfig.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return ChannelsFile.model_validate(tomllib.loads(path.read_text("utf-8")))
     except FileNotFoundError as error:
         if must_exist:
             raise BadInput("--config", f"there is no file {path}") from error
-        return ChannelsConfig()
+        return ChannelsFile()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(str(path), f"is not TOML: {error}") from error
     except ValidationError as error:
@@ -167,18 +176,21 @@ def _read_config(path: Path, *, must_exist: bool) -> ChannelsConfig:
         raise BadInput(f"{path.name}: {'.'.join(map(str, first['loc']))}", first["msg"]) from error
 
 
-def _with_simulators(config: ChannelsConfig, ports: dict[str, Any]) -> ChannelsConfig:
+def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFile:
     """The demo's counterparts take the place of what is not configured."""
     live, exercise = config.channels, config.exercise
-    return ChannelsConfig(
+    push = {"contact": DEMO_CONTACT, "authority": ports["webpush"]["authority"]}
+    return ChannelsFile(
         channels=LiveChannels(
             email=live.email or EmailEndpoint(host="127.0.0.1", port=ports["smtp"]),
             webhook=live.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners"]),
             app=live.app or AppEndpoint(**ports["app"]),
+            webpush=live.webpush or WebPushEndpoint(**push),
         ),
         exercise=ExerciseChannels(
             email=exercise.email or ExerciseEmailEndpoint(host="127.0.0.1", port=ports["smtp_exercise"]),
             webhook=exercise.webhook or tuple(ExercisePartner(**partner) for partner in ports["partners_exercise"]),
             app=exercise.app or ExerciseAppEndpoint(**ports["app_exercise"]),
+            webpush=exercise.webpush or ExerciseWebPushEndpoint(**push),
         ),
     )

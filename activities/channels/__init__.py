@@ -11,10 +11,11 @@ from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
 from activities.channels.web import WebChannel
 from activities.channels.webhook import WebhookChannel
+from activities.channels.webpush import WebPushChannel
 from activities.endpoints import ChannelsConfig
 from store.database import Database
 
-CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel)
+CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel, WebPushChannel)
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
 NAMES = tuple(CAPABILITIES)
 PERSONAL = tuple(name for name, can in CAPABILITIES.items() if can.audience == "personal")
@@ -26,6 +27,7 @@ def build_channels(
     clock: Callable[[], datetime],
     base_url: str,
     config: ChannelsConfig,
+    system_key: Callable[[str], bytes],
 ) -> dict[str, Channel]:
     """Every channel, wired to this home's store and counterparts."""
     channels: tuple[Channel, ...] = (
@@ -34,5 +36,6 @@ def build_channels(
         EmailChannel(config),
         WebhookChannel(config),
         AppChannel(config),
+        WebPushChannel(config, lambda: system_key("vapid"), clock),
     )
     return {channel.name: channel for channel in channels}

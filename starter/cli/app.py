@@ -212,7 +212,7 @@ def doctor(home: HomeOption = None, as_json: AsJson = False) -> None:
     async def probe(parts: Parts) -> list[dict[str, str | bool | None]]:
         settings = parts.settings
         web, config = settings.run_info().web, settings.channels()
-        channels = build_channels(parts.db, parts.keys.display_key, now, web, config)
+        channels = build_channels(parts.db, parts.keys.display_key, now, web, config, parts.keys.system_key)
         troubles = {name: await channel.probe(Kind.ACTUAL) for name, channel in channels.items()}
         return [{"channel": name, "ok": said is None, "trouble": said} for name, said in troubles.items()]
 

@@ -43,7 +43,7 @@ class CapMessage:
 
 @dataclass(frozen=True)
 class Receivers:
-    """What those have before them who got something of this alert: mailboxes, phones."""
+    """What those have before them who got something of this alert: mailboxes, phones, browsers."""
 
     alert_id: str
     state: State
@@ -90,6 +90,7 @@ class Wall:
     cap: tuple[CapMessage, ...]
     mailboxes: tuple[Receivers, ...]
     phones: tuple[Receivers, ...]
+    browsers: tuple[Receivers, ...]
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
     faults: dict[str, str | None]
@@ -100,10 +101,10 @@ class Wall:
         states: dict[str, dict[str, set[State]]] = {page.alert_id: {"web": {page.state}} for page in self.pages}
         for message in self.cap:
             states[message.alert_id]["cap"] = {message.state}
-        for boxes in self.mailboxes:
-            states[boxes.alert_id]["email"] = {boxes.state}
-        for phones in self.phones:
-            states[phones.alert_id]["app"] = {phones.state}
+        personal = {"email": self.mailboxes, "app": self.phones, "webpush": self.browsers}
+        for channel, some in personal.items():
+            for receivers in some:
+                states[receivers.alert_id][channel] = {receivers.state}
         for call in (call for screen in self.screens for call in screen.calls):
             states[call.alert_id].setdefault("webhook", set()).add(call.state)
         drills = {page.alert_id for page in self.pages if page.exercise}
@@ -129,6 +130,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         cap=tuple(message for message in messages if message),
         mailboxes=_receivers(seen.get("mailboxes", ()), alerts),
         phones=_receivers(seen.get("phones", ()), alerts),
+        browsers=_receivers(seen.get("browsers", ()), alerts),
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
         faults=seen.get("faults", {}),

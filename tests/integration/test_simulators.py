@@ -6,13 +6,20 @@ import asyncio
 import base64
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiosmtplib
 import httpx
 import pytest
 
+from activities.channels.base import Messages, WaveJob
+from activities.channels.webpush import WebPushChannel
+from activities.endpoints import ChannelsConfig, LiveChannels, WebPushEndpoint
+from alerts.vocabulary import Kind, MessageKind
+from simulators.browsers import Browsers
 from simulators.received import FIELDS
+from tests.support.editions import BASE_URL, case_document, make_edition
 from tests.support.simulators import Counterparts, build_mail
 from tests.support.waiting import eventually
 
@@ -119,7 +126,7 @@ def test_nothing_about_the_child_is_on_disk(counterparts: Counterparts, home: Pa
     counterparts.mail()
     counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
     files = [path for path in home.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {"ports.json", "received.jsonl", "ca.pem", "server.pem"}
+    assert {path.name for path in files} == {"ports.json", "browsers.json", "received.jsonl", "ca.pem", "server.pem"}
     assert not any(b"Noor" in path.read_bytes() for path in files)
 
 
@@ -200,7 +207,27 @@ def test_a_fault_that_cannot_be_is_refused_and_says_what_can(
     answer = counterparts.ask("POST", "/faults", json=said)
     assert answer.status_code == 400
     assert names in answer.json()["detail"]
-    assert counterparts.wall()["faults"] == {"email": None, "webhook": None, "app": None}
+    assert counterparts.wall()["faults"] == {"email": None, "webhook": None, "app": None, "webpush": None}
+
+
+# What benches measure against
+
+
+def test_push_service_of_a_bench_counts_what_came_and_opens_a_sample_afterwards(tmp_path: Path) -> None:
+    counterparts = Counterparts(tmp_path, BAKEN_SIMULATORS_BENCH="1").start()
+    sender = WebPushEndpoint(contact="mailto:a@b.example", authority=counterparts.ports["webpush"]["authority"])
+    config = ChannelsConfig(channels=LiveChannels(webpush=sender))
+    channel = WebPushChannel(config, lambda: bytes(32), lambda: datetime.now(UTC))
+    rendition = channel.render(make_edition(case_document()), BASE_URL)
+    job = WaveJob("a1", Kind.ACTUAL, 1, 0, None, rendition)
+    browsers, number = Browsers.of_demo(tmp_path / "demo", lambda: 0), 1_500
+    addresses = [browsers.subscription(f"r{n}") for n in range(number)]
+    messages = Messages([f"{n:032x}" for n in range(number)], [MessageKind.ALERT] * number, addresses, ["nl"] * number)
+    assert set(asyncio.run(channel.send(job, messages, lambda: True))) == {None}
+    kept = counterparts.ask("GET", "/kept.json", params={"alert": "a1", "channel": "webpush"}).json()
+    told = {name: kept[name] for name in ("messages", "recipients", "sampled", "opened", "ids")}
+    assert told == {"messages": 1_500, "recipients": 1_500, "sampled": 1_001, "opened": 1_001, "ids": 1_001}
+    assert counterparts.stop() == 0
 
 
 # What receivers see

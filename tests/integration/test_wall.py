@@ -16,7 +16,7 @@ from tests.support.cases import amber_case
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
-CHANNELS = ("web", "cap", "email", "webhook", "app")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush")
 
 
 def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL) -> str:
@@ -35,15 +35,19 @@ def _verdict(baken: Running, alert_id: str) -> str:
 def test_wall_shows_an_alert_on_every_channel_then_nothing_of_it(shared_baken: Running, tmp_path: Path) -> None:
     alert_id = _live(shared_baken, tmp_path)
     wall = shared_baken.get("/demo/", lang="en").text
-    assert f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, App, Partners (webhook)" in wall
+    assert (
+        f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, App, Browsers, Partners (webhook)" in wall
+    )
     assert "<strong>40</strong> mailboxes with the alert on top" in wall
     assert "<strong>40</strong> phones show the alert" in wall
+    assert "<strong>40</strong> browsers show the alert" in wall
     shared_baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
     shared_baken.until_channels(alert_id, "withdrawn")
     wall = shared_baken.get("/demo/", lang="en").text
     assert f"Alert {alert_id}</strong>\nis not shown anywhere any more" in wall
     assert "<strong>40</strong> mailboxes with the end message" in wall
     assert "<strong>40</strong> phones show the end" in wall
+    assert "<strong>40</strong> browsers show the end" in wall
 
 
 def test_a_mail_opens_as_its_receiver_sees_it(shared_baken: Running, tmp_path: Path) -> None:

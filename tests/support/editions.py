@@ -105,7 +105,9 @@ class ShownAlert:
         self.db = db
         self.desired = Desired()
         self.edition = self.make(case_document())
-        self.channels = build_channels(self.db, lambda _: key, lambda: self.now, BASE_URL, ChannelsConfig())
+        self.channels = build_channels(
+            self.db, lambda _: key, lambda: self.now, BASE_URL, ChannelsConfig(), lambda _: key
+        )
         with self.db.write() as session:
             open_alert(session, alert_id, kind, "amber", NOW)
 

@@ -29,15 +29,16 @@ PIXEL = b"\xff\xd8\xff\xd9"
 class Counterparts:
     """One process `python -m simulators` on a home."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environ: str) -> None:
         self._home = home
+        self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
         self._before = 0
         self.alert = "a1"
         self.ports: dict[str, Any] = {}
 
     def start(self) -> Counterparts:
-        environ = {**os.environ, "BAKEN_HOME": str(self._home)}
+        environ = {**os.environ, "BAKEN_HOME": str(self._home), **self._environ}
         self._process = subprocess.Popen([sys.executable, "-m", "simulators"], env=environ)
         self.ports = eventually(self._answering, what="simulators that answer")
         return self

@@ -103,4 +103,5 @@ EYES: dict[str, Eye] = {
     "email": at_recipients("email"),
     "webhook": at_recipients("webhook"),
     "app": at_recipients("app"),
+    "webpush": at_recipients("webpush"),
 }

@@ -41,5 +41,9 @@ class TestApp(ChannelContract):
     channel = "app"
 
 
+class TestWebPush(ChannelContract):
+    channel = "webpush"
+
+
 def test_contract_when_listed_is_kept_by_every_channel() -> None:
     assert {kept.channel for kept in ChannelContract.__subclasses__()} == set(NAMES)

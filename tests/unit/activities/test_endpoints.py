@@ -11,12 +11,15 @@ from activities.endpoints import (
     ExerciseChannels,
     ExerciseEmailEndpoint,
     ExercisePartner,
+    ExerciseWebPushEndpoint,
     LiveChannels,
     WebhookPartner,
+    WebPushEndpoint,
 )
 from alerts.vocabulary import Kind
 
 SERVER = {"host": "127.0.0.1", "port": 25}
+SENDER = {"contact": "mailto:push@baken.example"}
 PARTNER = {"name": "news", "url": "http://127.0.0.1/", "secret": "whsec_x"}
 
 
@@ -27,6 +30,8 @@ PARTNER = {"name": "news", "url": "http://127.0.0.1/", "secret": "whsec_x"}
         (ExerciseChannels, "email", EmailEndpoint(**SERVER)),
         (LiveChannels, "webhook", [ExercisePartner(**PARTNER)]),
         (ExerciseChannels, "webhook", [WebhookPartner(**PARTNER)]),
+        (LiveChannels, "webpush", ExerciseWebPushEndpoint(**SENDER)),
+        (ExerciseChannels, "webpush", WebPushEndpoint(**SENDER)),
     ],
 )
 def test_endpoint_of_the_other_side_does_not_fit(group: type, field: str, other: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import string
 import traceback
@@ -21,7 +22,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities import web_push
-from activities.web_push import PLAINTEXT_MAX, Subscription, Vapid, encrypt, headers, parse_subscription
+from activities.endpoints import Loopback
+from activities.web_push import (
+    PLAINTEXT_MAX,
+    Subscription,
+    Vapid,
+    check_endpoint,
+    encrypt,
+    headers,
+    parse_subscription,
+    store_subscription,
+    stored_subscription,
+    vapid_key,
+)
 from alerts.vocabulary import MessageKind
 
 NOW = datetime(2026, 11, 24, 13, 10, tzinfo=UTC)
@@ -75,8 +88,9 @@ def test_keys_when_padded_or_not_are_read_alike(padding: str) -> None:
     "endpoint",
     [
         "https://push.example",
-        "https://push.example:8443/x",
-        "https://[2001:db8::1]/x",
+        "https://push.example:443/x",
+        "https://a-1.b_2.Push.Example./x",
+        "https://localhost:8443/x",
         "http://localhost:9000/x",
         "http://127.0.0.1/x",
         "http://[::1]:9000/x",
@@ -87,6 +101,7 @@ def test_endpoint_when_secure_or_on_this_machine_is_taken(endpoint: str) -> None
 
 
 INSECURE = "the endpoint must begin with https://; http is for this machine only"
+ELSEWHERE = "the endpoint must name a host of the internet"
 NO_ADDRESS = "the endpoint is not an address: https://, host, path, at most 2048 ASCII characters"
 OFF_CURVE = bytes([4]) + bytes(63) + bytes([1])
 
@@ -102,6 +117,20 @@ OFF_CURVE = bytes([4]) + bytes(63) + bytes([1])
         (as_given(endpoint="http://push.example/x"), INSECURE),
         (as_given(endpoint="http://localhost.push.example/x"), INSECURE),
         (as_given(endpoint="http://127.0.0.1.push.example/x"), INSECURE),
+        (
+            as_given(endpoint="https://push.example:8443/x"),
+            "the endpoint must be on port 443; others are for this machine only",
+        ),
+        (as_given(endpoint="https://10.0.0.1/x"), ELSEWHERE),
+        (as_given(endpoint="https://[2001:db8::1]/x"), ELSEWHERE),
+        (as_given(endpoint="https://2130706433/x"), ELSEWHERE),
+        (as_given(endpoint="https://0x7f.1/x"), ELSEWHERE),
+        (as_given(endpoint="https://127.1/x"), ELSEWHERE),
+        (as_given(endpoint="https://10.0.0.0x1/x"), ELSEWHERE),
+        (as_given(endpoint="https://intranet/x"), ELSEWHERE),
+        (as_given(endpoint="https://a.localhost/x"), ELSEWHERE),
+        (as_given(endpoint="https://a.LOCALHOST./x"), ELSEWHERE),
+        (as_given(endpoint="https://router.home.arpa/x"), ELSEWHERE),
         (as_given(endpoint="https:///x"), NO_ADDRESS),
         (as_given(endpoint="https://me:secret@push.example/x"), NO_ADDRESS),
         (as_given(endpoint="https://push.example:99999/x"), NO_ADDRESS),
@@ -162,6 +191,49 @@ def test_endpoint_when_taken_holds_nothing_that_breaks_a_request(tail: str) -> N
     assert endpoint.isprintable()
     assert not set(endpoint) & set(" #")
     assert "@" not in endpoint.split("/")[2].split("?")[0]
+
+
+HERE, OUTSIDE = "https://127.0.0.1:8443/x", "https://push.example/x"
+
+
+@pytest.mark.parametrize(
+    ("loopback", "endpoint", "sentence"),
+    [
+        ("only", HERE, ""),
+        ("only", OUTSIDE, "is not on this machine; a home that holds the approvers' keys reaches no other"),
+        ("too", HERE, ""),
+        ("too", OUTSIDE, ""),
+        ("never", HERE, "is on this machine, which no browser's push service is"),
+        ("never", "http://localhost/x", "is on this machine, which no browser's push service is"),
+        ("never", OUTSIDE, ""),
+    ],
+)
+def test_endpoint_when_looked_at_lies_where_this_home_may_ask(
+    loopback: Loopback, endpoint: str, sentence: str
+) -> None:
+    refused = pytest.raises(ValueError, match=f"^the endpoint {sentence}$") if sentence else contextlib.nullcontext()
+    with refused:
+        check_endpoint(endpoint, loopback)
+    with refused:
+        parse_subscription(as_given(endpoint=endpoint), loopback)
+
+
+def test_subscription_when_kept_is_read_back_and_the_same_for_all_that_a_browser_adds() -> None:
+    padded = as_given(p256dh=pack(SUBSCRIPTION.p256dh) + "=", auth=pack(AUTH) + "==", junk={"a": [1]})
+    kept = {store_subscription(parse_subscription(text)) for text in (as_given(), padded)}
+    assert [stored_subscription(text) for text in kept] == [SUBSCRIPTION]
+
+
+@given(kept=st.text(max_size=40) | ANYTHING.map(json.dumps) | st.integers(0, 200).map(lambda end: as_given()[:end]))
+def test_subscription_when_kept_badly_is_a_value_error(kept: str) -> None:
+    with pytest.raises(ValueError, match=r"^the subscription cannot be read$"):
+        stored_subscription(kept)
+
+
+@given(changes=st.fixed_dictionaries({}, optional=dict.fromkeys(("endpoint", "keys", "p256dh", "auth"), ANYTHING)))
+def test_subscription_when_kept_with_anything_is_read_or_a_value_error(changes: dict[str, Any]) -> None:
+    with contextlib.suppress(ValueError):
+        assert isinstance(stored_subscription(as_given(**changes)).endpoint, str)
 
 
 def test_subscription_when_shown_shows_nothing_of_a_person() -> None:
@@ -280,6 +352,11 @@ def test_token_when_signed_by_another_key_does_not_verify(vapid: Vapid) -> None:
     forged = other.authorization(ENDPOINT, NOW).replace(other.public_key, vapid.public_key)
     with pytest.raises(InvalidSignature):
         claims_of(forged)
+
+
+@given(secret=st.binary(min_size=32, max_size=32))
+def test_key_when_made_of_a_secret_is_always_the_same_and_of_another_another(secret: bytes) -> None:
+    assert point(vapid_key(secret)) == point(vapid_key(secret)) != point(vapid_key(secret[::-1] + b"x"))
 
 
 def test_public_key_when_given_to_browsers_is_the_uncompressed_point() -> None:

@@ -1,0 +1,52 @@
+"""Settings: what a home lets channels reach follows from who holds the approvers' keys, and from no file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from starter.errors import BadInput
+from starter.home import write_private
+from starter.settings import load_settings
+
+CLUSTER = {"BAKEN_TEMPORAL_ADDRESS": "temporal.example:7233"}
+PORTS = {
+    "smtp": 2525,
+    "smtp_exercise": 2526,
+    "partners": [],
+    "partners_exercise": [],
+    "app": {"url": "https://127.0.0.1:1/", "token": "t"},
+    "app_exercise": {"url": "https://127.0.0.1:2/", "token": "t"},
+    "webpush": {"url": "https://127.0.0.1:3", "authority": "ca.pem"},
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "demo", "loopback"),
+    [({}, False, "only"), ({}, True, "only"), (CLUSTER, False, "never"), (CLUSTER, True, "too")],
+)
+def test_home_when_it_holds_the_keys_reaches_this_machine_only(
+    tmp_path: Path, environ: dict[str, str], demo: bool, loopback: str
+) -> None:
+    settings = load_settings(environ, home=tmp_path)
+    settings.paths.prepare()
+    if demo:
+        write_private(settings.paths.demo_ports, PORTS)
+    config = settings.channels()
+    assert config.loopback == loopback
+    assert bool(config.channels.webpush) is bool(config.exercise.webpush) is demo
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('loopback = "too"', "loopback"),
+        ('[channels.webpush]\ncontact = "push@baken.example"', "channels.webpush.contact"),
+        ("[channels.webpush]\n", "channels.webpush.contact"),
+    ],
+)
+def test_file_when_it_says_what_it_cannot_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(BadInput, match=named):
+        load_settings({}, home=tmp_path).channels()
