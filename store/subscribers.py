@@ -17,7 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from alerts.sealing import Sealer
 from store.bulk import insert_many
 from store.database import Database, serialise
-from store.tables.sending import Subscriber, SubscriberArea
+from store.tables.sending import FormerNumber, Subscriber, SubscriberArea
 
 _AAD = b"subscriber"
 AT_ONCE = 1_000
@@ -285,6 +285,7 @@ def _remove(session: Session, rows: Sequence[_Here]) -> None:
     if not rows:
         return
     session.connection().execute(delete(Subscriber).where(col(Subscriber.id).in_([row.id for row in rows])))
+    insert_many(session, FormerNumber, [{"subscriber_id": row.id} for row in rows])
     areas = [{"number": row.id, "place": code} for row in rows for code in row.areas.split(",") if code]
     if areas:
         one = col(SubscriberArea.code) == bindparam("place"), col(SubscriberArea.subscriber_id) == bindparam("number")
