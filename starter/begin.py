@@ -80,6 +80,6 @@ def _fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) 
             continue
         for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
             subscribers = Subscribers(key, channel, exercise=exercise)
-            with parts.db.write() as session:
+            with parts.db.read() as session:
                 new = range(subscribers.count(session), number)
-                subscribers.subscribe(session, (Entry(address_of(f"{name}{n:07d}")) for n in new), now)
+            subscribers.fill(parts.db, (Entry(address_of(f"{name}{n:07d}")) for n in new), now)
