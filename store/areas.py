@@ -54,6 +54,12 @@ def municipalities(db: Database) -> dict[str, Municipality]:
     }
 
 
+def municipality_codes(db: Database) -> frozenset[str]:
+    """Of those that were imported; none when nothing was."""
+    with db.read() as session:
+        return frozenset(session.exec(select(AreaRow.code).where(AreaRow.kind == "municipality")))
+
+
 def resolve_case_area(db: Database, case: Case, programme: Programme) -> ResolvedArea:
     """The case's area, or the programme's default, or the nation; raises AreaError."""
     spec = case.area or programme.area.default
