@@ -7,6 +7,7 @@ domain. What passes is ASCII without spaces or control characters, so it cannot 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import idna
 
@@ -52,6 +53,7 @@ def _local_problem(local: str) -> str | None:
     return "has a sign before the @ that cannot stand there, or a dot at an end or beside a dot"
 
 
+@lru_cache(maxsize=1_000)
 def _ascii_domain(domain: str) -> str | None:
     """In lower case, an internationalised one by its `xn--` name (IDNA 2008); None for no domain."""
     if not domain.isascii():

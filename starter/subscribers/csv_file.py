@@ -54,7 +54,7 @@ class CsvSource:
                 yield self._broken(number, said)
                 reader = self._reader()
                 continue
-            if len(feed.taken) > 1 and not all(_may_go_on(cell) for cell in cells):
+            if len(feed.taken) > 1 and not all(_may_go_on(cell, self._delimiter) for cell in cells):
                 yield self._broken(number, f"has a quote that is not closed (line {number})")
                 reader = self._reader()
             elif problem := _problem(feed.taken, cells, width):
@@ -167,10 +167,12 @@ def _problem(taken: Sequence[str], cells: Sequence[str], width: int) -> str | No
     return None
 
 
-def _may_go_on(cell: str) -> bool:
+def _may_go_on(cell: str, delimiter: str) -> bool:
     """Whether a cell is of one line, or what people do write over several."""
+    if "\n" not in cell and "\r" not in cell:
+        return True
     cell = cell.strip()
-    if ("\n" not in cell and "\r" not in cell) or _CODES.fullmatch(cell):
+    if _CODES.fullmatch(cell) or not any(sign in cell for sign in ("\n", "\r", delimiter)):
         return True
     try:
         json.loads(cell)

@@ -20,7 +20,7 @@ _ENDS = ("\n", "\r")
 
 
 def read_lines(file: io.BufferedReader) -> Iterator[str]:
-    """Each with its line ending. Raises BadInput when it is empty or no text at all."""
+    """Each with its line ending; the file is closed when they are forgotten. Raises BadInput for no text at all."""
     begin = file.peek(4)[:4]
     if not begin:
         raise BadInput("FILE", "is empty. Nothing was imported")
@@ -28,10 +28,7 @@ def read_lines(file: io.BufferedReader) -> Iterator[str]:
         raise BadInput("FILE", "is a workbook or another archive; save it as CSV UTF-8. Nothing was imported")
     encoding, errors = _encoding(begin)
     text = io.TextIOWrapper(file, encoding, errors, newline="")
-    try:
-        yield from _pieces(text)
-    finally:
-        text.detach()  # whoever opened the file closes it
+    yield from _pieces(text)
 
 
 def is_text(line: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from activities.channels.base import SubscribedChannel
 from alerts.vocabulary import LANGUAGES
@@ -52,17 +53,22 @@ class Rules:
     def _areas_of(self, given: object) -> tuple[str, ...]:
         if given in (None, "", []):
             return ()
-        if isinstance(given, str):
-            given = [part for part in _BETWEEN.split(given) if part]
-        if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
+        if isinstance(given, list) and all(isinstance(code, str) for code in given):
+            given = " ".join(given)
+        codes = _codes_in(given) if isinstance(given, str) else None
+        if codes is None:
             raise BadRow("areas must be codes of municipalities such as GM0307")
-        codes = {code.strip().upper() for code in given}
-        if not all(map(_CODE.fullmatch, codes)):
-            raise BadRow("areas must be codes of municipalities such as GM0307")
-        unknown = sorted(codes.difference(self._codes)) if self._codes else []
+        unknown = [code for code in codes if code not in self._codes] if self._codes else []
         if unknown:
             raise BadRow(f"areas names {unknown[0]}, which is no municipality; see 'baken areas list'")
-        return tuple(sorted(codes))
+        return codes
+
+
+@lru_cache(maxsize=1_000)
+def _codes_in(text: str) -> tuple[str, ...] | None:
+    """Each once and in order; None for what is no code."""
+    codes = {part.upper() for part in _BETWEEN.split(text) if part}
+    return tuple(sorted(codes)) if all(map(_CODE.fullmatch, codes)) else None
 
 
 def _language(given: object) -> str:
