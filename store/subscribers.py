@@ -128,10 +128,15 @@ class Subscribers:
         query = select(func.count()).select_from(Subscriber).where(*self._of())
         return session.exec(query.where(col(Subscriber.left_at).is_(None))).one()
 
-    def everybody(self, session: Session) -> Iterator[Entry]:
-        """Those who did not leave, in order of joining, with their addresses opened; as they are at one moment."""
+    def everybody(self, db: Database) -> Iterator[Entry]:
+        """Those who did not leave, in order of joining, with their addresses opened.
+
+        Read a page at a time, since whoever takes them may be slow: somebody whose areas change meanwhile, and who so
+        joins anew, may come twice.
+        """
         query = (
             columns(
+                col(Subscriber.id),
                 col(Subscriber.sealed_address),
                 col(Subscriber.language),
                 col(Subscriber.areas),
@@ -140,11 +145,18 @@ class Subscribers:
             )
             .where(*self._of(), col(Subscriber.left_at).is_(None))
             .order_by(col(Subscriber.id))
-            .execution_options(yield_per=AT_ONCE)
+            .limit(AT_ONCE)
         )
-        for sealed, language, areas, paused, since in session.connection().execute(query):
-            codes = tuple(areas.split(",")) if areas else ()
-            yield Entry(open_address(self._sealer, sealed), language, codes, paused, since)
+        last = 0
+        while True:
+            with db.read() as session:
+                page = session.connection().execute(query.where(col(Subscriber.id) > last)).all()
+            if not page:
+                return
+            for _, sealed, language, areas, paused, since in page:
+                codes = tuple(areas.split(",")) if areas else ()
+                yield Entry(open_address(self._sealer, sealed), language, codes, paused, since)
+            last = page[-1][0] or last
 
     def keep_exactly(self, session: Session, addresses: Sequence[str], now: datetime) -> None:
         """Make them those named (partners of a configuration): add the new, end the others."""

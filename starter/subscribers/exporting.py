@@ -31,12 +31,11 @@ def export(
     with db.write() as session:
         trace.begin(session)
     count = 0
-    with db.read() as session:
-        for entry in subscribers.everybody(session):
-            sink.write(entry)
-            count += 1
-            if count % AT_ONCE == 0:
-                went_on(count)
+    for entry in subscribers.everybody(db):
+        sink.write(entry)
+        count += 1
+        if count % AT_ONCE == 0:
+            went_on(count)
     trace.end(exported=count)
     return count
 

@@ -68,8 +68,8 @@ class Import:
         if not coming:
             return refused
         with self._db.write() as session:
-            self._trace.begin(session)
             put = self._subscribers.put(session, list(coming.values()), datetime.now(UTC), only_newer=True)
+            self._trace.begin(session)
         self.counts.new += put.new
         self.counts.already += put.known
         refused.update((first[fingerprint], LEFT) for fingerprint in put.away)

@@ -16,7 +16,7 @@ NO_ALERT = ""
 
 
 class Trace:
-    """Two entries: `given` before the first row moves, `accepted` when all is done. One alone was interrupted."""
+    """Two entries: `given` with the first rows that move, `accepted` with the counts. One alone was cut off."""
 
     def __init__(self, db: Database, keys: KeyStore, actor: str, action: str, channel: str, *, exercise: bool) -> None:
         self._db = db
@@ -26,7 +26,7 @@ class Trace:
         self._begun = False
 
     def begin(self, session: Session) -> None:
-        """In the caller's transaction, the first time only."""
+        """At the end of the caller's transaction, the first time only."""
         if not self._begun:
             self._append(session, "given", {})
             self._begun = True

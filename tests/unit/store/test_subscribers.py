@@ -28,8 +28,7 @@ def _leave(db: Database, address: str, now: datetime) -> None:
 
 
 def _everybody(db: Database) -> list[Entry]:
-    with db.read() as session:
-        return list(PUSH.everybody(session))
+    return list(PUSH.everybody(db))
 
 
 def _indexed(db: Database) -> list[tuple[str, int]]:

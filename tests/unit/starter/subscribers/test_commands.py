@@ -70,8 +70,8 @@ def _opened(home: Path) -> Iterator[Parts]:
 
 
 def _entries(home: Path, channel: str = "email", *, exercise: bool = False) -> list[Entry]:
-    with _opened(home) as parts, parts.db.read() as session:
-        return list(_subscribers(parts, channel, exercise=exercise).everybody(session))
+    with _opened(home) as parts:
+        return list(_subscribers(parts, channel, exercise=exercise).everybody(parts.db))
 
 
 def _leave(home: Path, *addresses: str, ago: timedelta = timedelta(0)) -> None:

@@ -81,8 +81,7 @@ def test_subscribers_when_exported_and_imported_are_the_same(channel: str, form:
         if exported:
             assert _import(there, theirs, exported, form) == Counts(rows=len(given_), new=len(given_))
             assert _import(there, theirs, exported, form) == Counts(rows=len(given_), already=len(given_))
-        with there.db.read() as session:
-            assert list(theirs.everybody(session)) == given_
+        assert list(theirs.everybody(there.db)) == given_
         assert _export(there, theirs, form) == exported
         assert audit.verify(there.db, there.keys).whole
         here.close()
