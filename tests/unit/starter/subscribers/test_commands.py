@@ -216,6 +216,13 @@ def test_import_when_asked_for_what_cannot_be_changes_nothing(home: Path, args: 
     assert (_entries(home), _chain(home), (home.parent / "precious").read_text()) == ([], [], "thesis")
 
 
+def test_import_when_the_reject_file_cannot_be_written_says_so_and_what_to_do(home: Path) -> None:
+    done = _import(home, b"address\na@example.org\nbad\n", "--rejects", "/dev/full", "--json")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert b"/dev/full cannot be written (No space left on device); what is in stays in" in done.stderr
+    assert [one.address for one in _entries(home)] == ["a@example.org"]
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
