@@ -216,7 +216,7 @@ class SubscribedChannel(PersonalChannel, Protocol):
 
     @staticmethod
     def address_problem(address: str) -> str | None:
-        """What is wrong with an address, as the end of a sentence that quotes nothing of it; None: it is good."""
+        """What is wrong with an address, without quoting any of it; None: it is good."""
         ...
 
     @staticmethod

@@ -77,14 +77,10 @@ def import_(
     rejected_in = str(to) if counts.rejected else None
     out({"channel": channel, "exercise": exercise, **dataclasses.asdict(counts), "rejects": rejected_in}, as_json)
     if counts.rejected:
-        shown = "\n".join(f"  {one}" for one in bad.first) + ("\n  ..." if counts.rejected > len(bad.first) else "")
-        print(shown, file=sys.stderr)
-        went_in = counts.rows - counts.rejected
-        raise BadInput(
-            str(file),
-            f"{went_in} of {counts.rows} rows went in, {counts.rejected} did not; those are in {to} with the reason, "
-            "to be corrected and imported",
-        )
+        more = ["..."] if counts.rejected > len(bad.first) else []
+        print(*(f"  {one}" for one in (*bad.first, *more)), sep="\n", file=sys.stderr)
+        went_in = f"{counts.rows - counts.rejected} of {counts.rows} rows went in, {counts.rejected} did not"
+        raise BadInput(str(file), f"{went_in}; those are in {to} with the reason, to be corrected and imported")
     if not counts.rows:
         print(f"baken: {file} has no rows", file=sys.stderr)
 

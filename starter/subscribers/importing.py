@@ -47,11 +47,9 @@ class Import:
         with Seen() as seen:
             for rows in _batches(source):
                 refused = self._bring_in(rows, seen)
-                for row in rows:
-                    if row.number in refused:
-                        self._rejects.write(source, row, refused[row.number])
                 self.counts.rows += len(rows)
                 self.counts.rejected += len(refused)
+                self._rejects.write(source, [(row, refused[row.number]) for row in rows if row.number in refused])
                 went_on(self.counts.rows)
         return self.counts
 

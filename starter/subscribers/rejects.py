@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -20,7 +22,6 @@ class Rejects:
 
     def __init__(self, path: Path, form: Format, source: Path | None) -> None:
         self.path = path
-        self.count = 0
         self.first: list[str] = []
         """What the first ones were refused for, to show."""
         self._file: TextIO | None = None
@@ -34,17 +35,25 @@ class Rejects:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file:
-            self._file.close()
+            with suppress(OSError):  # what could not be flushed was told already
+                self._file.close()
 
-    def write(self, source: Source, row: Row, reason: str) -> None:
-        """Raises BadInput when it cannot be written."""
-        if self._write is None:
-            self._file = _open_private(self.path)
-            self._write = source.begin_rejects(self._file)
-        self._write(row, reason)
-        self.count += 1
-        if len(self.first) < MOST_SHOWN:
-            self.first.append(f"row {row.number}: {reason}")
+    def write(self, source: Source, rows: Sequence[tuple[Row, str]]) -> None:
+        """Rows with the reason of each; they are in the file when it returns. Raises BadInput when they cannot be."""
+        if not rows:
+            return
+        try:
+            if self._file is None or self._write is None:
+                self._file = _open_private(self.path)
+                self._write = source.begin_rejects(self._file)
+            for row, reason in rows:
+                self._write(row, reason)
+            self._file.flush()
+        except OSError as error:
+            advice = "what is in stays in: name another one and run it again"
+            raise BadInput("--rejects", f"{self.path} cannot be written ({error.strerror}); {advice}") from error
+        room = MOST_SHOWN - len(self.first)
+        self.first += [f"row {row.number}: {reason}" for row, reason in rows[:room]]
 
 
 def _check_place(path: Path, form: Format, source: Path | None) -> None:
@@ -63,10 +72,7 @@ def _check_place(path: Path, form: Format, source: Path | None) -> None:
 
 def _open_private(path: Path) -> TextIO:
     """Bytes that were not UTF-8 come out as they came in."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.fchmod(descriptor, 0o600)
-    except OSError as error:
-        raise BadInput("--rejects", f"{path} cannot be written ({error.strerror})") from error
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="")

@@ -19,7 +19,7 @@ _YES_OR_NO = {"": False, "no": False, "false": False, "0": False, "yes": True, "
 
 
 class BadRow(ValueError):
-    """The row cannot be a subscription; `str()` ends a sentence and quotes no address."""
+    """The row cannot be a subscription; `str()` says why and quotes no address."""
 
 
 class Rules:
@@ -47,7 +47,7 @@ class Rules:
             raise BadRow("address is not text")
         problem = self._channel.address_problem(address)
         if problem:
-            raise BadRow(f"address {problem}")
+            raise BadRow(f"address: {problem}")
         return self._channel.normal_address(address)
 
     def _areas_of(self, given: object) -> tuple[str, ...]:

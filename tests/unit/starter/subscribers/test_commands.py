@@ -118,7 +118,7 @@ def test_import_when_rows_are_bad_takes_the_good_and_keeps_the_others_with_reaso
     header, *rows = csv.reader(text.splitlines(keepends=True), delimiter=";")
     assert header == ["row", "reason", "address", "language", "areas", "paused", "since"]
     assert [(row[0], row[1].split(";")[0].split(":")[0], row[2]) for row in rows] == [
-        ("3", "address is no mail address", "secret"),
+        ("3", "address", "secret"),
         ("4", "has a quote that is not closed (line 4)", '"secret@example.org'),
         ("5", "is not UTF-8", "secr\udce9t@example.org"),
         ("8", "has the same address as row 7", "second@example.org"),
@@ -173,7 +173,7 @@ def test_import_when_of_json_lines_keeps_rejects_as_json_lines(home: Path) -> No
         ("token:123", ("GM0307",), True)
     ]
     rejects = [json.loads(line) for line in (home.parent / "phones.rejects.jsonl").read_text().splitlines()]
-    assert [(one.pop("row"), one.pop("reason")[:12]) for one in rejects] == [(2, "address is n"), (3, "is not UTF-8")]
+    assert [(one.pop("row"), one.pop("reason")[:12]) for one in rejects] == [(2, "address: is "), (3, "is not UTF-8")]
     assert rejects == [{"address": "t"}, {"given": "no\udcebl"}]
 
 
@@ -198,7 +198,7 @@ def test_import_when_rows_repeat_over_many_thousands_finds_each_again(home: Path
     [
         (["--channel", "webhook"], b"--channel: the partners of webhook stand in the configuration"),
         (["--channel", "web"], b"--channel: web shows alerts to everybody"),
-        (["--channel", "pigeon"], b"--channel: 'pigeon' does not exist; people subscribe to email, app"),
+        (["--channel", "pigeon"], b"--channel: 'pigeon' does not exist; people subscribe to email, app, webpush"),
         (["--channel", "email", "--as", "nobody"], b"--as: 'nobody' is not a user"),
         (["--channel", "email", "--rejects", "{file}"], b"--rejects: is the file that is imported"),
         (["--channel", "email", "--rejects", "{folder}/precious"], b"is there and is no reject file"),
@@ -214,6 +214,13 @@ def test_import_when_asked_for_what_cannot_be_changes_nothing(home: Path, args: 
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
     assert said in done.stderr
     assert (_entries(home), _chain(home), (home.parent / "precious").read_text()) == ([], [], "thesis")
+
+
+def test_import_when_the_reject_file_cannot_be_written_says_so_and_what_to_do(home: Path) -> None:
+    done = _import(home, b"address\na@example.org\nbad\n", "--rejects", "/dev/full", "--json")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert b"/dev/full cannot be written (No space left on device); what is in stays in" in done.stderr
+    assert [one.address for one in _entries(home)] == ["a@example.org"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.channels import SUBSCRIBED
+from simulators.browsers import Browsers
 from starter.home import Home
 from starter.parts import Parts, open_parts
 from starter.settings import load_settings
@@ -30,6 +31,7 @@ from store.subscribers import Entry, Subscribers
 ADDRESSES = {
     "email": st.from_regex(r"[a-z0-9_'][a-z0-9_'+%&!-]{0,20}@[a-z0-9]{1,10}\.example", fullmatch=True),
     "app": st.from_regex(r"[A-Za-z0-9_:.-]{8,40}", fullmatch=True),
+    "webpush": st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True).map(Browsers(443, bytes(32)).subscription),
 }
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  aware by it
 AREAS = st.sets(st.from_regex(r"GM[0-9]{4}", fullmatch=True), max_size=4).map(lambda codes: tuple(sorted(codes)))

@@ -50,7 +50,7 @@ def test_row_when_written_freely_means_the_same(fields: Mapping[str, object], ex
         ({"address": " "}, "address is missing"),
         ({"address": None}, "address is missing"),
         ({"address": ["noor@example.org"]}, "address is missing"),
-        ({"address": "noor"}, "address is no mail address"),
+        ({"address": "noor"}, "address: is no mail address"),
         ({"address": "no\ud800or@example.org"}, "address is not text"),
         ({"language": "de"}, "language must be one of nl, en"),
         ({"language": 7}, "language must be one of nl, en"),
@@ -90,5 +90,5 @@ def test_area_when_none_were_imported_only_has_to_be_well_formed() -> None:
 def test_address_when_of_another_channel_is_judged_by_that_channel() -> None:
     rules = Rules(SUBSCRIBED["app"], frozenset())
     assert rules.entry({"address": "token:0123456789"}).address == "token:0123456789"
-    with pytest.raises(BadRow, match="is no token of an app"):
+    with pytest.raises(BadRow, match="address: is no token of an app"):
         rules.entry({"address": "noor@example.org"})
