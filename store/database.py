@@ -66,7 +66,7 @@ class Database:
         """What it is and where, for people; nothing of what opens it."""
         url = self.engine.url
         host = url.host or url.query.get("host") or "this machine"
-        return f"{url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL {url.database} on {host}"
+        return f"{url.database}" if url.get_backend_name() == "sqlite" else f"{url.database} of PostgreSQL on {host}"
 
     @contextmanager
     def read(self) -> Iterator[Session]:
