@@ -260,7 +260,8 @@ def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
 
 
 def note_trouble(session: Session, alert_id: str, channel: str, error: str, now: datetime) -> None:
-    """Remember what keeps a channel from going on, for whoever watches."""
+    """Remember what keeps a channel from going on, for whoever watches; a counterpart may have said anything."""
+    error = error.replace("\0", "\ufffd")
     row = session.get(ChannelTrouble, (alert_id, channel), with_for_update=True)
     if row is None:
         put(session, ChannelTrouble(alert_id=alert_id, channel=channel, error=error, since=now))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import make_url, text
 
 from starter.begin import prepare_home
+from starter.client import open_baken
 from starter.errors import BadInput, CannotReach, RefusedByRule, as_problem
 from starter.parts import open_parts
+from starter.serve import build_app
 from starter.settings import RunInfo, Settings, load_settings
 from store.schema import SCHEMA
 from tests.support.homes import silent_home
@@ -74,6 +77,15 @@ def test_database_that_goes_away_is_a_part_that_cannot_be_reached(postgres: Post
         parts.close()
     assert isinstance(problem, CannotReach)
     assert problem.part == "the database"
+
+
+@pytest.mark.parametrize("path", ["/alerts/%00", "/alerts/abcdefgh%00", "/media/%00", "/api/v1/alerts/%00"])
+async def test_page_whose_address_no_database_takes_is_not_there(tmp_path: Path, database_url: str, path: str) -> None:
+    settings = silent_home(tmp_path / "home", database_url)
+    async with open_baken(settings) as baken:
+        transport = httpx.ASGITransport(build_app(baken, settings))
+        async with httpx.AsyncClient(transport=transport, base_url="http://baken") as anybody:
+            assert (await anybody.get(path)).status_code == 404
 
 
 def test_store_of_another_home_is_refused(tmp_path: Path, database_url: str) -> None:
