@@ -52,6 +52,7 @@ def test_alert_on_postgresql_reaches_its_audience_once_and_all_hear_that_it_ende
     baken: Running, address: str, tmp_path: Path
 ) -> None:
     assert not list(baken.home.glob("baken.db*"))
+    assert baken.get("/readyz").status_code == 200
     alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
