@@ -83,6 +83,11 @@ class PostgresServer:
         """Take a database away under those who use it."""
         self._order(f"DROP DATABASE {make_url(address).database} WITH (FORCE)")
 
+    def cut(self, address: str) -> None:
+        """Break every connection to a database, as a server does that is started again."""
+        name = make_url(address).database
+        self._order(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
     def _address(self, name: str) -> str:
         return f"postgresql+psycopg://baken@/{name}?host={self._folder}"
 
