@@ -25,8 +25,8 @@ POSTGRESQL = {
     "timezone": "UTC",
 }
 """Settings of every connection; `options` in the address come after them and win."""
-POOL = {"pool_size": 8, "max_overflow": 16, "pool_timeout": 5, "pool_pre_ping": True}
-"""Of each process: every thread of a worker finds a connection. Three processes stay under the usual hundred."""
+POOL = {"pool_size": 4, "max_overflow": 6, "pool_timeout": 5, "pool_pre_ping": True}
+"""Of each process. Transactions are short, so threads share few; ten processes stay under the usual hundred."""
 CONNECTION = {
     "application_name": "baken",
     "client_encoding": "utf8",

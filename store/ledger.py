@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, case, insert, update
+from sqlalchemy import ColumnElement, case, delete, insert, update
 from sqlmodel import Session, col, func, select
 
 from alerts.values import Value
@@ -271,9 +271,8 @@ def note_trouble(session: Session, alert_id: str, channel: str, error: str, now:
 
 
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
-    row = session.get(ChannelTrouble, (alert_id, channel))
-    if row is not None:
-        session.delete(row)
+    mine = col(ChannelTrouble.alert_id) == alert_id, col(ChannelTrouble.channel) == channel
+    session.exec(delete(ChannelTrouble).where(*mine))
 
 
 def _rows(session: Session, alert_id: str, channel: str, first: int, last: int) -> dict[int, list[LedgerChunk]]:
