@@ -40,7 +40,7 @@ def prepare_home(settings: Settings, recipients: int) -> bool:
 
 def _check_incarnation(parts: Parts) -> None:
     """Refuse a store that is not the one these keys were used with: it may have forgotten who was reached."""
-    here, known = incarnation_of(parts.db), parts.keys.recall(INCARNATION)
+    known = parts.keys.recall(INCARNATION)
     with parts.db.read() as session:
         foreign = known is None and has_history(session)
     if foreign:
@@ -48,6 +48,7 @@ def _check_incarnation(parts: Parts) -> None:
             f"the store ({parts.db.name}) is another home's, whose keys alone open what is in it; name a database of "
             "its own in BAKEN_DATABASE_URL, or start that home; nothing was started"
         )
+    here = incarnation_of(parts.db)
     if known is not None and known != here:
         raise RefusedByRule(
             f"the store is not the one this home worked with ({here[:8]} instead of {known[:8]}): was it restored "

@@ -108,8 +108,8 @@ def any_open(session: Session) -> bool:
 
 
 def has_history(session: Session) -> bool:
-    """Whether somebody used this store: there are people, subscribers or alerts in it."""
-    return any(
+    """Whether a home ran with this store: it has its identity, and people, subscribers or alerts are in it."""
+    return session.get(Meta, "incarnation") is not None and any(
         session.exec(select(column).limit(1)).first() is not None
         for column in (PersonRow.user, Subscriber.id, AlertStanding.alert_id)
     )

@@ -29,7 +29,13 @@ INSTALL = "PostgreSQL is not on this machine; type 'sudo apt-get install postgre
 ACCOUNT = "postgres"
 """Of Debian's package; the server refuses to run as root."""
 TEMPLATE = "baken_template"
-SETTINGS = ("listen_addresses=", "fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=100")
+SETTINGS = (
+    "listen_addresses=",
+    "fsync=off",
+    "full_page_writes=off",
+    "shared_buffers=32MB",
+    "dynamic_shared_memory_type=mmap",  # in its own folder, so that a killed one leaves nothing in /dev/shm
+)
 
 
 class PostgresServer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,6 +17,7 @@ from starter.parts import open_parts
 from starter.serve import build_app
 from starter.settings import RunInfo, Settings, load_settings
 from store.schema import SCHEMA
+from store.subscribers import Entry, Subscribers
 from tests.support.homes import silent_home
 from tests.support.postgres import PostgresServer
 
@@ -93,6 +96,15 @@ def test_store_of_another_home_is_refused(tmp_path: Path, database_url: str) -> 
     with pytest.raises(RefusedByRule, match="is another home's"):
         silent_home(tmp_path / "two", database_url)
     silent_home(tmp_path / "one", database_url)
+
+
+def test_store_that_was_filled_before_the_first_start_is_this_homes(tmp_path: Path, database_url: str) -> None:
+    settings = _settings(tmp_path / "home", database_url)
+    with closing(open_parts(settings)) as parts, parts.db.write() as session:
+        key = parts.keys.system_key("subscribers")
+        assert Subscribers(key, "email").subscribe(session, [Entry("anna@example.org")], datetime.now(UTC)) == 1
+    for _ in range(2):
+        assert not prepare_home(settings, 0)
 
 
 def test_tables_of_another_version_are_refused_until_baken_up_migrates(tmp_path: Path, database_url: str) -> None:
