@@ -121,7 +121,7 @@ def _row(feature: Any, position: int) -> AreaRow:
     if not isinstance(properties, dict):
         raise AreaError(field, "is not a GeoJSON feature with properties")
     code, name = properties.get("code"), properties.get("name")
-    if not isinstance(code, str) or code[:2] not in KINDS or not isinstance(name, str):
+    if not isinstance(code, str) or code[:2] not in KINDS or not isinstance(name, str) or "\0" in code + name:
         raise AreaError(field, "needs properties code (GM…, PV…, VR… or PU…) and name")
     population = properties.get("population")
     if type(population) is not int or population < 0:
