@@ -181,8 +181,8 @@ class Subscribers:
             col(Subscriber.since),
             col(Subscriber.left_at),
         ).where(*self._of(), col(Subscriber.fingerprint).in_(fingerprints))
-        mine_alone = query.order_by(col(Subscriber.id)).with_for_update()  # nobody leaves between reading and writing
-        return [_Here(*row) for row in session.connection().execute(mine_alone)]
+        # Locked, so that nobody leaves between reading and writing. In no order, or SQLite looks at everybody.
+        return [_Here(*row) for row in session.connection().execute(query.with_for_update())]
 
     def _index_areas(self, session: Session, added: Mapping[bytes, Prepared]) -> None:
         wanted = [fingerprint for fingerprint, one in added.items() if one.entry.areas]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import select
 
 from store.database import Database
+from store.schema import migrate
 from store.subscribers import AT_ONCE, Entry, Put, Subscribers, Tally, tallies
 from store.tables.sending import SubscriberArea
 
@@ -90,6 +94,27 @@ def test_many_when_filled_go_in_by_batches_that_last(db: Database) -> None:
         PUSH.fill(db, entries(), NOW)
     assert len(_everybody(db)) == 2 * AT_ONCE
     assert PUSH.fill(db, (Entry(f"n{number}") for number in range(2 * AT_ONCE + 5)), NOW) == 5
+
+
+def test_batch_when_put_finds_its_addresses_by_their_index_alone(tmp_path: Path) -> None:
+    """Once it was ordered by number, and each batch looked at all subscribers of the channel."""
+    db = Database.at(tmp_path / "baken.db")
+    migrate(db)
+    asked = list[tuple[str, Any]]()
+
+    @event.listens_for(db.engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, parameters))
+
+    _put(db, *(Entry(f"n{number}", areas=("GM0307",)) for number in range(AT_ONCE)))
+    seen = list(asked)
+    with db.engine.connect() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", given).all() for said, given in seen]
+    db.close()
+    steps = [step[3] for plan in plans for step in plan]
+    assert len(steps) == 2
+    assert all("INDEX subscriber_once (channel=? AND exercise=? AND fingerprint=?)" in step for step in steps)
 
 
 def test_tallies_when_counted_tell_active_paused_and_left_apart(db: Database) -> None:
