@@ -165,7 +165,8 @@ class DeliveryActivities:
             revision=asked.desired.revision,
             announces=channel.capabilities.renews == "announce",
         )
-        members = AudienceStore(self._db, display, asked.alert_id, asked.channel).read(asked.start, asked.count)
+        audience = AudienceStore(self._db, display, asked.alert_id, asked.channel)
+        members = audience.read(asked.start, asked.count, ending=asked.purpose == "end")
         outside = self._outside(asked.alert_id, display, members) if asked.purpose == "show" else {}
         attaches = channel.capabilities.attaches and asked.purpose == "show"
         with self._db.read() as session:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from sqlalchemy import ColumnElement, delete, update
+import sqlalchemy
+from sqlalchemy import ColumnElement, and_, delete, union_all, update
 from sqlmodel import Session, col, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -94,8 +95,8 @@ class AudienceStore:
         with self._db.read() as session:
             return audience_size(session, self._alert_id, self._channel)
 
-    def read(self, start: int, count: int) -> Members:
-        """Those at these positions who want to hear now."""
+    def read(self, start: int, count: int, *, ending: bool = False) -> Members:
+        """Those at these positions who want to hear now; with `ending` under a number they had before, too."""
         with self._db.read() as session:
             pages = session.exec(
                 select(AudiencePage)
@@ -106,9 +107,7 @@ class AudienceStore:
             if not pages:
                 return Members((), (), (), (), ())
             lowest, highest = min(p.first_subscriber for p in pages), max(p.last_subscriber for p in pages)
-            away = set(session.exec(select(Subscriber.id).where(AWAY, col(Subscriber.id).between(lowest, highest))))
-            former = select(FormerNumber.subscriber_id).where(col(FormerNumber.subscriber_id).between(lowest, highest))
-            away.update(session.exec(former).all())
+            away = _away(session, lowest, highest, ending=ending)
         first = pages[0].start
         members = _joined([self._open(page) for page in pages])
         members = members.part(max(0, start - first), start + count - first)
@@ -202,6 +201,18 @@ def _joined(pages: Sequence[Members]) -> Members:
     positions = range(pages[0].positions[0], pages[-1].positions[-1] + 1)  # dense, by the order of extending
     columns = ([one for page in pages for one in getattr(page, name)] for name in Members.__slots__[1:])
     return Members(positions, *columns)
+
+
+def _away(session: Session, lowest: int, highest: int, *, ending: bool) -> set[int]:
+    """Numbers between these that get nothing: of who left or paused, and those that their owners gave up."""
+    now = sqlalchemy.select(col(Subscriber.id)).where(AWAY, col(Subscriber.id).between(lowest, highest))
+    former = sqlalchemy.select(col(FormerNumber.subscriber_id))
+    former = former.where(col(FormerNumber.subscriber_id).between(lowest, highest))
+    if ending:
+        names = ("channel", "exercise", "fingerprint")
+        same = (getattr(Subscriber, name) == getattr(FormerNumber, name) for name in names)
+        former = former.join(Subscriber, and_(*same)).where(AWAY)
+    return set(session.connection().execute(union_all(now, former)).scalars())
 
 
 def audience_size(session: Session, alert_id: str, channel: str) -> int:

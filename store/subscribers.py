@@ -101,7 +101,7 @@ class Subscribers:
         settled = away | stay
         _change(session, [known[fingerprint] for fingerprint in stay], coming)
         # The others get a number of their own again: audiences look only at those after the last they saw.
-        _remove(session, [row for row in here if row.fingerprint not in settled])
+        _remove(session, [row for row in here if row.fingerprint not in settled], self.channel, self.exercise)
         for fingerprint in settled:
             del coming[fingerprint]
         if coming:
@@ -281,11 +281,13 @@ def _change(session: Session, rows: Iterable[_Here], coming: Mapping[bytes, Prep
         session.connection().execute(said, changed)
 
 
-def _remove(session: Session, rows: Sequence[_Here]) -> None:
+def _remove(session: Session, rows: Sequence[_Here], channel: str, exercise: bool) -> None:
     if not rows:
         return
     session.connection().execute(delete(Subscriber).where(col(Subscriber.id).in_([row.id for row in rows])))
-    insert_many(session, FormerNumber, [{"subscriber_id": row.id} for row in rows])
+    same = {"channel": channel, "exercise": exercise}
+    former = [{"subscriber_id": row.id, "fingerprint": row.fingerprint, **same} for row in rows]
+    insert_many(session, FormerNumber, former)
     areas = [{"number": row.id, "place": code} for row in rows for code in row.areas.split(",") if code]
     if areas:
         one = col(SubscriberArea.code) == bindparam("place"), col(SubscriberArea.subscriber_id) == bindparam("number")

@@ -39,10 +39,16 @@ class Subscriber(SQLModel, table=True):
 
 
 class FormerNumber(SQLModel, table=True):
-    """The number of somebody who has another one now: audiences that were frozen with it pass it by."""
+    """The number of somebody who has another one now, under the same address.
+
+    Audiences that were frozen with it pass it by, save to say that it ended: who was reached must hear that.
+    """
 
     __tablename__ = "former_number"
     subscriber_id: int = Field(primary_key=True)
+    channel: str
+    exercise: bool
+    fingerprint: bytes
 
 
 class SubscriberArea(SQLModel, table=True):

@@ -8,4 +8,11 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    op.create_table("former_number", sa.Column("subscriber_id", sa.Integer, primary_key=True), if_not_exists=True)
+    op.create_table(
+        "former_number",
+        sa.Column("subscriber_id", sa.Integer, primary_key=True),
+        sa.Column("channel", sa.String, nullable=False),
+        sa.Column("exercise", sa.Boolean, nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        if_not_exists=True,
+    )

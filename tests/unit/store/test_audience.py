@@ -87,6 +87,17 @@ def test_who_moves_while_an_alert_is_live_is_in_its_audience_once(db: Database) 
     assert _there(db) == ["b", "a"]
 
 
+def test_who_moved_away_still_hears_that_it_ended_unless_he_left(db: Database) -> None:
+    _join(db, Entry("a", areas=("GM0307",)), "b")
+    assert _extend(db, "GM0307") == 2
+    _join(db, Entry("a", areas=("GM0344",)))
+    assert _extend(db, "GM0307") == 2
+    assert list(_audience(db).read(0, 10).addresses) == ["b"]
+    assert list(_audience(db).read(0, 10, ending=True).addresses) == ["a", "b"]
+    _leave(db, "a")
+    assert list(_audience(db).read(0, 10, ending=True).addresses) == ["b"]
+
+
 def test_area_takes_in_those_who_named_it_and_those_who_named_none(db: Database) -> None:
     _join(db, Entry("amersfoort", areas=("GM0307",)), "anywhere", Entry("utrecht", areas=("GM0344", "GM0355")))
     assert _extend(db, "GM0307") == 2
