@@ -61,8 +61,11 @@ test-areas: install ## the national area files: make test-areas AREAS=DIR
 	@if [ ! -d "$(AREAS)" ]; then echo "name the folder with the national files: make test-areas AREAS=DIR"; exit 2; fi
 	BAKEN_AREAS="$$(cd "$(AREAS)" && pwd)" $(PY) -m pytest -q tests/areas_national
 
-bench: install ## measure: approval to public, found to gone (p50 and p95 of 20)
+bench: install ## measure: approval to public, found to gone (p50 and p95 of 20), and Baken against a bare sender
 	$(PY) -m benchmarks.latency $(ARGS)
+	$(PY) -m benchmarks.fan_out --channel app --recipients 20000 --keep
+	$(PY) -m benchmarks.fan_out --channel webpush --recipients 20000 --keep
+	$(PY) -m benchmarks.split
 
 screens: install build/.system ## write screenshots of every page to docs/screens
 	$(PY) -m tests.browser.screens $(ARGS)

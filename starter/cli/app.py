@@ -1,9 +1,10 @@
-"""The commands outside `alert` and `subscribers`: up, web, areas, programmes, audit, doctor."""
+"""The commands outside `alert` and `subscribers`: up, web, areas, programmes, audit, bench, doctor."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -202,6 +203,28 @@ def _new_file(path: Path | None) -> AbstractContextManager[TextIO]:
     if path is None:
         return nullcontext(sys.stdout)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+
+
+@app.command()
+def bench(
+    channel: Annotated[str, typer.Option(help="app or webpush.")] = "app",
+    recipients: Annotated[int, typer.Option(min=1, help="So many made-up ones.")] = 10_000,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="That send; default: one a core.")
+    ] = None,
+    database_url: Annotated[str | None, typer.Option(help="Of a PostgreSQL database made for this.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The same recipients through a bare sender and through all of Baken, against the simulator."""
+    from starter.children import HERE
+
+    if not (HERE / "benchmarks").is_dir():
+        raise CannotReach("the benchmarks", "they are not installed; run this in a checkout of Baken")
+    command = [sys.executable, "-m", "benchmarks.fan_out", "--channel", channel, "--recipients", str(recipients)]
+    command += ["--processes", str(processes)] if processes else []
+    command += ["--database-url", database_url] if database_url else []
+    command += ["--json"] if as_json else []
+    raise typer.Exit(subprocess.run(command, cwd=HERE, check=False).returncode)  # noqa: S603  our own command
 
 
 @app.command()
