@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Table, insert, inspect
+from sqlalchemy import Connection, Table, insert, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
 
@@ -19,6 +19,7 @@ def insert_many(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
     assert isinstance(table, Table)
     if on_postgresql(session):
         _copy(session.connection(), table, rows)
+        _measure(session.connection(), table)
     else:
         session.connection().execute(insert(table), list(rows))
 
@@ -42,3 +43,13 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, obje
                 )
     except psycopg.Error as error:  # as every other statement of a session says it
         raise DBAPIError.instance(into, None, error, psycopg.Error, hide_parameters=True, dialect=dialect) from error
+
+
+def _measure(connection: Connection, table: Table) -> None:
+    """Let the planner look at a table that has doubled: until the server does so by itself, a minute later, it takes
+    it for small and reads all of it for each row that is sought.
+    """
+    blocks = "pg_relation_size(oid) / CAST(current_setting('block_size') AS bigint)"
+    doubled = f"SELECT {blocks} > 10 + 2 * relpages FROM pg_class WHERE oid = CAST(:name AS regclass)"  # noqa: S608
+    if connection.execute(text(doubled), {"name": table.name}).scalar_one():
+        connection.execute(text(f"ANALYZE {connection.dialect.identifier_preparer.quote(table.name)}"))

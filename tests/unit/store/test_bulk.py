@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlmodel import select
 
@@ -54,3 +55,13 @@ def test_rows_are_all_there_or_none(db: Database, wrong: dict[str, object]) -> N
     with pytest.raises((IntegrityError, StatementError, ValueError)):
         _insert(db, _row(1), wrong)
     assert _insert(db) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_planner_knows_a_table_that_has_doubled(db: Database) -> None:
+    """Else it reads all of it for each address that is sought, until the server measures by itself."""
+    known = text("SELECT reltuples FROM pg_class WHERE relname = 'subscriber'")
+    for fewest, most in ((0, 1_000), (1_000, 4_000)):
+        _insert(db, *(_row(number) for number in range(fewest, most)))
+        with db.read() as session:
+            assert session.connection().execute(known).scalar_one() == most
