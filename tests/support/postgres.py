@@ -18,10 +18,11 @@ from pathlib import Path
 
 import psycopg
 from sqlalchemy import make_url
+from sqlmodel import SQLModel
 
 from starter.process import dies_with
 from store.database import Database
-from store.schema import migrate
+from store.schema import SCHEMA, migrate
 from tests.support.waiting import eventually
 
 BINARIES = Path("/usr/lib/postgresql")
@@ -52,6 +53,7 @@ class PostgresServer:
         if self._account:
             shutil.chown(self._folder, self._account, self._account)
         self._process: subprocess.Popen[bytes] | None = None
+        self._empty: list[str] = []
 
     def start(self) -> PostgresServer:
         data = str(self._folder / "data")
@@ -75,15 +77,35 @@ class PostgresServer:
 
     @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
-        """The address of a database that nobody else uses."""
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        # By copying files: 45 ms instead of 600 ms by way of the write-ahead log, the default since 15.
-        how = "STRATEGY FILE_COPY" if self._version >= 15 else ""
-        self._order(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE if migrated else 'template0'} {how}")
+        """The address of an empty database that nobody else uses."""
+        name = self._empty.pop() if migrated and self._empty else self._create(TEMPLATE if migrated else "template0")
         try:
             yield self._address(name)
         finally:
-            self._order(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            if migrated and self._emptied(name):
+                self._empty.append(name)
+            else:
+                self._order(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _create(self, template: str) -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        # By copying files: 45 ms instead of 600 ms by way of the write-ahead log, the default since 15.
+        how = "STRATEGY FILE_COPY" if self._version >= 15 else ""
+        self._order(f"CREATE DATABASE {name} TEMPLATE {template} {how}")
+        return name
+
+    def _emptied(self, name: str) -> bool:
+        """Whether it is as new again: quicker than another one, and not so when a test broke it."""
+        away = "; ".join(f'DELETE FROM "{table.name}"' for table in SQLModel.metadata.sorted_tables)
+        again = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
+        try:
+            with psycopg.connect(
+                host=str(self._folder), user="baken", dbname=name, options="-c lock_timeout=1s"
+            ) as connection:
+                connection.execute(f"{away}; {again}".encode())
+                return connection.execute("SELECT version_num FROM alembic_version").fetchone() == (SCHEMA,)
+        except psycopg.Error:
+            return False
 
     def vanish(self, address: str) -> None:
         """Take a database away under those who use it."""
