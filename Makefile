@@ -50,11 +50,11 @@ check: install ## formatting, lint, types, layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-test: check build/.browser ## every check there is
+test: check build/.system ## every check there is
 	$(PY) -m pytest -q -n 2 --dist loadfile $(LEVELS)
 
-build/.browser: apt.txt | .venv/.installed
-	@bash scripts/install_browser.sh
+build/.system: apt.txt | .venv/.installed
+	@bash scripts/install_system.sh
 	mkdir -p build && touch $@
 
 test-areas: install ## the national area files: make test-areas AREAS=DIR
@@ -64,7 +64,7 @@ test-areas: install ## the national area files: make test-areas AREAS=DIR
 bench: install ## measure: approval to public, found to gone (p50 and p95 of 20)
 	$(PY) -m benchmarks.latency $(ARGS)
 
-screens: install build/.browser ## write screenshots of every page to docs/screens
+screens: install build/.system ## write screenshots of every page to docs/screens
 	$(PY) -m tests.browser.screens $(ARGS)
 
 lock: ## renew requirements.lock and package-lock.json

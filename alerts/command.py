@@ -36,7 +36,7 @@ Keyring = dict[str, KeyringEntry]
 
 
 class Command(Value):
-    id: str = Field(min_length=1, max_length=64)
+    id: str = Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")
     alert_id: str
     action: Action
     actor: str

@@ -12,20 +12,53 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pycurl
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from activities.bulk_http import CONNECTIONS, IN_FLIGHT, STREAMS
+from activities import web_push
+from activities.bulk_http import CONNECTIONS, IN_FLIGHT, STREAMS, Request
+from activities.web_push import stored_subscription
+from alerts.vocabulary import MessageKind
+from simulators.browsers import Browsers
 
-Request = tuple[str, tuple[str, ...], bytes]
 
-
-def app_requests(url: str, token: str, tail: bytes, recipients: Sequence[bytes], first: int) -> Iterator[Request]:
+def app_requests(endpoint: dict[str, str], said: str, first: int, number: int) -> Iterator[Request]:
     """One JSON message a token, as `activities.channels.app` sends it."""
-    headers = ("content-type: application/json", f"authorization: Bearer {token}")
-    for number, recipient in enumerate(recipients, first):
-        yield url, headers, b'{"message":{"token":"%b","data":{"id":"%032d",%b' % (recipient, number, tail)
+    headers = ("content-type: application/json", f"authorization: Bearer {endpoint['token']}")
+    url, rest = endpoint["url"], said.split(",", 2)[2].encode()  # after token and id
+    tokens = [b"recipient%07d:demo" % at for at in range(first, first + number)]
+
+    def requests() -> Iterator[Request]:
+        for at, token in enumerate(tokens, first):
+            yield url, headers, b'{"message":{"token":"%b","data":{"id":"%032d",%b' % (token, at, rest)
+
+    return requests()
+
+
+def webpush_requests(endpoint: dict[str, str], said: str, first: int, number: int) -> Iterator[Request]:
+    """One sealed message a browser, with a key of its own each, as `activities.channels.webpush` sends it."""
+    now = datetime.now(UTC)
+    browsers = Browsers.of_demo(Path(endpoint["authority"]).parent, lambda: 0)
+    names = (f"recipient{at:07d}" for at in range(first, first + number))
+    subscriptions = [stored_subscription(browsers.subscription(name)) for name in names]
+    told = web_push.headers(MessageKind.ALERT, "bare", now + timedelta(hours=1), now)
+    vapid = web_push.Vapid(ec.generate_private_key(ec.SECP256R1()), "mailto:bench@baken.example")
+    told["authorization"] = vapid.authorization(subscriptions[0].endpoint, now)
+    headers = tuple(f"{name}: {value}" for name, value in told.items())
+    rest = said.split(",", 1)[1].encode()  # after the id
+
+    def requests() -> Iterator[Request]:
+        for at, subscription in enumerate(subscriptions, first):
+            yield subscription.endpoint, headers, web_push.encrypt(subscription, b'{"id":"%032d",%b' % (at, rest))
+
+    return requests()
+
+
+REQUESTS = {"app": app_requests, "webpush": webpush_requests}
 
 
 def send(requests: Iterator[Request], number: int, authority: str) -> int:
@@ -87,14 +120,14 @@ def cpu() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--endpoint", required=True, help="JSON: url, token, authority")
-    parser.add_argument("--tail", required=True, help="what follows the id of each message")
+    parser.add_argument("--channel", choices=REQUESTS, required=True)
+    parser.add_argument("--endpoint", required=True, help="JSON, as ports.json has it")
+    parser.add_argument("--said", required=True, help="a message that Baken sent")
     parser.add_argument("--first", type=int, required=True)
     parser.add_argument("--number", type=int, required=True)
     given = parser.parse_args()
     endpoint = json.loads(given.endpoint)
-    recipients = [b"recipient%07d:demo" % number for number in range(given.first, given.first + given.number)]
-    requests = app_requests(endpoint["url"], endpoint["token"], given.tail.encode(), recipients, given.first)
+    requests = REQUESTS[given.channel](endpoint, given.said, given.first, given.number)
     print("ready", flush=True)
     sys.stdin.readline()
     used, began = cpu(), time.time()

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts.vocabulary import Action
+from benchmarks.bare import REQUESTS
 from benchmarks.processes import command, cpu_seconds, descendants, peak_megabytes
 from starter.client import Baken, open_baken
 from starter.parts import connect
@@ -36,7 +38,6 @@ from workflows.codec import Reader
 from workflows.ports import alert_workflow_id, channel_workflow_id, wave_workflow_id
 
 RESULTS = ROOT / "benchmarks" / "results" / "fan_out.jsonl"
-CHANNELS = ("app",)
 PATIENCE = 3_600.0
 
 
@@ -82,7 +83,7 @@ async def _measure(running: Running, channel: str, recipients: int, processes: i
     ports = json.loads((running.home / "demo" / "ports.json").read_text())
     async with open_baken(load_settings({}, home=running.home)) as baken:
         alert_id = (await start_demo(baken))["alert_id"]
-        view = await _until(baken, alert_id, lambda view: view["pending"] and len(view["pending"]["arms"]) == 2)
+        view = await until(baken, alert_id, armed)
         senders = [pid for pid in descendants(running.pid) if "--processes 1" in command(pid)]
         assert len(senders) == processes
         before = sum(map(cpu_seconds, senders))
@@ -90,14 +91,13 @@ async def _measure(running: Running, channel: str, recipients: int, processes: i
         ruling = await baken.command(alert_id, Action.APPROVE, "supervisor1", digest=view["pending"]["digest"])
         assert ruling is not None
         assert ruling.accepted, ruling.reason
-        await _until(baken, alert_id, lambda view: all(one["state"] == "showing" for one in view["channels"]))
+        await until(baken, alert_id, showing)
         used = sum(map(cpu_seconds, senders)) - before
-        kept = f"{ports['control']}/kept.json"
-        got = await asyncio.to_thread(_kept, kept, alert_id)
+        address = f"{ports['control']}/kept.json"
+        got = await asyncio.to_thread(kept, address, channel, alert_id)
         events = await _events(baken, alert_id, channel)
         peaks = _peaks(running.pid)
-    tail = got["sample"].split(",", 2)[2]  # after token and id: the very bytes that Baken sent
-    raw_s, raw_cpu = await asyncio.to_thread(_bare, ports[channel], tail, recipients, processes)
+    raw_s, raw_cpu = await asyncio.to_thread(_bare, channel, ports[channel], got["sample"], recipients, processes)
     baken_s = got["last_at"] - got["first_at"]
     return Result(
         channel=channel,
@@ -121,20 +121,30 @@ async def _measure(running: Running, channel: str, recipients: int, processes: i
     )
 
 
-def _kept(url: str, alert_id: str) -> dict[str, Any]:
+def kept(url: str, channel: str, alert_id: str) -> dict[str, Any]:
     """What the counterpart took in; it forgets it."""
-    got: dict[str, Any] = httpx.get(url, params={"alert": alert_id}, trust_env=False, timeout=600).json()
+    asked = {"channel": channel, "alert": alert_id}
+    got: dict[str, Any] = httpx.get(url, params=asked, trust_env=False, timeout=600).json()
     httpx.delete(url, trust_env=False).raise_for_status()
     return got
 
 
-async def _until(baken: Baken, alert_id: str, check: Any) -> dict[str, Any]:
+def armed(view: dict[str, Any]) -> bool:
+    return bool(view["pending"]) and len(view["pending"]["arms"]) == len(view["pending"]["channels"])
+
+
+def showing(view: dict[str, Any]) -> bool:
+    return all(one["state"] == "showing" for one in view["channels"])
+
+
+async def until(baken: Baken, alert_id: str, check: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The alert, once it is so."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         view = await baken.show(alert_id)
         if view["channels"] and check(view):
             return view
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.2)
     raise TimeoutError(f"alert {alert_id} did not get there in {PATIENCE:g} s")
 
 
@@ -158,18 +168,20 @@ def _peaks(parent: int) -> dict[str, float]:
     return found
 
 
-def _bare(endpoint: dict[str, str], tail: str, recipients: int, processes: int) -> tuple[float, float]:
-    """Seconds from the first message to the last answer, and CPU seconds of all processes."""
+def _bare(channel: str, endpoint: dict[str, str], said: str, recipients: int, processes: int) -> tuple[float, float]:
+    """Seconds from the first message to the last answer, and CPU seconds of all processes.
+
+    `said` is a message that Baken sent: the bare sender says the very same.
+    """
     share, rest = divmod(recipients, processes)
-    children = []
+    children, told = [], list[dict[str, Any]]()
     for index in range(processes):
         first, number = index * share, share + (rest if index == processes - 1 else 0)
-        argv = [sys.executable, "-m", "benchmarks.bare", "--endpoint", json.dumps(endpoint), "--tail", tail]
-        argv += ["--first", str(first), "--number", str(number)]
+        argv = [sys.executable, "-m", "benchmarks.bare", "--channel", channel, "--endpoint", json.dumps(endpoint)]
+        argv += ["--said", said, "--first", str(first), "--number", str(number)]
         children.append(
             subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
         )
-    said = []
     for child in children:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -179,9 +191,9 @@ def _bare(endpoint: dict[str, str], tail: str, recipients: int, processes: int) 
         child.stdin.flush()
     for child in children:
         out, _ = child.communicate()
-        said.append(json.loads(out))
-    assert sum(one["accepted"] for one in said) == recipients
-    return max(one["ended"] for one in said) - min(one["began"] for one in said), sum(one["cpu"] for one in said)
+        told.append(json.loads(out))
+    assert sum(one["accepted"] for one in told) == recipients
+    return max(one["ended"] for one in told) - min(one["began"] for one in told), sum(one["cpu"] for one in told)
 
 
 def show(results: list[Result]) -> None:
@@ -198,7 +210,7 @@ def show(results: list[Result]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--channel", choices=CHANNELS, default="app")
+    parser.add_argument("--channel", choices=REQUESTS, default="app")
     parser.add_argument("--recipients", type=int, default=10_000)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--database-url", help="of a PostgreSQL server; its database is filled with subscribers")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
+from array import array
 from typing import Any
 
 from simulators.faults import SLOW, Faults
@@ -20,43 +20,80 @@ ACCEPTED = Reply(200, b'{"name":"projects/baken/messages/1"}')
 HEAD = 240
 """Bytes of a body that hold recipient and what identifies the message."""
 _HEAD = re.compile(
-    rb'\{"message":\{"token":"([^"]+)","data":\{"id":"([^"]+)","alert_id": ?"(?P<alert>[^"]+)",'
-    rb' ?"edition": ?"([^"]+)", ?"kind": ?"([^"]+)"'
+    rb'\{"message":\{"token":"(?P<recipient>[^"]+)","data":\{"id":"(?P<id>[^"]+)","alert_id": ?"(?P<alert>[^"]+)",'
+    rb' ?"edition": ?"(?P<edition>[0-9]+)", ?"kind": ?"(?P<kind>[^"]+)"'
 )
 
 
 class Kept:
-    """What a bench's counterpart took in, in memory: the beginning of each body, read when somebody asks."""
+    """What a bench's counterpart took in, in memory: the beginning of each body and when, read when somebody asks."""
 
     def __init__(self) -> None:
         self._heads: list[bytes] = []
+        self._times = array("d")
         self._sample = b""
-        self._first_at = self._last_at = 0.0
 
     def add(self, body: bytes) -> None:
-        self._last_at = time.time()
+        self._times.append(time.time())
         if not self._heads:
-            self._first_at, self._sample = self._last_at, body
+            self._sample = body
         self._heads.append(body[:HEAD])
 
     def clear(self) -> None:
         self._heads.clear()
+        del self._times[:]
 
     def count(self, alert_id: str) -> dict[str, Any]:
-        """How many came, how many different, a digest of who got what for comparing with the books, and when."""
-        read = (_HEAD.match(head) for head in self._heads)
-        mine = [found.groups() for found in read if found and found["alert"] == alert_id.encode()]
-        said = sorted({(one[0], one[3], one[4]) for one in mine})
-        lines = b"\n".join(b" ".join(one) for one in said)
+        """How many came, how many different, when, and whether each recipient got things in their order."""
+        story = _Story()
+        for at, head in zip(list(self._times), list(self._heads), strict=False):
+            found = _HEAD.match(head)
+            if found and found["alert"] == alert_id.encode():
+                story.add(at, found["recipient"], found["id"], int(found["edition"]), found["kind"].decode())
+        return {**story.told(), "sample": self._sample.decode()}
+
+
+class _Story:
+    """What one alert's recipients got, message by message."""
+
+    def __init__(self) -> None:
+        self._messages = 0
+        self._ids = set[bytes]()
+        self._had: dict[bytes, int] = {}
+        """Edition by recipient, the last one."""
+        self._ended = set[bytes]()
+        self._kinds: dict[str, dict[str, float]] = {}
+        self._backwards = 0
+
+    def add(self, at: float, recipient: bytes, number: bytes, edition: int, kind: str) -> None:
+        self._messages += 1
+        again = number in self._ids
+        self._ids.add(number)
+        told = self._kinds.setdefault(kind, {"messages": 0, "first_at": at})
+        told["messages"] += 1
+        told["last_at"] = at
+        if kind == "cancel":
+            self._ended.add(recipient)
+        else:
+            older = edition < self._had.get(recipient, 0) or recipient in self._ended
+            self._backwards += older and not again
+            self._had[recipient] = max(edition, self._had.get(recipient, 0))
+
+    def told(self) -> dict[str, Any]:
+        times = [told[name] for told in self._kinds.values() for name in ("first_at", "last_at")]
+        newest = max(self._had.values(), default=0)
         return {
-            "messages": len(mine),
-            "ids": len({one[1] for one in mine}),
-            "recipients": len({one[0] for one in mine}),
-            "said": len(said),
-            "digest": hashlib.sha256(lines).hexdigest(),
-            "first_at": self._first_at,
-            "last_at": self._last_at,
-            "sample": self._sample.decode(),
+            "messages": self._messages,
+            "ids": len(self._ids),
+            "recipients": len(self._had.keys() | self._ended),
+            "kinds": self._kinds,
+            "newest": sum(1 for edition in self._had.values() if edition == newest),
+            "reached": len(self._had),
+            "reached_not_ended": len(self._had.keys() - self._ended),
+            "ended_not_reached": len(self._ended - self._had.keys()),
+            "backwards": self._backwards,
+            "first_at": min(times, default=0.0),
+            "last_at": max(times, default=0.0),
         }
 
 

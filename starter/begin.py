@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Collection
+from contextlib import closing
 from datetime import UTC, datetime
 
 from simulators.browsers import Browsers
@@ -14,7 +15,7 @@ from starter.parts import Parts, open_parts
 from starter.ports import quiet_port
 from starter.settings import Settings
 from starter.signing import DEMO_PEOPLE, ensure_demo_people
-from store.standing import any_open, incarnation_of
+from store.standing import any_open, has_history, incarnation_of
 from store.subscribers import Entry, Subscribers
 
 EXERCISE_RECIPIENTS = 5
@@ -24,24 +25,30 @@ INCARNATION = "incarnation"
 def prepare_home(settings: Settings, recipients: int) -> bool:
     """Prepare; whether alerts are open. Raises RefusedByRule for a configuration or a store it must not run with."""
     settings.channels()
-    parts = open_parts(settings, upgrade=True)
-    programmes = parts.programmes()
-    _check_incarnation(parts)
-    if settings.embedded:
-        ensure_demo_people(parts.db, settings.paths)
-        _ensure_tokens(settings)
-    if recipients:
-        used = {channel for programme in programmes.values() for channel in programme.channels}
-        _fill_subscribers(parts, recipients, used)
-    with parts.db.read() as session:
-        alerts_open = any_open(session)
-    parts.close()
-    return alerts_open
+    with closing(open_parts(settings, upgrade=True)) as parts:
+        programmes = parts.programmes()
+        _check_incarnation(parts)
+        if settings.embedded:
+            ensure_demo_people(parts.db, settings.paths)
+            _ensure_tokens(settings)
+        if recipients:
+            used = {channel for programme in programmes.values() for channel in programme.channels}
+            _fill_subscribers(parts, recipients, used)
+        with parts.db.read() as session:
+            return any_open(session)
 
 
 def _check_incarnation(parts: Parts) -> None:
     """Refuse a store that is not the one these keys were used with: it may have forgotten who was reached."""
-    here, known = incarnation_of(parts.db), parts.keys.recall(INCARNATION)
+    known = parts.keys.recall(INCARNATION)
+    with parts.db.read() as session:
+        foreign = known is None and has_history(session)
+    if foreign:
+        raise RefusedByRule(
+            f"the store ({parts.db.name}) is another home's, whose keys alone open what is in it; name a database of "
+            "its own in BAKEN_DATABASE_URL, or start that home; nothing was started"
+        )
+    here = incarnation_of(parts.db)
     if known is not None and known != here:
         raise RefusedByRule(
             f"the store is not the one this home worked with ({here[:8]} instead of {known[:8]}): was it restored "
@@ -80,6 +87,6 @@ def _fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) 
             continue
         for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
             subscribers = Subscribers(key, channel, exercise=exercise)
-            with parts.db.write() as session:
+            with parts.db.read() as session:
                 new = range(subscribers.count(session), number)
-                subscribers.subscribe(session, (Entry(address_of(f"{name}{n:07d}")) for n in new), now)
+            subscribers.fill(parts.db, (Entry(address_of(f"{name}{n:07d}")) for n in new), now)

@@ -22,7 +22,8 @@ from alerts.command import Command, Ruling, SignedCommand
 from alerts.values import clean
 from alerts.vocabulary import Action, CancelReason, ChildCondition, ConfirmedBy, Kind, Role, Stage
 from starter.commands import PATIENCE, Commands
-from starter.errors import BadInput, CannotReach, RefusedByRule, UnknownUser
+from starter.duty import on_duty
+from starter.errors import BadInput, CannotReach, RefusedByRule
 from starter.link import Link
 from starter.looking import Looking
 from starter.parts import Parts, open_parts
@@ -183,11 +184,7 @@ class Baken:
 
     def person(self, user: str) -> Person:
         """Who is on duty under that name; raises UnknownUser."""
-        found = {person.user: person for person in people(self.parts.db)}
-        if user not in found:
-            known = ", ".join(found) or "nobody yet; run 'baken up' first"
-            raise UnknownUser("--as", f"{user!r} is not a user of this home; known: {known}")
-        return found[user]
+        return on_duty(self.parts.db, user)
 
 
 @asynccontextmanager

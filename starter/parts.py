@@ -50,16 +50,21 @@ def open_parts(settings: Settings, *, upgrade: bool = False) -> Parts:
         keys = KeyStore(home.keys, load_master_key(home.master_key, home.keys))
     except KeyStoreAway as error:
         raise CannotReach("the key store", str(error)) from error
-    db = Database(settings.database_url)
+    return Parts(settings, _open_store(settings.database_url, upgrade=upgrade), keys)
+
+
+def _open_store(address: str, *, upgrade: bool) -> Database:
+    db = Database(address)
     try:
         (migrate if upgrade else require_schema)(db)
     except WrongSchema as error:
+        db.close()
         raise CannotReach("the database", str(error)) from error
     except SQLAlchemyError as error:
-        raise CannotReach(
-            "the database", f"{db.name} does not answer; is it there, and BAKEN_DATABASE_URL right?"
-        ) from error
-    return Parts(settings, db, keys)
+        db.close()
+        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise CannotReach("the database", f"{db.name}; is BAKEN_DATABASE_URL right? It says: {said}") from error
+    return db
 
 
 async def connect(parts: Parts, reader: Reader, *, patience: float = 10.0) -> Client:

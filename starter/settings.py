@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from activities.endpoints import (
     AppEndpoint,
@@ -42,6 +42,7 @@ from starter.errors import BadInput, CannotReach, RefusedByRule
 from starter.home import Home
 
 DEMO_CONTACT = "mailto:demo@baken.example"
+DATABASES = ("sqlite", "postgresql+psycopg")
 
 
 class RunInfo(Value):
@@ -54,13 +55,14 @@ class RunInfo(Value):
     pid: int
     programmes: Path | None = None
     config: Path | None = None
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     external_temporal: bool = False
 
 
 class Settings(Value):
     home: Path
-    database_url: str
+    database_url: str = Field(repr=False)
+    """With the password, if it has one: never shown."""
     temporal_address: str | None
     """None: the server embedded in this home, whose port `run.json` tells."""
     namespace: str
@@ -132,7 +134,7 @@ def load_settings(
     database = environ.get("BAKEN_DATABASE_URL") or (runs.database_url if runs else None)
     return Settings(
         home=root,
-        database_url=database or f"sqlite:///{root / 'baken.db'}",
+        database_url=_database(database) if database else f"sqlite:///{root / 'baken.db'}",
         temporal_address=temporal or (runs.temporal if runs and runs.external_temporal else None),
         namespace=namespace or (runs.namespace if runs else "default"),
         programmes=programmes or _path(environ.get("BAKEN_PROGRAMMES")) or (runs.programmes if runs else None),
@@ -156,6 +158,20 @@ def _number(name: str, text: str | None) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise BadInput(name, f"{text!r} is no number of processes; use 1 or more")
     return int(text)
+
+
+def _database(address: str) -> str:
+    """An address of a database that Baken knows; what is wrong with another is said without repeating it."""
+    from sqlalchemy import make_url  # noqa: PLC0415  heavy, and rarely needed
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        driver = make_url(address).drivername
+    except (ArgumentError, ValueError):
+        driver = ""
+    if driver not in DATABASES:
+        raise BadInput("BAKEN_DATABASE_URL", "is postgresql+psycopg://USER:PASSWORD@HOST/NAME or sqlite:////PATH")
+    return address
 
 
 def _path(text: str | None) -> Path | None:

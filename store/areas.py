@@ -54,6 +54,12 @@ def municipalities(db: Database) -> dict[str, Municipality]:
     }
 
 
+def municipality_codes(db: Database) -> frozenset[str]:
+    """Of those that were imported; none when nothing was."""
+    with db.read() as session:
+        return frozenset(session.exec(select(AreaRow.code).where(AreaRow.kind == "municipality")))
+
+
 def resolve_case_area(db: Database, case: Case, programme: Programme) -> ResolvedArea:
     """The case's area, or the programme's default, or the nation; raises AreaError."""
     spec = case.area or programme.area.default
@@ -115,7 +121,7 @@ def _row(feature: Any, position: int) -> AreaRow:
     if not isinstance(properties, dict):
         raise AreaError(field, "is not a GeoJSON feature with properties")
     code, name = properties.get("code"), properties.get("name")
-    if not isinstance(code, str) or code[:2] not in KINDS or not isinstance(name, str):
+    if not isinstance(code, str) or code[:2] not in KINDS or not isinstance(name, str) or "\0" in code + name:
         raise AreaError(field, "needs properties code (GM…, PV…, VR… or PU…) and name")
     population = properties.get("population")
     if type(population) is not int or population < 0:

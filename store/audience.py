@@ -20,7 +20,7 @@ from alerts.sealing import Sealer
 from store.database import Database
 from store.rows import insert_new
 from store.subscribers import open_address
-from store.tables.sending import AWAY, Audience, AudiencePage, Subscriber, SubscriberArea
+from store.tables.sending import AWAY, Audience, AudiencePage, FormerNumber, Subscriber, SubscriberArea
 
 EVERYWHERE = "*"
 PAGE = 1_000
@@ -107,6 +107,8 @@ class AudienceStore:
                 return Members((), (), (), (), ())
             lowest, highest = min(p.first_subscriber for p in pages), max(p.last_subscriber for p in pages)
             away = set(session.exec(select(Subscriber.id).where(AWAY, col(Subscriber.id).between(lowest, highest))))
+            former = select(FormerNumber.subscriber_id).where(col(FormerNumber.subscriber_id).between(lowest, highest))
+            away.update(session.exec(former).all())
         first = pages[0].start
         members = _joined([self._open(page) for page in pages])
         members = members.part(max(0, start - first), start + count - first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Table, insert, inspect
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
 
 from store.database import on_postgresql
@@ -32,9 +33,12 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, obje
     into = f"COPY {quote(table.name)} ({', '.join(quote(column.name) for column in columns)}) FROM STDIN"
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    with driver.cursor() as cursor, cursor.copy(into.encode()) as copy:
-        for row in rows:
-            values = (row[column.name] for column in columns)
-            copy.write_row(
-                [convert(value) if convert else value for convert, value in zip(converters, values, strict=True)]
-            )
+    try:
+        with driver.cursor() as cursor, cursor.copy(into.encode()) as copy:
+            for row in rows:
+                values = (row[column.name] for column in columns)
+                copy.write_row(
+                    [convert(value) if convert else value for convert, value in zip(converters, values, strict=True)]
+                )
+    except psycopg.Error as error:  # as every other statement of a session says it
+        raise DBAPIError.instance(into, None, error, psycopg.Error, hide_parameters=True, dialect=dialect) from error

@@ -25,8 +25,8 @@ POSTGRESQL = {
     "timezone": "UTC",
 }
 """Settings of every connection; `options` in the address come after them and win."""
-POOL = {"pool_size": 8, "max_overflow": 16, "pool_timeout": 5, "pool_pre_ping": True}
-"""Of each process: every thread of a worker finds a connection. Three processes stay under the usual hundred."""
+POOL = {"pool_size": 4, "max_overflow": 6, "pool_timeout": 5, "pool_pre_ping": True}
+"""Of each process. Transactions are short, so threads share few; ten processes stay under the usual hundred."""
 CONNECTION = {
     "application_name": "baken",
     "client_encoding": "utf8",
@@ -66,7 +66,7 @@ class Database:
         """What it is and where, for people; nothing of what opens it."""
         url = self.engine.url
         host = url.host or url.query.get("host") or "this machine"
-        return f"{url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL {url.database} on {host}"
+        return f"{url.database}" if url.get_backend_name() == "sqlite" else f"{url.database} of PostgreSQL on {host}"
 
     @contextmanager
     def read(self) -> Iterator[Session]:

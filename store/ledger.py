@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, case, insert, update
+from sqlalchemy import ColumnElement, case, delete, insert, update
 from sqlmodel import Session, col, func, select
 
 from alerts.values import Value
@@ -260,7 +260,8 @@ def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
 
 
 def note_trouble(session: Session, alert_id: str, channel: str, error: str, now: datetime) -> None:
-    """Remember what keeps a channel from going on, for whoever watches."""
+    """Remember what keeps a channel from going on, for whoever watches; a counterpart may have said anything."""
+    error = error.replace("\0", "\ufffd")
     row = session.get(ChannelTrouble, (alert_id, channel), with_for_update=True)
     if row is None:
         put(session, ChannelTrouble(alert_id=alert_id, channel=channel, error=error, since=now))
@@ -270,9 +271,8 @@ def note_trouble(session: Session, alert_id: str, channel: str, error: str, now:
 
 
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
-    row = session.get(ChannelTrouble, (alert_id, channel))
-    if row is not None:
-        session.delete(row)
+    mine = col(ChannelTrouble.alert_id) == alert_id, col(ChannelTrouble.channel) == channel
+    session.exec(delete(ChannelTrouble).where(*mine))
 
 
 def _rows(session: Session, alert_id: str, channel: str, first: int, last: int) -> dict[int, list[LedgerChunk]]:

@@ -16,6 +16,8 @@ from alerts.vocabulary import Kind, Meaning
 from store.database import Database
 from store.rows import insert_new
 from store.tables.alert import AlertStanding, Meta, OutboxCommand
+from store.tables.person import PersonRow
+from store.tables.sending import Subscriber
 
 SHORTEST_CODE = 8
 """Characters of an alert's id that tell it apart, for those who read it out or type it over."""
@@ -102,6 +104,14 @@ def any_open(session: Session) -> bool:
     """Whether an alert is not closed yet."""
     return (
         session.exec(select(AlertStanding).where(col(AlertStanding.closed_at).is_(None)).limit(1)).first() is not None
+    )
+
+
+def has_history(session: Session) -> bool:
+    """Whether a home ran with this store: it has its identity, and people, subscribers or alerts are in it."""
+    return session.get(Meta, "incarnation") is not None and any(
+        session.exec(select(column).limit(1)).first() is not None
+        for column in (PersonRow.user, Subscriber.id, AlertStanding.alert_id)
     )
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, update
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from alerts.sealing import Sealer
 from store.bulk import insert_many
-from store.database import serialise
-from store.tables.sending import Subscriber, SubscriberArea
+from store.database import Database, serialise
+from store.tables.sending import FormerNumber, Subscriber, SubscriberArea
 
 _AAD = b"subscriber"
 AT_ONCE = 1_000
-"""Rows of one statement."""
+"""Rows of one statement, and of one transaction where there are many: none may keep a withdrawal waiting."""
 
 
 class Entry(NamedTuple):
@@ -29,6 +31,26 @@ class Entry(NamedTuple):
     language: str = "nl"
     areas: tuple[str, ...] = ()
     paused: bool = False
+    since: datetime | None = None
+    """None: from the moment it comes in."""
+
+
+class Prepared(NamedTuple):
+    """An entry with all that takes time done: what is left is to write it."""
+
+    fingerprint: bytes
+    sealed_address: bytes
+    entry: Entry
+
+
+class Put(NamedTuple):
+    """What became of a batch."""
+
+    new: int
+    """Those who came back are among them."""
+    known: int
+    away: frozenset[bytes]
+    """Fingerprints of those who left and were not brought back."""
 
 
 class Subscribers:
@@ -46,12 +68,48 @@ class Subscribers:
 
     def subscribe(self, session: Session, entries: Iterable[Entry], now: datetime) -> int:
         """Add those who are not here yet and bring back those who left; how many were new."""
-        new, batch = 0, list[Entry]()
-        for entry in entries:
-            batch.append(entry)
-            if len(batch) == AT_ONCE:
-                new, batch = new + self._subscribe(session, batch, now), []
-        return new + self._subscribe(session, batch, now)
+        return sum(self.put(session, [self.prepare(entry) for entry in batch], now).new for batch in _batches(entries))
+
+    def fill(self, db: Database, entries: Iterable[Entry], now: datetime) -> int:
+        """`subscribe` for many: each batch in a transaction of its own. What is in stays in when it is stopped."""
+        new = 0
+        for batch in _batches(entries):
+            prepared = [self.prepare(entry) for entry in batch]
+            with db.write() as session:
+                new += self.put(session, prepared, now).new
+        return new
+
+    def prepare(self, entry: Entry) -> Prepared:
+        """Find its fingerprint and seal it; best outside a transaction, since nobody else waits for it there."""
+        sealed = self._sealer.seal(entry.address.encode(), aad=_AAD)
+        return Prepared(self.fingerprint(entry.address), sealed, entry)
+
+    def put(self, session: Session, batch: Sequence[Prepared], now: datetime, *, only_newer: bool = False) -> Put:
+        """Add them, or change those who are here; of the same address the last counts. At most `AT_ONCE`.
+
+        With `only_newer`, who left is brought back only by an entry that says it began after that: a list of others
+        may be older than somebody's wish to hear no more.
+        """
+        # Numbers must appear in order: an audience never looks again below the last one it saw.
+        serialise(session, f"subscribe {self.channel}")
+        session.flush()
+        coming = {one.fingerprint: one for one in batch}
+        here = self._here(session, coming)
+        away = {row.fingerprint for row in here if only_newer and _stays_away(row, coming[row.fingerprint].entry)}
+        known = {row.fingerprint: row for row in here if row.left_at is None}
+        stay = {fingerprint for fingerprint, row in known.items() if _goes_on(row, coming[fingerprint])}
+        settled = away | stay
+        _change(session, [known[fingerprint] for fingerprint in stay], coming)
+        # The others get a number of their own again: audiences look only at those after the last they saw.
+        _remove(session, [row for row in here if row.fingerprint not in settled])
+        for fingerprint in settled:
+            del coming[fingerprint]
+        if coming:
+            since = {fingerprint: row.since for fingerprint, row in known.items()}
+            rows = [self._row(one, since.get(one.fingerprint) or one.entry.since or now) for one in coming.values()]
+            insert_many(session, Subscriber, rows)
+            self._index_areas(session, coming)
+        return Put(new=len(coming.keys() - known.keys()), known=len(known), away=frozenset(away))
 
     def unsubscribe(self, session: Session, address: str, now: datetime) -> bool:
         """End a subscription; whether there was one."""
@@ -70,6 +128,36 @@ class Subscribers:
         query = select(func.count()).select_from(Subscriber).where(*self._of())
         return session.exec(query.where(col(Subscriber.left_at).is_(None))).one()
 
+    def everybody(self, db: Database) -> Iterator[Entry]:
+        """Those who did not leave, in order of joining, with their addresses opened.
+
+        Read a page at a time, since whoever takes them may be slow: somebody whose areas change meanwhile, and who so
+        joins anew, may come twice.
+        """
+        query = (
+            columns(
+                col(Subscriber.id),
+                col(Subscriber.sealed_address),
+                col(Subscriber.language),
+                col(Subscriber.areas),
+                col(Subscriber.paused),
+                col(Subscriber.since),
+            )
+            .where(*self._of(), col(Subscriber.left_at).is_(None))
+            .order_by(col(Subscriber.id))
+            .limit(AT_ONCE)
+        )
+        last = 0
+        while True:
+            with db.read() as session:
+                page = session.connection().execute(query.where(col(Subscriber.id) > last)).all()
+            if not page:
+                return
+            for _, sealed, language, areas, paused, since in page:
+                codes = tuple(areas.split(",")) if areas else ()
+                yield Entry(open_address(self._sealer, sealed), language, codes, paused, since)
+            last = page[-1][0] or last
+
     def keep_exactly(self, session: Session, addresses: Sequence[str], now: datetime) -> None:
         """Make them those named (partners of a configuration): add the new, end the others."""
         serialise(session, f"subscribe {self.channel}")
@@ -83,27 +171,21 @@ class Subscribers:
     def address(self, row: Subscriber) -> str:
         return open_address(self._sealer, row.sealed_address)
 
-    def _subscribe(self, session: Session, entries: Sequence[Entry], now: datetime) -> int:
-        # Numbers must appear in order: an audience never looks again below the last one it saw.
-        serialise(session, f"subscribe {self.channel}")
-        by_fingerprint = {self.fingerprint(entry.address): entry for entry in entries}
-        for row in session.exec(self._mine().where(col(Subscriber.fingerprint).in_(by_fingerprint))).all():
-            entry = by_fingerprint[row.fingerprint]
-            if row.left_at is not None or row.areas != ",".join(entry.areas):
-                # A number of its own again: audiences look only at those after the last they saw.
-                session.delete(row)
-                continue
-            row.language, row.paused = entry.language, entry.paused
-            session.add(row)
-            del by_fingerprint[row.fingerprint]
-        session.flush()
-        if by_fingerprint:
-            insert_many(session, Subscriber, [self._row(*one, now) for one in by_fingerprint.items()])
-            self._index_areas(session, by_fingerprint)
-        return len(by_fingerprint)
+    def _here(self, session: Session, fingerprints: Iterable[bytes]) -> list[_Here]:
+        query = columns(
+            col(Subscriber.id),
+            col(Subscriber.fingerprint),
+            col(Subscriber.language),
+            col(Subscriber.areas),
+            col(Subscriber.paused),
+            col(Subscriber.since),
+            col(Subscriber.left_at),
+        ).where(*self._of(), col(Subscriber.fingerprint).in_(fingerprints))
+        mine_alone = query.order_by(col(Subscriber.id)).with_for_update()  # nobody leaves between reading and writing
+        return [_Here(*row) for row in session.connection().execute(mine_alone)]
 
-    def _index_areas(self, session: Session, added: Mapping[bytes, Entry]) -> None:
-        wanted = [fingerprint for fingerprint, entry in added.items() if entry.areas]
+    def _index_areas(self, session: Session, added: Mapping[bytes, Prepared]) -> None:
+        wanted = [fingerprint for fingerprint, one in added.items() if one.entry.areas]
         if not wanted:
             return
         query = select(Subscriber.id, Subscriber.fingerprint).where(
@@ -112,7 +194,7 @@ class Subscribers:
         rows = [
             {"code": code, "subscriber_id": subscriber_id}
             for subscriber_id, fingerprint in session.exec(query)
-            for code in added[fingerprint].areas
+            for code in added[fingerprint].entry.areas
         ]
         insert_many(session, SubscriberArea, rows)
 
@@ -122,18 +204,42 @@ class Subscribers:
     def _of(self) -> tuple[ColumnElement[bool], ...]:
         return col(Subscriber.channel) == self.channel, col(Subscriber.exercise) == self.exercise
 
-    def _row(self, fingerprint: bytes, entry: Entry, now: datetime) -> dict[str, object]:
+    def _row(self, one: Prepared, since: datetime) -> dict[str, object]:
         return {
             "channel": self.channel,
             "exercise": self.exercise,
-            "fingerprint": fingerprint,
-            "sealed_address": self._sealer.seal(entry.address.encode(), aad=_AAD),
-            "language": entry.language,
-            "areas": ",".join(entry.areas),
-            "paused": entry.paused,
-            "since": now,
+            "fingerprint": one.fingerprint,
+            "sealed_address": one.sealed_address,
+            "language": one.entry.language,
+            "areas": _areas_of(one),
+            "paused": one.entry.paused,
+            "since": since,
             "left_at": None,
         }
+
+
+class Tally(NamedTuple):
+    """How many there are on a channel."""
+
+    active: int = 0
+    paused: int = 0
+    left: int = 0
+
+
+def tallies(session: Session, *, exercise: bool) -> dict[str, Tally]:
+    """By channel; those on which nobody ever was are not in it."""
+    gone = col(Subscriber.left_at).is_not(None)
+    query = (
+        columns(
+            col(Subscriber.channel),
+            func.sum(case((gone | col(Subscriber.paused), 0), else_=1)),
+            func.sum(case((~gone & col(Subscriber.paused), 1), else_=0)),
+            func.sum(case((gone, 1), else_=0)),
+        )
+        .where(col(Subscriber.exercise) == exercise)
+        .group_by(col(Subscriber.channel))
+    )
+    return {channel: Tally(*numbers) for channel, *numbers in session.connection().execute(query)}
 
 
 def open_address(sealer: Sealer, sealed: bytes) -> str:
@@ -143,3 +249,59 @@ def open_address(sealer: Sealer, sealed: bytes) -> str:
 def drop(session: Session, ids: Sequence[int], now: datetime) -> None:
     """End the subscriptions that their counterpart says are gone."""
     session.exec(update(Subscriber).where(col(Subscriber.id).in_(ids)).values(left_at=now))
+
+
+class _Here(NamedTuple):
+    """A row that is there already, but for its address."""
+
+    id: int | None
+    fingerprint: bytes
+    language: str
+    areas: str
+    paused: bool
+    since: datetime
+    left_at: datetime | None
+
+
+def _stays_away(row: _Here, entry: Entry) -> bool:
+    return row.left_at is not None and (entry.since is None or entry.since <= row.left_at)
+
+
+def _change(session: Session, rows: Iterable[_Here], coming: Mapping[bytes, Prepared]) -> None:
+    """Language and pause as the entries say."""
+    entries = ((row, coming[row.fingerprint].entry) for row in rows)
+    changed = [
+        {"number": row.id, "spoken": entry.language, "stopped": entry.paused}
+        for row, entry in entries
+        if (row.language, row.paused) != (entry.language, entry.paused)
+    ]
+    if changed:
+        one = update(Subscriber).where(col(Subscriber.id) == bindparam("number"))
+        said = one.values(language=bindparam("spoken"), paused=bindparam("stopped"))
+        session.connection().execute(said, changed)
+
+
+def _remove(session: Session, rows: Sequence[_Here]) -> None:
+    if not rows:
+        return
+    session.connection().execute(delete(Subscriber).where(col(Subscriber.id).in_([row.id for row in rows])))
+    insert_many(session, FormerNumber, [{"subscriber_id": row.id} for row in rows])
+    areas = [{"number": row.id, "place": code} for row in rows for code in row.areas.split(",") if code]
+    if areas:
+        one = col(SubscriberArea.code) == bindparam("place"), col(SubscriberArea.subscriber_id) == bindparam("number")
+        session.connection().execute(delete(SubscriberArea).where(*one), areas)
+
+
+def _goes_on(row: _Here, coming: Prepared) -> bool:
+    """Whether it keeps its number: it wants to hear of the same as before, or of nothing for a while."""
+    return row.areas == _areas_of(coming) and (coming.entry.paused or not row.paused)
+
+
+def _areas_of(one: Prepared) -> str:
+    return ",".join(one.entry.areas)
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    rest = iter(entries)
+    while batch := list(islice(rest, AT_ONCE)):
+        yield batch

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from activities.channels.app import AppChannel
-from activities.channels.base import Capabilities, Channel
+from activities.channels.base import Capabilities, Channel, SubscribedChannel
 from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
 from activities.channels.web import WebChannel
@@ -19,6 +19,12 @@ CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel, We
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
 NAMES = tuple(CAPABILITIES)
 PERSONAL = tuple(name for name, can in CAPABILITIES.items() if can.audience == "personal")
+SUBSCRIBED: Mapping[str, type[SubscribedChannel]] = {
+    "email": EmailChannel,
+    "app": AppChannel,
+    "webpush": WebPushChannel,
+}
+"""Those that people subscribe to."""
 
 
 def build_channels(

@@ -37,6 +37,8 @@ class Capabilities:
     languages: tuple[str, ...] = ("nl", "en")
     headline_max: int | None = None
     text_max: int | None = None
+    partners: bool = False
+    """Its recipients are partners that the configuration names: nobody subscribes to it."""
     chunk: int = 100
     """Recipients per ledger chunk; in doubt after a crash is at most this many a lane."""
 
@@ -206,4 +208,18 @@ class PersonalChannel(Channel, Protocol):
         `still()` is asked right before each message leaves (of those that leave within milliseconds, once): when it
         says no, the rest is `NotSent`.
         """
+        ...
+
+
+class SubscribedChannel(PersonalChannel, Protocol):
+    """A personal channel that people subscribe to: it knows a good address of its medium from a bad one."""
+
+    @staticmethod
+    def address_problem(address: str) -> str | None:
+        """What is wrong with an address, without quoting any of it; None: it is good."""
+        ...
+
+    @staticmethod
+    def normal_address(address: str) -> str:
+        """The one way to write a good address, so that nobody is subscribed twice."""
         ...

@@ -32,6 +32,7 @@ from activities.channels.base import (
     WaveJob,
 )
 from activities.endpoints import ChannelsConfig, MailServer
+from activities.mail_address import mail_address_problem, normal_mail_address
 from activities.pacing import Limit
 from activities.templating import templates
 from alerts.edition import Edition, LanguageText
@@ -67,6 +68,14 @@ class EmailChannel:
 
     def __init__(self, config: ChannelsConfig) -> None:
         self._config = config
+
+    @staticmethod
+    def address_problem(address: str) -> str | None:
+        return mail_address_problem(address)
+
+    @staticmethod
+    def normal_address(address: str) -> str:
+        return normal_mail_address(address)
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
         parts: list[Part] = []

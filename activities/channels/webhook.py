@@ -53,6 +53,7 @@ class WebhookChannel:
         recall=True,
         renews="announce",
         picture=True,
+        partners=True,
         chunk=1,
     )
 

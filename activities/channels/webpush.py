@@ -37,6 +37,7 @@ from activities.web_push import (
     encrypt,
     headers,
     parse_subscription,
+    store_subscription,
     stored_subscription,
     vapid_key,
 )
@@ -79,6 +80,11 @@ class WebPushChannel:
         except ValueError as error:
             return str(error)
         return None
+
+    @staticmethod
+    def normal_address(address: str) -> str:
+        """The same for the same browser, whatever else it said of its subscription."""
+        return store_subscription(parse_subscription(address))
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
         photo = edition.photos[0] if edition.photos else None

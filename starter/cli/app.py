@@ -1,4 +1,4 @@
-"""The commands outside `alert`: up, web, areas, programmes, audit, doctor."""
+"""The commands outside `alert` and `subscribers`: up, web, areas, programmes, audit, doctor."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 from starter.cli.alert import alert_app
 from starter.cli.common import AsJson, HomeOption, out, parts_of, settings_of
+from starter.cli.subscribers import subscribers_app
 from starter.errors import BadInput, CannotReach
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ audit_app = typer.Typer(help="The chain of who did what.", no_args_is_help=True)
 app.add_typer(alert_app, name="alert")
 app.add_typer(areas_app, name="areas")
 app.add_typer(programmes_app, name="programmes")
+app.add_typer(subscribers_app, name="subscribers")
 app.add_typer(audit_app, name="audit")
 
 

@@ -1,4 +1,4 @@
-"""Every table there is, so that `Database.create_tables` knows them all."""
+"""Every table there is, so that whoever compares them with a database knows them all."""
 
 from store.tables import alert, area, audit, person, sending
 

@@ -38,6 +38,13 @@ class Subscriber(SQLModel, table=True):
     left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class FormerNumber(SQLModel, table=True):
+    """The number of somebody who has another one now: audiences that were frozen with it pass it by."""
+
+    __tablename__ = "former_number"
+    subscriber_id: int = Field(primary_key=True)
+
+
 class SubscriberArea(SQLModel, table=True):
     """Who wants to hear of alerts in a municipality."""
 

@@ -1,7 +1,8 @@
-"""The promises of the whole, with PostgreSQL as the store: one alert's life, and `kill -9` while it is being sent."""
+"""The promises of the whole, with PostgreSQL as the store: an alert's life, and what breaks while it is being sent."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def test_alert_on_postgresql_reaches_its_audience_once_and_all_hear_that_it_ende
     baken: Running, address: str, tmp_path: Path
 ) -> None:
     assert not list(baken.home.glob("baken.db*"))
+    assert baken.get("/readyz").status_code == 200
     alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
@@ -83,3 +85,24 @@ def test_killed_in_mid_send_on_postgresql_everybody_is_reached(baken: Running, a
     assert len({line["recipient"] for line in got}) == _audience(address, "email") == RECIPIENTS
     assert len({line["id"] for line in got}) == RECIPIENTS
     print(f"broken off after {broken_off} of {RECIPIENTS}; sent again {len(got) - RECIPIENTS}")
+
+
+def test_connections_cut_in_mid_send_everybody_is_reached_and_hears_the_end(
+    baken: Running, postgres: PostgresServer, address: str, tmp_path: Path
+) -> None:
+    baken.fault("email", "slow", 10)
+    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    baken.until_pending(alert_id)
+    baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    eventually(lambda: len(baken.received(alert_id, "email")) > 20, every=0.01, what="the first messages")
+    for _ in range(5):
+        postgres.cut(address)
+        time.sleep(0.2)
+    baken.until_channels(alert_id, "showing", 1, 40)
+    postgres.cut(address)
+    baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
+    baken.until_channels(alert_id, "withdrawn", within=40)
+    got = baken.received(alert_id, "email", "alert")
+    assert len({line["recipient"] for line in got}) == len({line["id"] for line in got}) == RECIPIENTS
+    assert set(_reached(baken, alert_id, "email", "cancel")) == {line["recipient"] for line in got}
+    assert baken.cli("audit", "verify")[0] == 0

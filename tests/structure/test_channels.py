@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from activities.channels import CHANNELS, NAMES, PERSONAL
+from activities.channels import CAPABILITIES, CHANNELS, NAMES, PERSONAL, SUBSCRIBED
 from alerts.vocabulary import LANGUAGES
 from tests.structure.files import ROOT, sources
 
@@ -23,6 +23,12 @@ def test_personal_channels_when_listed_all_have_a_simulator() -> None:
         node.value for _, tree in sources("simulators") for node in ast.walk(tree) if isinstance(node, ast.Constant)
     }
     assert set(PERSONAL) <= words
+
+
+def test_personal_channels_when_listed_are_subscribed_to_or_have_partners() -> None:
+    assert {name: channel.name for name, channel in SUBSCRIBED.items()} == {
+        name: name for name in PERSONAL if not CAPABILITIES[name].partners
+    }
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)

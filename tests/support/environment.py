@@ -150,9 +150,14 @@ class Alert:
 
 
 @asynccontextmanager
-async def world(home: Path, *, skipping: bool, keys: KeySource | None = None) -> AsyncIterator[World]:
-    """A server, workers of every role and a client, for one test; `keys` encrypt payloads instead of the home's."""
-    settings = load_settings({}, home=home)
+async def world(
+    home: Path, *, skipping: bool, keys: KeySource | None = None, database_url: str = ""
+) -> AsyncIterator[World]:
+    """A server, workers of every role and a client, for one test; `keys` encrypt payloads instead of the home's.
+
+    Without `database_url` the store is the one of the home.
+    """
+    settings = load_settings({"BAKEN_DATABASE_URL": database_url}, home=home)
     settings.paths.prepare()
     async with AsyncExitStack() as stack:
         env = await _environment(skipping)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -28,7 +29,13 @@ INSTALL = "PostgreSQL is not on this machine; type 'sudo apt-get install postgre
 ACCOUNT = "postgres"
 """Of Debian's package; the server refuses to run as root."""
 TEMPLATE = "baken_template"
-SETTINGS = ("listen_addresses=", "fsync=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=100")
+SETTINGS = (
+    "listen_addresses=",
+    "fsync=off",
+    "full_page_writes=off",
+    "shared_buffers=32MB",
+    "dynamic_shared_memory_type=mmap",  # in its own folder, so that a killed one leaves nothing in /dev/shm
+)
 
 
 class PostgresServer:
@@ -62,7 +69,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(signal.SIGINT)  # its fast shutdown: waits for nobody
             self._process.wait(20)
         shutil.rmtree(self._folder)
 
@@ -81,6 +88,11 @@ class PostgresServer:
     def vanish(self, address: str) -> None:
         """Take a database away under those who use it."""
         self._order(f"DROP DATABASE {make_url(address).database} WITH (FORCE)")
+
+    def cut(self, address: str) -> None:
+        """Break every connection to a database, as a server does that is started again."""
+        name = make_url(address).database
+        self._order(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
 
     def _address(self, name: str) -> str:
         return f"postgresql+psycopg://baken@/{name}?host={self._folder}"

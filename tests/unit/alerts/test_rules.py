@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from alerts import case as cases
 from alerts.case import Case
@@ -92,6 +92,12 @@ def test_signature_holds_for_exactly_what_was_signed() -> None:
 # The refresh grid
 
 PLAN = (Phase(every=timedelta(minutes=15), **{"for": timedelta(hours=3)}), Phase(every=timedelta(minutes=30)))
+
+
+@pytest.mark.parametrize("id_", ["", "a\0b", "a\nb", "x" * 65])
+def test_command_id_that_no_store_takes_makes_no_command(id_: str) -> None:
+    with pytest.raises(ValidationError):
+        Command(id=id_, alert_id="a", action=Action.HOLD, actor="s", at=NOW)
 
 
 def test_grid_counts_on_through_phases_with_their_ends_included() -> None:

@@ -67,6 +67,7 @@ def test_codes_of_an_area_are_none_when_nothing_was_imported(db: Database) -> No
     [
         _feature(code="XX0001"),
         _feature(name=None),
+        _feature(name="Vier\0kant"),
         _feature(population=-1),
         _feature(population=True),
         _feature(population="1"),

@@ -71,6 +71,22 @@ def test_who_comes_back_is_a_later_comer(db: Database) -> None:
     assert _there(db) == ["a", "b"]
 
 
+def test_who_wants_to_hear_again_after_a_pause_is_a_later_comer(db: Database) -> None:
+    _join(db, Entry("a", paused=True), "b")
+    _extend(db)
+    _join(db, "a")
+    assert _extend(db) == 3
+    assert _there(db) == ["b", "a"]
+
+
+def test_who_moves_while_an_alert_is_live_is_in_its_audience_once(db: Database) -> None:
+    _join(db, Entry("a", areas=("GM0307",)), "b")
+    _extend(db)
+    _join(db, Entry("a", areas=("GM0344",)))
+    assert _extend(db) == 3
+    assert _there(db) == ["b", "a"]
+
+
 def test_area_takes_in_those_who_named_it_and_those_who_named_none(db: Database) -> None:
     _join(db, Entry("amersfoort", areas=("GM0307",)), "anywhere", Entry("utrecht", areas=("GM0344", "GM0355")))
     assert _extend(db, "GM0307") == 2

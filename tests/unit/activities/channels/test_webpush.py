@@ -26,6 +26,7 @@ from activities.channels.base import (
 from activities.channels.webpush import WebPushChannel
 from activities.endpoints import ChannelsConfig, ExerciseChannels, ExerciseWebPushEndpoint, LiveChannels, Loopback
 from activities.endpoints import WebPushEndpoint as Endpoint
+from activities.pacing import Limit
 from activities.web_push import Vapid, vapid_key
 from alerts.compose import end_text
 from alerts.edition import Edition
@@ -321,6 +322,14 @@ async def test_home_without_a_contact_says_so_and_sends_nothing() -> None:
     assert isinstance(outcome, Rejected)
     assert str(outcome) == "no contact for push services is configured"
     assert await channel.probe(Kind.EXERCISE) == "no contact for push services is configured for exercise alerts"
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_rate_when_given_is_that_of_all_push_services_and_kinds_together(kind: Kind) -> None:
+    live, drill = Endpoint(contact=CONTACT, rate=500), ExerciseWebPushEndpoint(contact=CONTACT, rate=500)
+    config = ChannelsConfig(channels=LiveChannels(webpush=live), exercise=ExerciseChannels(webpush=drill))
+    assert WebPushChannel(config, lambda: SECRET, lambda: NOW).limit(kind) == Limit("webpush", 500)
+    assert WebPushChannel(ChannelsConfig(), lambda: SECRET, lambda: NOW).limit(kind) is None
 
 
 async def test_address_when_looked_at_is_a_subscription_or_says_what_is_wrong(push: Push) -> None:

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# What the tests need of the system (apt.txt): as root on Debian or Ubuntu it is installed, else the line to type is
+# said. Any Chromium will do for the browser tests, Playwright's own too.
+set -euo pipefail
+missing=()
+while read -r package; do
+  case $package in
+    chromium) for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && continue 2; done ;;
+    postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && continue ;;
+  esac
+  missing+=("$package")
+done <apt.txt
+if [ ${#missing[@]} = 0 ]; then exit 0; fi
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  # The tests start a server of their own: Debian's package shall neither make a cluster nor run one.
+  no_cluster=/etc/postgresql-common/createcluster.d/baken.conf
+  trap 'rm -f $no_cluster' EXIT
+  mkdir -p "${no_cluster%/*}"
+  echo 'create_main_cluster = false' >$no_cluster
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  exit 0
+fi
+if [ "${missing[*]}" = chromium ] && .venv/bin/playwright install chromium; then exit 0; fi
+echo "the tests need more of this system: type 'sudo apt-get install ${missing[*]}' and try again" >&2
+exit 1
