@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -28,6 +29,8 @@ ANSWER_WITHIN_MS = 10_000
 """A chunk must be through within the 30 s that an activity allows a send."""
 WAIT = 0.05
 """Seconds a thread waits for the network, at most, before it looks for new work."""
+STALLED = 1.0
+"""Seconds without a turn after which what was let go before is old: the process was frozen, or short of a core."""
 IDLE = 30.0
 """Seconds after which a thread without work ends."""
 _NOT_SENT = frozenset(
@@ -89,6 +92,10 @@ class _Batch:
         self.open += len(taken)
         self.drained = not taken
         return enumerate(taken, first)
+
+    def goes_on(self) -> bool:
+        """Whether its messages may leave now."""
+        return self._error is None and self._still()
 
     def stop(self) -> None:
         """Nobody waits any more: what has not left stays here."""
@@ -169,17 +176,30 @@ class _Driver:
         self._in_flight = in_flight
         self._idle: list[pycurl.Curl] = []
         self._set: dict[pycurl.Curl, tuple[str, tuple[str, ...]]] = {}
-        self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-        self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, CONNECTIONS)
-        self._multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
+        self._multi = _connections()
+        self._turned_at = time.monotonic()
 
     def turn(self) -> None:
         """Let go what there is room for, move what is under way, take in what came."""
+        if not self.under_way:
+            self._turned_at = time.monotonic()
         self._fill()
+        before, self._turned_at = self._turned_at, time.monotonic()
+        if self._turned_at - before > STALLED:
+            self._drop_what_is_old()
         self._multi.perform()
         if not self._collect() and self.under_way:
             self._multi.select(WAIT)
+
+    def _drop_what_is_old(self) -> None:
+        """Let nothing leave that waited here while something newer came to hold; all connections end with it."""
+        batches = {batch for batch, _ in self.under_way.values()}
+        if all(batch.goes_on() for batch in batches):
+            return
+        for handle in list(self.under_way):
+            self._finish(handle, Answer(0, error="broken off after a standstill", in_doubt=True))
+        self._multi.close()
+        self._multi = _connections()
 
     def close(self) -> None:
         for handle in self._set:
@@ -245,3 +265,11 @@ class _Driver:
             handle.setopt(pycurl.CAINFO, str(self._authority))
         self._set[handle] = "", ()
         return handle
+
+
+def _connections() -> pycurl.CurlMulti:
+    multi = pycurl.CurlMulti()
+    multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+    multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, CONNECTIONS)
+    multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
+    return multi

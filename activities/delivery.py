@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from sqlalchemy.exc import OperationalError, TimeoutError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -65,6 +66,10 @@ COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
 
 
+STORE_AWAY = (OperationalError, TimeoutError)
+"""Locked, full, restarting, or not there."""
+WRITE_AGAIN = 0.5
+"""Seconds."""
 BLIND = ApplicationError("the store could not be read, so nothing was sent", type="Blind")
 """Whether something newer holds could not be seen; tried again."""
 
@@ -92,14 +97,13 @@ class DeliveryActivities:
     @activity.defn(name=ports.DELIVER.name)
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
         """Send one batch; raises `Unreachable` or `Busy` (retried) after writing down what did get through."""
-        batch = await asyncio.to_thread(self._open_batch, asked)
         overtaken = False
-        with self._watch.watching(asked.alert_id, asked.desired.revision) as watched:
+        async with beating(), self._watch.watching(asked.alert_id, asked.desired.revision) as watched:
+            batch = await asyncio.to_thread(self._open_batch, asked)
             if asked.purpose == "show":
                 batch.still = watched.still
-            async with beating():
-                lanes = (self._work_off(batch) for _ in range(CHUNKS_AT_ONCE))
-                ended = await asyncio.gather(*lanes, return_exceptions=True)
+            lanes = (self._work_off(batch) for _ in range(CHUNKS_AT_ONCE))
+            ended = await asyncio.gather(*lanes, return_exceptions=True)
             overtaken = asked.purpose == "show" and watched.overtaken()
         for error in filter(None, ended):
             raise error
@@ -117,10 +121,20 @@ class DeliveryActivities:
             chunk = next(batch.chunks, None) if batch.goes_on() else None
             if chunk is None and sent is None:
                 return
-            intent = await asyncio.to_thread(self._write, batch.wave, sent, chunk)
+            intent = await self._written(batch.wave, sent, chunk)
             if chunk is None or intent is None:
                 return
             sent = await self._send(batch, chunk, intent)
+
+    async def _written(self, wave: Wave, sent: _Sent | None, chunk: Chunk | None) -> Intent | None:
+        """`_write`, as often as it takes: what has left and is not written down would be sent again."""
+        while True:
+            try:
+                return await asyncio.to_thread(self._write, wave, sent, chunk)
+            except STORE_AWAY:
+                if sent is None:
+                    raise  # nothing left yet: a later attempt begins where this one does
+            await asyncio.sleep(WRITE_AGAIN)
 
     async def _send(self, batch: _Batch, chunk: Chunk, intent: Intent) -> _Sent:
         dispatched: list[datetime] = []

@@ -6,11 +6,12 @@ it for 2 s stops too: better late than after the end.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -52,14 +53,14 @@ class RevisionWatch:
         self._seen_at = 0.0
         self._thread: threading.Thread | None = None
 
-    @contextmanager
-    def watching(self, alert_id: str, revision: int) -> Iterator[Watched]:
-        """Whether a sender of that revision may go on."""
+    @asynccontextmanager
+    async def watching(self, alert_id: str, revision: int) -> AsyncIterator[Watched]:
+        """Whether a sender of that revision may go on; raises what the store raises when it does not answer."""
         with self._lock:
             self._watched[alert_id] += 1
-        self._look()
-        self._keep_looking()
         try:
+            await asyncio.to_thread(self._look)
+            self._keep_looking()
             yield Watched(self, alert_id, revision)
         finally:
             with self._lock:

@@ -1,4 +1,4 @@
-"""Faults a counterpart can be given: down, error, slow, flaky, reject; for some seconds."""
+"""Faults a counterpart can be given: down, error, slow, flaky, reject, cut; for some seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Mode = Literal["down", "error", "slow", "flaky", "reject"]
+Mode = Literal["down", "error", "slow", "flaky", "reject", "cut"]
 MODES: tuple[str, ...] = get_args(Mode)
 SLOW = 3.0
 """Seconds."""
@@ -32,9 +32,9 @@ class Faults:
         mode, until = self._modes.get(channel, ("", 0.0))
         return mode if mode and time.monotonic() < until else None
 
-    def on(self, channel: str) -> Callable[[], bool]:
-        """Asks whether the channel is down now."""
-        return lambda: self.mode(channel) == "down"
+    def on(self, channel: str) -> Callable[[], str | None]:
+        """Asks for the mode of the channel that holds now."""
+        return lambda: self.mode(channel)
 
     def fails(self, channel: str) -> str | None:
         """Of this one request: `error` or `reject`, or None; every second one of `flaky`."""

@@ -1,28 +1,34 @@
-"""A listening socket that can go away and come back on the same port: the fault `down`."""
+"""A listening socket that can go away and come back on the same port, and cut what it passes on.
+
+The faults `down` and `cut`, the same way for every protocol.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Callable
 
 LOOK_EVERY = 0.05
 """Seconds between looks whether a fault has run out."""
+CUT_AFTER = 0.2
+"""Seconds that a connection lives under `cut`: some requests get through it."""
 
 
 class Listener:
-    """Passes connections on to a server of ours on another port while up; refuses them while down.
+    """Passes connections on to a server of ours on another port, as the mode says that holds.
 
-    So every protocol gets `down` the same way: connections are refused, open ones cut. While down, the port is bound
-    without listening: nobody else can take it, and the kernel refuses.
+    `down`: connections are refused, open ones cut. The port is then bound without listening: nobody else can take it,
+    and the kernel refuses. `cut`: each connection ends half-way through an answer, again and again.
     """
 
-    def __init__(self, bound: socket.socket, inner_port: int, is_down: Callable[[], bool]) -> None:
+    def __init__(self, bound: socket.socket, inner_port: int, mode: Callable[[], str | None]) -> None:
         self._bound: socket.socket | None = bound
         self.port = int(bound.getsockname()[1])
         self._inner_port = inner_port
-        self._is_down = is_down
+        self._mode = mode
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._changing = asyncio.Lock()
@@ -36,9 +42,10 @@ class Listener:
     async def follow(self) -> None:
         """Bring the socket to what the fault says now; done when this returns."""
         async with self._changing:
-            if self._is_down() and self._server is not None:
+            down = self._mode() == "down"
+            if down and self._server is not None:
                 self._stop(self._server)
-            elif not self._is_down() and self._server is None:
+            elif not down and self._server is None:
                 await self.start()
 
     async def start(self) -> None:
@@ -67,11 +74,24 @@ class Listener:
         self._open[writer] = asyncio.current_task()
         try:
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._inner_port)
-            await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
+            await asyncio.gather(_copy(reader, inner_writer), self._answer(inner_reader, writer))
         except OSError:
             writer.transport.abort()
         finally:
             self._open.pop(writer, None)
+
+    async def _answer(self, inner_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass answers on, until the mode says to cut one in half."""
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while data := await inner_reader.read(65_536):
+                cut = self._mode() == "cut" and time.monotonic() - began > CUT_AFTER
+                writer.write(data[: len(data) // 2] if cut else data)
+                await writer.drain()
+                if cut:
+                    break
+        with contextlib.suppress(OSError):
+            writer.close()
 
 
 def bind(port: int) -> socket.socket:

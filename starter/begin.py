@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from simulators.browsers import Browsers
 from starter.errors import RefusedByRule
 from starter.home import write_private
-from starter.parts import Parts, open_parts
+from starter.parts import INCARNATION, Parts, open_parts
 from starter.ports import quiet_port
 from starter.settings import Settings
 from starter.signing import DEMO_PEOPLE, ensure_demo_people
@@ -19,7 +19,6 @@ from store.standing import any_open, has_history, incarnation_of
 from store.subscribers import Entry, Subscribers
 
 EXERCISE_RECIPIENTS = 5
-INCARNATION = "incarnation"
 
 
 def prepare_home(settings: Settings, recipients: int) -> bool:

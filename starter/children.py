@@ -1,6 +1,7 @@
 """Children of one parent: started in order, watched, started again when they end, and stopped together.
 
-Every child dies with the parent, whatever kills it. One that keeps ending stops everything: `tend` raises.
+Every child dies with the parent, whatever kills it. One that keeps ending stops everything: `tend` raises. But one
+that ends because something else does not answer (exit 4) is started again for as long as that takes.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ class Children:
         assert part.child is not None
         most, seconds = TOO_OFTEN
         part.ends = [end for end in part.ends if now - end < seconds] + [now]
-        if len(part.ends) >= most:
+        waits = part.child.returncode == CannotReach.exit_code
+        if len(part.ends) >= most and not waits:
             raise CannotReach(part.name, f"it ended {most} times in a minute; see {self._log_of(part)}")
         delay = min(0.5 * 2 ** (len(part.ends) - 1), 10.0)
         self._say(f"{part.name} ended (exit {part.child.returncode}); starting it again in {delay:g} s")

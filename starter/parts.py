@@ -19,6 +19,9 @@ from store.schema import WrongSchema, migrate, require_schema
 from workflows.codec import Reader
 from workflows.runtime import data_converter
 
+INCARNATION = "incarnation"
+"""What the key store remembers of the store that its keys are used with."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -50,11 +53,12 @@ def open_parts(settings: Settings, *, upgrade: bool = False) -> Parts:
         keys = KeyStore(home.keys, load_master_key(home.master_key, home.keys))
     except KeyStoreAway as error:
         raise CannotReach("the key store", str(error)) from error
-    return Parts(settings, _open_store(settings.database_url, upgrade=upgrade), keys)
+    known = keys.recall(INCARNATION) is not None
+    return Parts(settings, _open_store(settings.database_url, upgrade=upgrade, make=not known), keys)
 
 
-def _open_store(address: str, *, upgrade: bool) -> Database:
-    db = Database(address)
+def _open_store(address: str, *, upgrade: bool, make: bool) -> Database:
+    db = Database(address, make=make)
     try:
         (migrate if upgrade else require_schema)(db)
     except WrongSchema as error:

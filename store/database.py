@@ -49,10 +49,11 @@ READING: dict[str, dict[str, Any]] = {
 class Database:
     """A database by its SQLAlchemy URL, e.g. `sqlite:////home/x/baken.db` or `postgresql+psycopg://…`."""
 
-    def __init__(self, url: str, *, synchronous: str = "NORMAL") -> None:
+    def __init__(self, url: str, *, synchronous: str = "NORMAL", make: bool = True) -> None:
+        """`make` a SQLite file that is not there; once it was, a missing one is an error and never made anew."""
         address = make_url(url)
         if address.get_backend_name() == "sqlite":
-            self.engine = _sqlite(address, synchronous)
+            self.engine = _sqlite(address, synchronous, make=make)
         else:
             self.engine = _postgresql(address)
         self._reading = self.engine.execution_options(**READING[self.engine.dialect.name])
@@ -107,12 +108,20 @@ def _postgresql(address: URL) -> Engine:
     return create_engine(address, hide_parameters=True, connect_args={**CONNECTION, **options}, **POOL)
 
 
-def _sqlite(address: URL, synchronous: str) -> Engine:
+def _sqlite(address: URL, synchronous: str, *, make: bool) -> Engine:
     """Write-ahead log, foreign keys, five seconds of patience with another writer."""
     engine = create_engine(address, hide_parameters=True)
 
+    @event.listens_for(engine, "do_connect")
+    def open_what_is_there(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        if not make:
+            arguments[0] = f"{Path(arguments[0]).absolute().as_uri()}?mode=rw"
+            options["uri"] = True
+
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
+        nonlocal make
+        make = False  # a file that goes away must not be taken for an empty store when the next connection opens
         connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")

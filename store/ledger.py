@@ -46,6 +46,8 @@ class Status(IntEnum):
 REACHED = frozenset({Status.REACHED, Status.DOUBT})
 FAILED = frozenset({Status.GONE, Status.REJECTED})
 OPEN = frozenset({Status.RETRY, Status.DOUBT})
+_BY_SURENESS = (Status.NONE, Status.RETRY, Status.DOUBT, Status.REJECTED, Status.GONE, Status.REACHED)
+_SURENESS = {int(status): place for place, status in enumerate(_BY_SURENESS)}
 _ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(256))
 _OF_WAVE = ("alert_id", "channel", "purpose", "edition", "announcement", "revision")
 _NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
@@ -138,8 +140,23 @@ def write_intent(session: Session, wave: Wave, chunk: Chunk, now: datetime) -> I
 def record_outcomes(
     session: Session, intent: Intent, positions: Sequence[int], statuses: bytes, first: datetime, last: datetime
 ) -> None:
-    """Write what became of positions of a chunk, one `Status` each; positions not named keep what they had."""
+    """Write what became of positions of a chunk, one `Status` each; positions not named keep what they had.
+
+    A sender that was given up for dead may come back when another has sent its chunk again: of what two say of a
+    position the surer holds, so that nobody who was reached is forgotten.
+    """
     outcomes = _spread(intent.outcomes or bytes(len(intent.intended)), intent.start, positions, statuses)
+    if not _write_outcomes(session, intent, intent.outcomes, outcomes, first, last):
+        row = session.get_one(LedgerChunk, intent.id, with_for_update=True, populate_existing=True)
+        theirs = (row.outcomes or b"").ljust(len(outcomes), b"\0")
+        surer = bytes(max(pair, key=_SURENESS.__getitem__) for pair in zip(outcomes, theirs, strict=True))
+        _write_outcomes(session, intent, row.outcomes, surer, row.first_at or first, last)
+
+
+def _write_outcomes(
+    session: Session, intent: Intent, before: bytes | None, outcomes: bytes, first: datetime, last: datetime
+) -> bool:
+    """Whether the chunk still had the outcomes that were known before."""
     changed = {
         "outcomes": outcomes,
         "first_at": intent.first_at or first,
@@ -148,7 +165,8 @@ def record_outcomes(
         "failed": sum(map(outcomes.count, FAILED)),
         "in_doubt": outcomes.count(Status.DOUBT),
     }
-    session.connection().execute(update(LedgerChunk).where(col(LedgerChunk.id) == intent.id), changed)
+    same = col(LedgerChunk.id) == intent.id, col(LedgerChunk.outcomes).is_not_distinct_from(before)
+    return session.connection().execute(update(LedgerChunk).where(*same), changed).rowcount == 1
 
 
 def settled_to(session: Session, alert_id: str, channel: str, edition: int) -> int:

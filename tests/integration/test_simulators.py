@@ -18,6 +18,7 @@ from activities.channels.webpush import WebPushChannel
 from activities.endpoints import ChannelsConfig, LiveChannels, WebPushEndpoint
 from alerts.vocabulary import Kind, MessageKind
 from simulators.browsers import Browsers
+from simulators.listener import CUT_AFTER
 from simulators.received import FIELDS
 from tests.support.editions import BASE_URL, case_document, make_edition
 from tests.support.simulators import Counterparts, build_mail
@@ -158,6 +159,23 @@ def test_down_cuts_open_connections(counterparts: Counterparts) -> None:
     asyncio.run(cut())
 
 
+def test_cut_takes_the_message_and_breaks_off_its_answer(counterparts: Counterparts) -> None:
+    """Each connection after a moment, so that some requests get through."""
+    counterparts.fault("webhook", "cut")
+    assert counterparts.call().status_code == 204
+    counterparts.fault("email", "cut")
+
+    async def cut() -> None:
+        port = counterparts.ports["smtp"]
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=5)
+        await client.connect()
+        await asyncio.sleep(CUT_AFTER)
+        with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+            await client.noop()
+
+    asyncio.run(cut())
+
+
 def test_a_fault_of_one_channel_leaves_the_other_alone(counterparts: Counterparts) -> None:
     counterparts.fault("email", "down")
     assert counterparts.call().status_code == 204
@@ -196,7 +214,7 @@ def test_flaky_fails_every_second_request(counterparts: Counterparts) -> None:
     ("said", "names"),
     [
         ({"channel": "web", "mode": "down", "seconds": 1}, "email, webhook"),
-        ({"channel": "email", "mode": "tired", "seconds": 1}, "down, error, slow, flaky, reject"),
+        ({"channel": "email", "mode": "tired", "seconds": 1}, "down, error, slow, flaky, reject, cut"),
         ({"channel": "email", "mode": "down", "seconds": 0}, "seconds"),
         ({"channel": "email", "mode": "down"}, "seconds"),
     ],

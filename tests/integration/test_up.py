@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -108,10 +109,23 @@ def test_programme_with_an_unknown_channel_is_bad_input(tmp_path: Path) -> None:
     assert "pigeon" in done.stderr
 
 
-def test_store_restored_from_elsewhere_is_refused(running: Running) -> None:
+def test_store_that_is_not_there_is_waited_for_and_never_made_anew(running: Running) -> None:
     assert running.stop() == 0
     for file in running.home.glob("baken.db*"):
         file.unlink()
+    done = _up(running.home)
+    assert done.returncode == 4
+    assert f"{running.home / 'baken.db'}" in done.stderr
+    assert not list(running.home.glob("baken.db*"))
+
+
+def test_store_of_another_home_is_refused(running: Running, tmp_path: Path) -> None:
+    assert running.stop() == 0
+    other = Running(tmp_path / "other").start()
+    assert other.stop() == 0
+    for file in running.home.glob("baken.db*"):
+        file.unlink()
+    shutil.copy(other.home / "baken.db", running.home)
     done = _up(running.home)
     assert done.returncode == 3
     assert "restored from a copy" in done.stderr

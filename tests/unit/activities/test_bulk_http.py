@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from activities.bulk_http import NOT_SENT, OK, Answer, BulkHttp, Request
+from activities.bulk_http import NOT_SENT, OK, STALLED, Answer, BulkHttp, Request
 from simulators.http2 import CUT, Asked, Handler, Reply
 from simulators.listener import bind
 from tests.support.gateway import OwnGateway
@@ -53,6 +54,22 @@ async def test_stopped_in_the_middle_sends_no_more_and_says_what_was_not_sent(se
     sent = [answer for answer in answers if answer is not NOT_SENT]
     assert len(sent) == len(gateway.asked) < 400
     assert set(sent) == {OK}
+
+
+async def test_after_a_standstill_nothing_leaves_that_was_overtaken_meanwhile(serve: Open) -> None:
+    """As when the process is frozen after it asked, and wakes when something newer holds."""
+    gateway = serve(lambda _: Reply())
+    said = iter([True])
+
+    def still() -> bool:
+        if not next(said, False):
+            return False
+        time.sleep(STALLED + 0.2)
+        return True
+
+    answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 100), 100, still)
+    assert gateway.asked == []
+    assert all(answer.in_doubt for answer in answers)
 
 
 async def test_several_calls_share_the_connections(serve: Open) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 import activities.revisions
 from activities.revisions import POLL, RevisionWatch
@@ -41,16 +42,16 @@ def _seconds_until_no(still: Callable[[], bool]) -> float:
     return time.monotonic() - began
 
 
-def test_sender_stops_within_two_polls_of_a_withdrawal(db: Database) -> None:
-    with RevisionWatch(db).watching("a", 1) as watched:
+async def test_sender_stops_within_two_polls_of_a_withdrawal(db: Database) -> None:
+    async with RevisionWatch(db).watching("a", 1) as watched:
         assert watched.still()
         with db.write() as session:
             assert take_away(session, "a", Meaning.WITHDRAWN, NOW) == 2
         assert _seconds_until_no(watched.still) < 2 * POLL + 0.2
 
 
-def test_sender_of_an_older_revision_never_begins(db: Database) -> None:
-    with RevisionWatch(db).watching("a", 0) as watched:
+async def test_sender_of_an_older_revision_never_begins(db: Database) -> None:
+    async with RevisionWatch(db).watching("a", 0) as watched:
         assert not watched.still()
         assert watched.overtaken()
 
@@ -70,8 +71,8 @@ def lose_store(request: pytest.FixtureRequest, db: Database, database_url: str) 
     return lose
 
 
-def test_blind_sender_stops(db: Database, lose_store: Callable[[], None]) -> None:
-    with RevisionWatch(db).watching("a", 1) as watched:
+async def test_blind_sender_stops(db: Database, lose_store: Callable[[], None]) -> None:
+    async with RevisionWatch(db).watching("a", 1) as watched:
         assert watched.still()
         lose_store()
         assert _seconds_until_no(watched.still) <= activities.revisions.BLIND + 0.5
@@ -84,3 +85,12 @@ def test_edition_declared_on_an_old_revision_loses(db: Database) -> None:
         take_away(session, "a", Meaning.HELD, NOW)
         assert declare(session, "a", 1, again, NOW) == (2, False)
         assert declare(session, "a", 2, again, NOW) == (3, True)
+
+
+async def test_nobody_is_watched_for_when_the_first_look_fails(db: Database, lose_store: Callable[[], None]) -> None:
+    """Else its thread would look for ever for a sender that never began."""
+    watch = RevisionWatch(db)
+    lose_store()
+    with pytest.raises(OperationalError):
+        await watch.watching("a", 1).__aenter__()
+    assert not any(watch._watched.values())

@@ -197,3 +197,20 @@ def test_settled_passes_by_who_does_not_want_to_hear_now(db: Database) -> None:
 def test_settled_stops_at_who_is_in_doubt(db: Database) -> None:
     _send(db, _wave(), (R, R, D))
     assert _settled(db) == 2
+
+
+def test_sender_that_comes_back_late_takes_nothing_from_what_another_recorded(db: Database) -> None:
+    """It was frozen in mid-send, its chunk was sent again, and it wakes believing that nothing left."""
+    _send(db, _wave(), outcomes=None)
+    members = _audience(db).read(0, 2)
+    with db.read() as session:
+        late, other = (plan(session, _wave(), members, GRID, 2)[0].intent for _ in range(2))
+    assert late is not None
+    assert other is not None
+    for intent, statuses in ((other, bytes([R, G])), (late, bytes([T, D]))):
+        with db.write() as session:
+            record_outcomes(session, intent, members.positions, statuses, NOW, NOW)
+    with db.read() as session:
+        counts = channel_counts(session, "a", "push", 1)
+    assert (counts.reached, counts.failed, counts.in_doubt) == (2, 1, 1)  # the other chunk is in doubt
+    assert _send(db, _wave("end")) == {0: "cancel", 2: "cancel"}

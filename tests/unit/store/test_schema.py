@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import SQLModel
 
 from store.database import Database
@@ -126,3 +127,17 @@ def test_store_that_is_up_to_date_opens_without_alembic(db: Database) -> None:
     )
     address = db.engine.url.render_as_string(hide_password=False)
     subprocess.run([sys.executable, "-W", "error", "-c", look, address], check=True, timeout=30)
+
+
+def test_sqlite_file_that_goes_away_is_missed_and_not_made_anew(tmp_path: Path) -> None:
+    db = Database.at(tmp_path / "store.db")
+    migrate(db)
+    db.close()
+    (tmp_path / "store.db").rename(tmp_path / "away.db")
+    for opened in (db, Database(f"sqlite:///{tmp_path / 'store.db'}", make=False)):
+        with pytest.raises(OperationalError, match="unable to open"):
+            version(opened)
+        assert not (tmp_path / "store.db").exists()
+    (tmp_path / "away.db").rename(tmp_path / "store.db")
+    assert version(db) == SCHEMA
+    db.close()

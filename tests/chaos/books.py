@@ -1,0 +1,224 @@
+"""The books of one alert on one channel: the counterpart's own record, the ledger, and the audience, compared.
+
+Nothing here uses the code under test: the record is a file that only the counterpart writes, ledger and audience are
+read by plain SQL, and the bytes of the ledger are taken apart once more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import create_engine, text
+
+NAMES = {"app": "recipient{:07d}:demo", "email": "recipient{:07d}@demo.baken.example"}
+"""Addresses of the demo's subscribers, in the order in which they subscribed."""
+REACHED, GONE, REJECTED, RETRY, DOUBT, ASSUMED = range(1, 7)
+"""What a byte of the ledger's outcomes says; 0: nothing was due."""
+FAILED = frozenset({GONE, REJECTED})
+GRACE = 2.0
+"""Seconds after the end was given in which messages that were under way may still arrive."""
+SAID = 5
+"""Examples of each sort of difference."""
+
+
+class Message(NamedTuple):
+    """One line of the counterpart's record."""
+
+    at: float
+    recipient: str
+    edition: int
+    kind: str
+    id: str
+
+
+class Record:
+    """What the counterpart took in, read as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = path.stat().st_size if path.exists() else 0
+        self._messages: dict[tuple[str, str], list[Message]] = defaultdict(list)
+
+    def messages(self, alert_id: str, channel: str) -> list[Message]:
+        """In the order in which they arrived; a line still being written waits for the next look."""
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                new = file.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            self._read += len(whole)
+            for line in map(json.loads, whole.splitlines()):
+                at = datetime.fromisoformat(line["at"]).timestamp()
+                message = Message(at, line["recipient"], line["edition"], line["kind"], line["id"])
+                self._messages[line["alert_id"], line["channel"]].append(message)
+        return self._messages[alert_id, channel]
+
+
+@dataclass
+class Ledger:
+    """What the store says of each recipient, and who there is."""
+
+    audience: list[str]
+    statuses: dict[tuple[str, int], dict[str, int]]
+    """By purpose and edition: the last status of each recipient that it names."""
+
+    def of(self, purpose: str, edition: int, *statuses: int) -> set[str]:
+        return {name for name, status in self.statuses.get((purpose, edition), {}).items() if status in statuses}
+
+    def ever(self, purpose: str, *statuses: int) -> set[str]:
+        """Over all editions."""
+        found: set[str] = set()
+        for said, edition in self.statuses:
+            found |= self.of(said, edition, *statuses) if said == purpose else set()
+        return found
+
+
+def read_ledger(url: str, alert_id: str, channel: str) -> Ledger:
+    """By plain SQL from the store; positions are those of the subscribers in order of joining."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        subscribed = connection.execute(
+            text("SELECT count(*) FROM subscriber WHERE channel = :channel AND NOT exercise AND left_at IS NULL"),
+            {"channel": channel},
+        ).scalar_one()
+        rows = connection.execute(
+            text(
+                "SELECT purpose, edition, start, intended, outcomes FROM ledger "
+                "WHERE alert_id = :alert AND channel = :channel ORDER BY id"
+            ),
+            {"alert": alert_id, "channel": channel},
+        ).all()
+    engine.dispose()
+    audience = [NAMES[channel].format(number) for number in range(subscribed)]
+    statuses: dict[tuple[str, int], dict[str, int]] = defaultdict(dict)
+    for purpose, edition, start, intended, outcomes in rows:
+        for place, due in enumerate(bytes(intended)):
+            if due:
+                status = bytes(outcomes)[place] if outcomes is not None else DOUBT
+                statuses[purpose, edition][audience[start + place]] = status
+    return Ledger(audience, dict(statuses))
+
+
+@dataclass
+class Findings:
+    """What the comparison came to. No errors: the promises were kept."""
+
+    errors: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    resends: int = 0
+    """Messages that arrived again under the same id."""
+    unannounced: int = 0
+    """Changes and ends to those who may have got the alert: in doubt counts as reached."""
+
+    def add(self, what: str, *examples: str) -> None:
+        self.errors[what].extend(examples)
+
+    def add_set(self, what: str, found: set[str]) -> None:
+        if found:
+            self.add(what, *sorted(found))
+
+    def lines(self) -> list[str]:
+        return [
+            f"{what}: {len(found)}, such as {', '.join(found[:SAID])}" if found else what
+            for what, found in self.errors.items()
+        ]
+
+
+def check_order(messages: Iterable[Message], findings: Findings, *, held: bool) -> dict[str, Message]:
+    """What each recipient has before it at last, after checking that each got the next thing only.
+
+    `held`: the alert was held and reinstated, so an alert may come once more after its end.
+    """
+    last: dict[str, Message] = {}
+    known: set[str] = set()
+    for message in messages:
+        before = last.get(message.recipient)
+        if message.id in known:
+            findings.resends += 1
+            if before is None or before.id != message.id:
+                findings.add("old messages after newer ones", _words(message))
+            continue
+        known.add(message.id)
+        problem = _problem(before, message, held=held)
+        if problem:
+            findings.add(problem, _words(message))
+        findings.unannounced += before is None and message.kind != "alert"
+        last[message.recipient] = message
+    return last
+
+
+def _problem(before: Message | None, message: Message, *, held: bool) -> str | None:
+    """What is wrong with getting this after that; a first change or end is told to those in doubt."""
+    if before is None:
+        return None
+    ended = before.kind == "cancel"
+    if message.kind == "cancel":
+        return "ends told twice" if ended else None
+    if message.edition < before.edition:
+        return "older editions after newer ones"
+    if ended:
+        return None if held and message.kind == "alert" else "told after the end"
+    if message.kind == "alert":
+        return "alerts to those who have one"
+    return "changes told twice" if message.edition == before.edition else None
+
+
+def check_reached(ledger: Ledger, last: Mapping[str, Message], edition: int, findings: Findings) -> None:
+    """Without an end: everybody has the newest edition, save whom the counterpart refused for good."""
+    refused = ledger.of("show", edition, *FAILED)
+    have = {name for name, message in last.items() if message.edition == edition and message.kind != "cancel"}
+    findings.add_set("lost", set(ledger.audience) - have - refused)
+    findings.add_set("strangers", set(last) - set(ledger.audience))
+
+
+def check_ended(ledger: Ledger, last: Mapping[str, Message], findings: Findings) -> None:
+    """After the end: everybody who has anything has the end; others only where the ledger was in doubt."""
+    findings.add_set("reached and never told that it ended", {n for n, m in last.items() if m.kind != "cancel"})
+    findings.add_set("strangers", set(last) - set(ledger.audience))
+
+
+def check_silence(messages: Sequence[Message], ended_at: float, findings: Findings) -> None:
+    """Nothing that shows the alert arrives once its end is given and what was under way is through."""
+    late = [one for one in messages if one.kind != "cancel" and one.at > ended_at + GRACE]
+    for one in late:
+        findings.add("alerts after the end was given", f"{_words(one)} {one.at - ended_at:+.2f} s")
+
+
+def check_ledger(ledger: Ledger, messages: Sequence[Message], findings: Findings) -> None:
+    """What the ledger says was reached did arrive, and what arrived is reached or in doubt there."""
+    arrived: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for message in messages:
+        arrived["end" if message.kind == "cancel" else "show", message.edition].add(message.recipient)
+    for key in {*arrived, *ledger.statuses}:
+        findings.add_set(f"reached by the ledger alone ({key[0]} {key[1]})", ledger.of(*key, REACHED) - arrived[key])
+        unknown = arrived[key] - ledger.of(*key, REACHED, DOUBT, ASSUMED)
+        findings.add_set(f"arrived and unknown to the ledger ({key[0]} {key[1]})", unknown)
+
+
+def check_view(channel: Mapping[str, Any], ledger: Ledger, arrived: int, edition: int, findings: Findings) -> None:
+    """What people are shown of a channel equals the counterpart's record of that edition."""
+    said = channel["reached"], channel["failed"]
+    doubt = len(ledger.of("show", edition, DOUBT, ASSUMED))
+    failed = len(ledger.of("show", edition, *FAILED))
+    if not arrived <= said[0] <= arrived + doubt or said[1] != failed:
+        findings.add(f"shown as reached and failed: {said}; arrived {arrived}, failed {failed}, in doubt {doubt}")
+
+
+def longest_gap(messages: Sequence[Message]) -> float:
+    """Seconds between two messages that follow each other, at most."""
+    times = [message.at for message in messages]
+    return max((after - before for before, after in pairwise(times)), default=0.0)
+
+
+def counts(messages: Iterable[Message]) -> dict[str, int]:
+    return dict(Counter(f"{message.kind} {message.edition}" for message in messages))
+
+
+def _words(message: Message) -> str:
+    return f"{message.recipient} {message.kind} {message.edition}"

@@ -1,0 +1,97 @@
+"""The store of a Baken under test, and what can happen to it: locked by somebody else, or gone for a while."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+from sqlalchemy import make_url
+
+GO_ON = Callable[[], None]
+FILES = ("", "-wal", "-shm")
+
+
+class Store(Protocol):
+    """Each fault begins at once and gives what ends it."""
+
+    url: str
+
+    def lock(self) -> GO_ON: ...
+
+    def take_away(self) -> GO_ON: ...
+
+
+class SqliteStore:
+    """The file in a home."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "baken.db"
+        self.url = f"sqlite:///{self._path}"
+
+    def lock(self) -> GO_ON:
+        """As a backup or a person with a shell would: one writer at a time, and it is not Baken."""
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
+        connection.execute("BEGIN IMMEDIATE")
+
+        def release() -> None:
+            connection.execute("ROLLBACK")
+            connection.close()
+
+        return release
+
+    def take_away(self) -> GO_ON:
+        """As when its disk is not there for a moment: whoever has it open keeps it, nobody else finds it."""
+        elsewhere = self._path.with_name("away")
+        elsewhere.mkdir()
+        for end in FILES:
+            self._file(end).rename(elsewhere / self._file(end).name)
+
+        def bring_back() -> None:
+            for end in FILES:
+                (elsewhere / self._file(end).name).rename(self._file(end))
+            elsewhere.rmdir()
+
+        return bring_back
+
+    def _file(self, end: str) -> Path:
+        return self._path.with_name(f"{self._path.name}{end}")
+
+
+class PostgresStore:
+    """A database of its own on a server that also has the database `postgres`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._address = make_url(url)
+
+    def lock(self) -> GO_ON:
+        connection = psycopg.connect(self._connection(self._name))
+        connection.execute("LOCK TABLE ledger, alert_standing IN ACCESS EXCLUSIVE MODE")
+
+        def release() -> None:
+            connection.rollback()
+            connection.close()
+
+        return release
+
+    def take_away(self) -> GO_ON:
+        """Every connection ends, and new ones are refused."""
+        self._order(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS false")
+        self._order(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._name}'")
+        return lambda: self._order(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true")
+
+    @property
+    def _name(self) -> str:
+        assert self._address.database is not None
+        return self._address.database
+
+    def _order(self, sql: str) -> None:
+        with psycopg.connect(self._connection("postgres"), autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+    def _connection(self, database: str) -> str:
+        address = self._address.set(drivername="postgresql", database=database)
+        return address.render_as_string(hide_password=False)
