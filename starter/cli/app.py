@@ -209,9 +209,7 @@ def _new_file(path: Path | None) -> AbstractContextManager[TextIO]:
 def bench(
     channel: Annotated[str, typer.Option(help="app or webpush.")] = "app",
     recipients: Annotated[int, typer.Option(min=1, help="So many made-up ones.")] = 10_000,
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="That send; default: one a core.")
-    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="That send; default: one a core.")] = None,
     database_url: Annotated[str | None, typer.Option(help="Of a PostgreSQL database made for this.")] = None,
     as_json: AsJson = False,
 ) -> None:
