@@ -242,15 +242,15 @@ class DeliveryActivities:
     def _write(self, wave: Wave, sent: _Sent | None, chunk: Chunk | None) -> Intent | None:
         """What became of the last chunk, and what the next one is about to send, in one transaction."""
         at = now()
-        with self._db.write() as session:
+        with self._db.write_rows() as connection:
             if sent is not None:
-                ledger.record_outcomes(session, sent.intent, sent.members.positions, sent.statuses, sent.first, at)
+                ledger.record_outcomes(connection, sent.intent, sent.members.positions, sent.statuses, sent.first, at)
                 if Status.GONE in sent.statuses:
                     gone = [status == Status.GONE for status in sent.statuses]
-                    subscribers.drop(session, sent.members.only(gone).subscriber_ids, at)
+                    subscribers.drop(connection, sent.members.only(gone).subscriber_ids, at)
             if chunk is None:
                 return None
-            return chunk.intent or ledger.write_intent(session, wave, chunk, at)
+            return chunk.intent or ledger.write_intent(connection, wave, chunk, at)
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError) -> None:
         with self._db.write() as session:
@@ -309,7 +309,7 @@ class _Batch:
             ids=[f"{prefix[code]}{position:08x}" for code, position in zip(kinds, members.positions, strict=True)],
             kinds=[_KINDS[code] for code in kinds],
             addresses=members.addresses,
-            languages=[language if language in LANGUAGES else LANGUAGES[0] for language in members.languages],
+            languages=_spoken(members.languages),
         )
 
     def note(self, sent: _Sent, outcomes: Sequence[Outcome]) -> None:
@@ -340,6 +340,13 @@ class _Batch:
             first_at=self._first,
             last_at=now() if self._first else None,
         )
+
+
+def _spoken(languages: Sequence[str]) -> Sequence[str]:
+    """Those that Baken writes; nearly always all of them, so there is nothing to look at one by one."""
+    if set(languages) <= set(LANGUAGES):
+        return languages
+    return [language if language in LANGUAGES else LANGUAGES[0] for language in languages]
 
 
 def _last_words(asked: ports.Deliver, *, recalls: bool) -> dict[str, str]:

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col, select
+from sqlmodel import col
 
 from store.database import Database
 from store.tables.alert import AlertStanding
@@ -24,6 +25,12 @@ POLL = 0.05
 """Seconds between two looks."""
 BLIND = 2.0
 """Seconds without a successful look after which senders stop."""
+
+
+_REVISIONS = select(col(AlertStanding.alert_id), col(AlertStanding.revision)).where(
+    col(AlertStanding.alert_id).in_(bindparam("wanted", expanding=True))
+)
+"""Made once: it is asked twenty times a second."""
 
 
 class Watched(NamedTuple):
@@ -76,10 +83,9 @@ class RevisionWatch:
     def _look(self) -> None:
         with self._lock:
             wanted = [alert_id for alert_id, senders in self._watched.items() if senders > 0]
-        query = select(AlertStanding.alert_id, AlertStanding.revision)
-        with self._db.read() as session:
-            rows = session.exec(query.where(col(AlertStanding.alert_id).in_(wanted))).all()
-        self._known.update(rows)
+        with self._db.read_rows() as connection:
+            rows = connection.execute(_REVISIONS, {"wanted": wanted}).all()
+        self._known.update((alert_id, revision) for alert_id, revision in rows)
         self._seen_at = time.monotonic()
 
     def _keep_looking(self) -> None:

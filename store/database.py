@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, event, make_url, text
 from sqlmodel import Session, create_engine
 
 BUSY_TIMEOUT_MS = 5_000
@@ -82,6 +82,18 @@ class Database:
         """A session in one transaction: committed when the block ends well, else rolled back."""
         with Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def read_rows(self) -> Iterator[Connection]:
+        """`read` without a session."""
+        with self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write_rows(self) -> Iterator[Connection]:
+        """`write` without a session, for what is written so often that a session would cost more than the rows."""
+        with self._writing.begin() as connection:
+            yield connection
 
     def close(self) -> None:
         self.engine.dispose()

@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, case, delete, insert, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, insert, update
 from sqlmodel import Session, col, func, select
 
 from alerts.values import Value
@@ -51,6 +51,11 @@ _SURENESS = {int(status): place for place, status in enumerate(_BY_SURENESS)}
 _ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(256))
 _OF_WAVE = ("alert_id", "channel", "purpose", "edition", "announcement", "revision")
 _NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
+_INTEND = insert(LedgerChunk)
+_RECORD = update(LedgerChunk).where(
+    col(LedgerChunk.id) == bindparam("of"), col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("before"))
+)
+"""What a sender writes for each chunk: made once, and executed without a session, for a million is two thousand."""
 
 
 class Wave(Value):
@@ -126,19 +131,19 @@ def plan(
     return chunks
 
 
-def write_intent(session: Session, wave: Wave, chunk: Chunk, now: datetime) -> Intent:
+def write_intent(connection: Connection, wave: Wave, chunk: Chunk, now: datetime) -> Intent:
     """Write what is about to be sent. Raises IntegrityError when somebody else is at the same chunk."""
     intended = _spread(bytes(chunk.end - chunk.start), chunk.start, chunk.members.positions, chunk.kinds)
     values = {name: getattr(wave, name) for name in _OF_WAVE}
     values |= {"start": chunk.start, "intent_at": now, "intended": intended, "messages": len(chunk.kinds)}
-    made = session.connection().execute(insert(LedgerChunk), values | _NOTHING_YET)
+    made = connection.execute(_INTEND, values | _NOTHING_YET)
     (number,) = made.inserted_primary_key or (None,)
     assert number is not None
     return Intent(number, chunk.start, intended)
 
 
 def record_outcomes(
-    session: Session, intent: Intent, positions: Sequence[int], statuses: bytes, first: datetime, last: datetime
+    connection: Connection, intent: Intent, positions: Sequence[int], statuses: bytes, first: datetime, last: datetime
 ) -> None:
     """Write what became of positions of a chunk, one `Status` each; positions not named keep what they had.
 
@@ -146,27 +151,29 @@ def record_outcomes(
     position the surer holds, so that nobody who was reached is forgotten.
     """
     outcomes = _spread(intent.outcomes or bytes(len(intent.intended)), intent.start, positions, statuses)
-    if not _write_outcomes(session, intent, intent.outcomes, outcomes, first, last):
-        row = session.get_one(LedgerChunk, intent.id, with_for_update=True, populate_existing=True)
-        theirs = (row.outcomes or b"").ljust(len(outcomes), b"\0")
+    if not _write_outcomes(connection, intent, intent.outcomes, outcomes, intent.first_at or first, last):
+        row = sqlalchemy.select(col(LedgerChunk.outcomes), col(LedgerChunk.first_at))
+        written, began = connection.execute(row.where(col(LedgerChunk.id) == intent.id).with_for_update()).one()
+        theirs = (written or b"").ljust(len(outcomes), b"\0")
         surer = bytes(max(pair, key=_SURENESS.__getitem__) for pair in zip(outcomes, theirs, strict=True))
-        _write_outcomes(session, intent, row.outcomes, surer, row.first_at or first, last)
+        _write_outcomes(connection, intent, written, surer, began or first, last)
 
 
 def _write_outcomes(
-    session: Session, intent: Intent, before: bytes | None, outcomes: bytes, first: datetime, last: datetime
+    connection: Connection, intent: Intent, before: bytes | None, outcomes: bytes, first: datetime, last: datetime
 ) -> bool:
     """Whether the chunk still had the outcomes that were known before."""
     changed = {
+        "of": intent.id,
+        "before": before,
         "outcomes": outcomes,
-        "first_at": intent.first_at or first,
+        "first_at": first,
         "last_at": last,
         "reached": sum(map(outcomes.count, REACHED)),
         "failed": sum(map(outcomes.count, FAILED)),
         "in_doubt": outcomes.count(Status.DOUBT),
     }
-    same = col(LedgerChunk.id) == intent.id, col(LedgerChunk.outcomes).is_not_distinct_from(before)
-    return session.connection().execute(update(LedgerChunk).where(*same), changed).rowcount == 1
+    return connection.execute(_RECORD, changed).rowcount == 1
 
 
 def settled_to(session: Session, alert_id: str, channel: str, edition: int) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -246,9 +246,9 @@ def open_address(sealer: Sealer, sealed: bytes) -> str:
     return sealer.unseal(sealed, aad=_AAD).decode()
 
 
-def drop(session: Session, ids: Sequence[int], now: datetime) -> None:
+def drop(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """End the subscriptions that their counterpart says are gone."""
-    session.exec(update(Subscriber).where(col(Subscriber.id).in_(ids)).values(left_at=now))
+    connection.execute(update(Subscriber).where(col(Subscriber.id).in_(ids)).values(left_at=now))
 
 
 class _Here(NamedTuple):

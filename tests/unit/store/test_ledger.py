@@ -73,11 +73,11 @@ def _send(
     with db.read() as session:
         chunks = plan(session, wave, members, GRID, _audience(db).size(), outside)
     for chunk in chunks:
-        with db.write() as session:
-            intent = chunk.intent or write_intent(session, wave, chunk, NOW)
+        with db.write_rows() as connection:
+            intent = chunk.intent or write_intent(connection, wave, chunk, NOW)
             if outcomes is not None:
                 due = chunk.members.positions
-                record_outcomes(session, intent, due, bytes(outcomes[position] for position in due), NOW, NOW)
+                record_outcomes(connection, intent, due, bytes(outcomes[position] for position in due), NOW, NOW)
     return {
         position: str(KINDS[code])
         for chunk in chunks
@@ -208,8 +208,8 @@ def test_sender_that_comes_back_late_takes_nothing_from_what_another_recorded(db
     assert late is not None
     assert other is not None
     for intent, statuses in ((other, bytes([R, G])), (late, bytes([T, D]))):
-        with db.write() as session:
-            record_outcomes(session, intent, members.positions, statuses, NOW, NOW)
+        with db.write_rows() as connection:
+            record_outcomes(connection, intent, members.positions, statuses, NOW, NOW)
     with db.read() as session:
         counts = channel_counts(session, "a", "push", 1)
     assert (counts.reached, counts.failed, counts.in_doubt) == (2, 1, 1)  # the other chunk is in doubt
