@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 
@@ -76,6 +77,8 @@ class Field:
     channel: str = "app"
     chance: random.Random = field(default_factory=random.Random)
     killed_senders: int = 0
+    _lasting: list[Callable[[], None]] = field(default_factory=list)
+    """What ends the faults that are on."""
     _ends: dict[str, list[float]] = field(default_factory=dict)
 
     def begin(self, fault: Fault) -> Callable[[], None] | None:
@@ -95,8 +98,16 @@ class Field:
                 "take the store away": self.store.take_away,
                 "fill the disk": self._fill_disk,
             }
-            return lasting[what]()
+            end = lasting[what]()
+            if end is not None:
+                self._lasting.append(end)
+                return partial(self._end, end)
         return None
+
+    def _end(self, end: Callable[[], None]) -> None:
+        if end in self._lasting:
+            self._lasting.remove(end)
+            end()
 
     def make_room(self, plan: list[Fault]) -> None:
         """Wait until no part would end more often in a minute than `baken up` puts up with."""
@@ -127,7 +138,10 @@ class Field:
             self.killed_senders += what == "kill a sender"
 
     def _kill_everything(self) -> None:
-        """And start it again, as whoever watches over the machine does."""
+        """And start it again, as a machine that restarts: its disk is there, and nobody is frozen or waits."""
+        for end in self._lasting:
+            end()
+        self._lasting.clear()
         self.killed_senders += len(self.pids("--processes 1"))
         self.baken.kill()
         self._ends.clear()
