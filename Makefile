@@ -5,9 +5,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 ARGS ?=
-LEVELS := tests/unit tests/structure tests/replay tests/workflow tests/integration tests/browser
+ROUNDS ?= 20
+RECIPIENTS ?= 20000
+LEVELS := tests/unit tests/structure tests/replay tests/workflow tests/integration tests/browser tests/chaos
 
-.PHONY: help install demo test check lock bench screens test-areas clean
+.PHONY: help install demo test check lock bench chaos screens test-areas clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -66,6 +68,9 @@ bench: install ## measure: approval to public, found to gone (p50 and p95 of 20)
 	$(PY) -m benchmarks.fan_out --channel app --recipients 20000 --keep
 	$(PY) -m benchmarks.fan_out --channel webpush --recipients 20000 --keep
 	$(PY) -m benchmarks.split
+
+chaos: install build/.system ## rounds of kills and outages while thousands are told: make chaos ROUNDS=200 [SEED=n]
+	$(PY) -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --recipients $(RECIPIENTS) $(if $(DATABASE_URL),--database-url $(DATABASE_URL)) $(ARGS)
 
 screens: install build/.system ## write screenshots of every page to docs/screens
 	$(PY) -m tests.browser.screens $(ARGS)

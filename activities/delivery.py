@@ -102,8 +102,13 @@ class DeliveryActivities:
             batch = await asyncio.to_thread(self._open_batch, asked)
             if asked.purpose == "show":
                 batch.still = watched.still
-            lanes = (self._work_off(batch) for _ in range(CHUNKS_AT_ONCE))
-            ended = await asyncio.gather(*lanes, return_exceptions=True)
+            working = asyncio.gather(*(self._work_off(batch) for _ in range(CHUNKS_AT_ONCE)), return_exceptions=True)
+            try:
+                ended = await asyncio.shield(working)
+            except asyncio.CancelledError:
+                batch.still = lambda: False
+                await working  # milliseconds: what has left already is written down and not in doubt
+                raise
             overtaken = asked.purpose == "show" and watched.overtaken()
         for error in filter(None, ended):
             raise error

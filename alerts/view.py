@@ -123,6 +123,10 @@ def _channels(state: AlertState) -> list[dict[str, Any]]:
         known = state.channels.get(name)
         if known:
             entry = known.model_dump(mode="json", exclude={"revision", "last_kind"})
+            if known.state is ChannelState.SHOWING and known.revision < state.revision:
+                # It reported before the last thing that was declared: that one is on its way to it.
+                on_its_way = ChannelState.SENDING if state.showing else ChannelState.WITHDRAWING
+                entry["state"] = on_its_way.value
             for moment in ("first_dispatch", "last_dispatch", "withdrawn_at"):
                 entry[moment] = _time(getattr(known, moment))
         else:
