@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy.exc import OperationalError, TimeoutError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -42,7 +41,7 @@ from alerts.vocabulary import LANGUAGES, Kind, Meaning, MessageKind
 from store import editions, ledger, subscribers
 from store.areas import codes_of
 from store.audience import AudienceStore, Members
-from store.database import Database
+from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
 from store.ledger import Chunk, Intent, Status, Wave
 from store.rates import Urgency
@@ -66,8 +65,6 @@ COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
 
 
-STORE_AWAY = (OperationalError, TimeoutError)
-"""Locked, full, restarting, or not there."""
 WRITE_AGAIN = 0.5
 """Seconds."""
 BLIND = ApplicationError("the store could not be read, so nothing was sent", type="Blind")

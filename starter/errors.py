@@ -71,12 +71,11 @@ def as_problem(error: Exception) -> Problem | None:
     """What went wrong, for the person in front; None for a fault of ours."""
     if isinstance(error, Problem):
         return error
-    from sqlalchemy import exc  # noqa: PLC0415  heavy, and rarely needed
-
+    from store.database import STORE_AWAY  # noqa: PLC0415  heavy, and rarely needed
     from store.keys import KeyStoreAway  # noqa: PLC0415
 
     if isinstance(error, KeyStoreAway):
         return CannotReach("the key store", "is its disk there and writable?")
-    if isinstance(error, (exc.InterfaceError, exc.InternalError, exc.OperationalError, exc.TimeoutError)):
+    if isinstance(error, STORE_AWAY):
         return CannotReach("the database", "it did not answer in time; is its server up, its disk there and writable?")
     return None

@@ -60,7 +60,10 @@ def open_parts(settings: Settings, *, upgrade: bool = False) -> Parts:
 def _open_store(address: str, *, upgrade: bool, make: bool) -> Database:
     db = Database(address, make=make)
     try:
-        (migrate if upgrade else require_schema)(db)
+        if upgrade:
+            migrate(db)
+        else:
+            require_schema(db, make=make)
     except WrongSchema as error:
         db.close()
         raise CannotReach("the database", str(error)) from error

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event, make_url, text
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 from sqlmodel import Session, create_engine
 
+STORE_AWAY = (OperationalError, InternalError, InterfaceError, TimeoutError)
+"""What a database raises that is locked, full, restarting or not there, or that ended a transaction that froze."""
 BUSY_TIMEOUT_MS = 5_000
 POSTGRESQL = {
     "statement_timeout": "10s",

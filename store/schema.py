@@ -30,11 +30,13 @@ def version(db: Database) -> str | None:
         return _version(session.connection())
 
 
-def require_schema(db: Database) -> None:
-    """Go on only with tables of this version; raises WrongSchema. An empty database gets them."""
+def require_schema(db: Database, *, make: bool = True) -> None:
+    """Go on only with tables of this version; raises WrongSchema. With `make` an empty database gets them."""
     found = version(db)
-    if found is None:
+    if found is None and make:
         migrate(db)
+    elif found is None:
+        raise WrongSchema("it is empty, and was not when this home worked with it; put the right one back")
     elif found != SCHEMA:
         raise WrongSchema(_advice(found))
 

@@ -98,6 +98,16 @@ def test_store_of_another_home_is_refused(tmp_path: Path, database_url: str) -> 
     silent_home(tmp_path / "one", database_url)
 
 
+def test_database_that_was_emptied_is_not_taken_for_a_new_one(postgres: PostgresServer, tmp_path: Path) -> None:
+    with postgres.database() as address, postgres.database(migrated=False) as empty:
+        settings = silent_home(tmp_path / "home", address)
+        emptied = settings.model_copy(update={"database_url": empty})
+        with pytest.raises(CannotReach, match="it is empty, and was not"):
+            open_parts(emptied)
+        with pytest.raises(RefusedByRule, match="restored from a copy"):
+            prepare_home(emptied, 0)
+
+
 def test_store_that_was_filled_before_the_first_start_is_this_homes(tmp_path: Path, database_url: str) -> None:
     settings = _settings(tmp_path / "home", database_url)
     with closing(open_parts(settings)) as parts, parts.db.write() as session:

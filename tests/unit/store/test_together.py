@@ -12,14 +12,13 @@ from threading import Barrier
 from typing import TypeVar
 
 import pytest
-from sqlalchemy.exc import DBAPIError
 
 from alerts.command import SignedCommand
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from store import audit, outbox
 from store.audience import AudienceStore
-from store.database import Database
+from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
 from store.ledger import note_trouble
 from store.standing import declare, incarnation_of, open_alert, require_revision, standing, take_away
@@ -116,7 +115,7 @@ def test_process_that_froze_keeps_no_withdrawal_from_its_way(db: Database) -> No
     with db.write() as session:
         assert take_away(session, "a", Meaning.WITHDRAWN, NOW) == 2
     assert time.monotonic() - began < 4
-    with pytest.raises(DBAPIError):
+    with pytest.raises(STORE_AWAY):
         frozen.__exit__(None, None, None)
 
 
