@@ -62,8 +62,13 @@ class FanOutWorkflow:
         return await call(ports.PLAN_WAVE, request, CONTROL, says=says)
 
     async def _lane(self, plan: ports.WavePlan) -> None:
-        """Take the next batch until there is none, or this run has to end."""
-        while self._next < plan.size and not self._done.superseded:
+        """Take the next batch until there is none, or this run has to end.
+
+        A batch that was through before its cancellation came answers as if there had been none: hence the look at it.
+        """
+        me = asyncio.current_task()
+        assert me is not None
+        while self._next < plan.size and not self._done.superseded and not me.cancelling():
             if workflow.info().is_continue_as_new_suggested():
                 return
             start = self._next

@@ -56,10 +56,10 @@ def test_who_is_more_urgent_keeps_the_others_waiting_while_it_asks(db: Database)
 
 async def test_several_who_send_keep_to_the_rate_together(db: Database) -> None:
     sent: list[float] = []
-    until = time.monotonic() + 3.0
-    await asyncio.gather(*(_send(db, Urgency.ALERT, until, sent) for _ in range(6)))
-    rate = len(sent) / (max(sent) - min(sent))
-    assert RATE * 0.95 <= rate <= RATE * 1.05
+    began = time.monotonic()
+    await asyncio.gather(*(_send(db, Urgency.ALERT, began + 4.0, sent) for _ in range(6)))
+    allowed = RATE * (max(sent) - began + AHEAD)  # what was reserved may be ahead by so much, and no more
+    assert 0.95 * RATE * 4.0 <= len(sent) <= allowed
 
 
 async def test_end_messages_take_the_rate_from_an_alert_that_is_being_sent(db: Database) -> None:
