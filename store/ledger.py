@@ -41,13 +41,30 @@ class Status(IntEnum):
     """Not taken, or stopped before it went; tried again in the same wave."""
     DOUBT = 5
     """Perhaps taken; tried again in the same wave, counts as reached after it."""
+    ASSUMED = 6
+    """Perhaps taken, and never to be known: not tried again, counts as reached."""
 
 
-REACHED = frozenset({Status.REACHED, Status.DOUBT})
+DOUBTFUL = frozenset({Status.DOUBT, Status.ASSUMED})
+REACHED = frozenset({Status.REACHED, *DOUBTFUL})
 FAILED = frozenset({Status.GONE, Status.REJECTED})
 OPEN = frozenset({Status.RETRY, Status.DOUBT})
-_BY_SURENESS = (Status.NONE, Status.RETRY, Status.DOUBT, Status.REJECTED, Status.GONE, Status.REACHED)
-_SURENESS = {int(status): place for place, status in enumerate(_BY_SURENESS)}
+_AFTER_DOUBT: dict[int, int] = {Status.RETRY: Status.DOUBT, Status.REJECTED: Status.ASSUMED}
+"""What a later attempt makes of a doubt: that nothing came of it says nothing of the first."""
+_SURENESS = {
+    int(status): place
+    for place, status in enumerate(
+        (
+            Status.NONE,
+            Status.RETRY,
+            Status.REJECTED,
+            Status.DOUBT,
+            Status.ASSUMED,
+            Status.GONE,
+            Status.REACHED,
+        )
+    )
+}
 _ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(256))
 _OF_WAVE = ("alert_id", "channel", "purpose", "edition", "announcement", "revision")
 _NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
@@ -87,6 +104,8 @@ class Intent(NamedTuple):
     intended: bytes
     outcomes: bytes | None = None
     first_at: datetime | None = None
+    begun: bool = False
+    """By somebody who never said what became of it."""
 
 
 class Chunk(NamedTuple):
@@ -125,7 +144,7 @@ def plan(
         codes = _open(row, here.positions) if row else _due(wave, start, here.positions, before, outside or {})
         kinds = codes.replace(b"\0", b"")
         if kinds:
-            intent = Intent(_id(row), start, row.intended, row.outcomes, row.first_at) if row else None
+            intent = Intent(_id(row), start, row.intended, row.outcomes, row.first_at, begun=True) if row else None
             due = here if len(kinds) == len(codes) else here.only(codes)
             chunks.append(Chunk(start, min(start + grid, end), due, kinds, intent))
     return chunks
@@ -150,7 +169,13 @@ def record_outcomes(
     A sender that was given up for dead may come back when another has sent its chunk again: of what two say of a
     position the surer holds, so that nobody who was reached is forgotten.
     """
-    outcomes = _spread(intent.outcomes or bytes(len(intent.intended)), intent.start, positions, statuses)
+    before = intent.outcomes
+    if before is None:
+        before = intent.intended.translate(_ALL_IN_DOUBT) if intent.begun else bytes(len(intent.intended))
+    if Status.DOUBT in before:
+        known = _gather(before, intent.start, positions)
+        statuses = bytes(map(_next, known, statuses))
+    outcomes = _spread(before, intent.start, positions, statuses)
     if not _write_outcomes(connection, intent, intent.outcomes, outcomes, intent.first_at or first, last):
         row = sqlalchemy.select(col(LedgerChunk.outcomes), col(LedgerChunk.first_at))
         written, began = connection.execute(row.where(col(LedgerChunk.id) == intent.id).with_for_update()).one()
@@ -171,7 +196,7 @@ def _write_outcomes(
         "last_at": last,
         "reached": sum(map(outcomes.count, REACHED)),
         "failed": sum(map(outcomes.count, FAILED)),
-        "in_doubt": outcomes.count(Status.DOUBT),
+        "in_doubt": sum(map(outcomes.count, DOUBTFUL)),
     }
     return connection.execute(_RECORD, changed).rowcount == 1
 
@@ -244,7 +269,7 @@ def channel_counts(session: Session, alert_id: str, channel: str, edition: int) 
         recipients=audience_size(session, alert_id, channel),
         reached=reached + sum(1 for status in found if status in REACHED),
         failed=failed + sum(1 for status in found if status in FAILED),
-        in_doubt=in_doubt + found.count(Status.DOUBT),
+        in_doubt=in_doubt + sum(1 for status in found if status in DOUBTFUL),
         first_dispatch=first_dispatch,
         last_dispatch=last_dispatch,
     )
@@ -381,6 +406,11 @@ def _history(rows: Iterable[LedgerChunk]) -> dict[int, Last]:
             if last and (not last.failed or position not in history or history[position].failed):
                 history[position] = last
     return history
+
+
+def _next(before: int, after: int) -> int:
+    """What holds of a position after one more attempt."""
+    return _AFTER_DOUBT.get(after, after) if before == Status.DOUBT else after
 
 
 def _statuses(row: LedgerChunk) -> bytes:

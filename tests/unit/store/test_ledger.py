@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = bytes(32)
 GRID = 2
 """So that three positions are two chunks."""
-R, G, T, D = Status.REACHED, Status.GONE, Status.RETRY, Status.DOUBT
+R, G, J, T, D = Status.REACHED, Status.GONE, Status.REJECTED, Status.RETRY, Status.DOUBT
 
 
 @pytest.fixture
@@ -197,6 +197,25 @@ def test_settled_passes_by_who_does_not_want_to_hear_now(db: Database) -> None:
 def test_settled_stops_at_who_is_in_doubt(db: Database) -> None:
     _send(db, _wave(), (R, R, D))
     assert _settled(db) == 2
+
+
+@pytest.mark.parametrize(("again", "in_doubt"), [(T, 3), (J, 3), (G, 0)])
+def test_doubt_that_a_later_attempt_does_not_clear_counts_as_reached(
+    db: Database, again: Status, in_doubt: int
+) -> None:
+    """Its answer was lost, then the counterpart was away or refused: it may have the first one all the same."""
+    _send(db, _wave(), (D, D, D))
+    _send(db, _wave(), (again, again, again))
+    with db.read() as session:
+        assert channel_counts(session, "a", "push", 1).in_doubt == in_doubt
+    assert _send(db, _wave("end")) == (dict.fromkeys(range(3), "cancel") if in_doubt else {})
+
+
+def test_crash_then_nothing_sent_counts_as_reached(db: Database) -> None:
+    """The chunk was taken up when something newer already held."""
+    _send(db, _wave(), outcomes=None)
+    _send(db, _wave(), (T, T, T))
+    assert _send(db, _wave(edition=2)) == {0: "update", 1: "update", 2: "update"}
 
 
 def test_sender_that_comes_back_late_takes_nothing_from_what_another_recorded(db: Database) -> None:
