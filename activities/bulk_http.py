@@ -33,15 +33,6 @@ STALLED = 1.0
 """Seconds without a turn after which what was let go before is old: the process was frozen, or short of a core."""
 IDLE = 30.0
 """Seconds after which a thread without work ends."""
-_NOT_SENT = frozenset(
-    {
-        pycurl.E_COULDNT_CONNECT,
-        pycurl.E_COULDNT_RESOLVE_HOST,
-        pycurl.E_SSL_CONNECT_ERROR,
-        pycurl.E_PEER_FAILED_VERIFICATION,
-    }
-)
-"""Errors before anything was sent; after any other one the counterpart may have taken the message."""
 TIMED_OUT = f"curl error {pycurl.E_OPERATION_TIMEDOUT}"
 """What `Answer.error` says where nothing came in time."""
 
@@ -238,7 +229,9 @@ class _Driver:
                 answer = OK if status == OK.status else Answer(status, float(handle.getinfo(pycurl.RETRY_AFTER)))
                 self._finish(handle, answer)
             for handle, code, _ in failed:
-                self._finish(handle, Answer(0, error=f"curl error {code}", in_doubt=code not in _NOT_SENT))
+                # Not by the code: curl tries again by itself where a connection died, and tells of the last try.
+                left_us = handle.getinfo(pycurl.REQUEST_SIZE) > 0
+                self._finish(handle, Answer(0, error=f"curl error {code}", in_doubt=left_us))
             done += len(fine) + len(failed)
         return done
 

@@ -13,6 +13,7 @@ from activities.bulk_http import NOT_SENT, OK, STALLED, Answer, BulkHttp, Reques
 from simulators.http2 import CUT, Asked, Handler, Reply
 from simulators.listener import bind
 from tests.support.gateway import OwnGateway
+from tests.support.waiting import eventually_async
 
 Open = Callable[[Handler], OwnGateway]
 
@@ -101,6 +102,23 @@ async def test_cut_connection_leaves_doubt_and_the_rest_goes_on(serve: Open) -> 
     assert 0 < len(doubtful) <= 110
     assert all(answer.in_doubt for answer in doubtful)
     assert {answer for answer in answers if answer.status} == {OK}
+
+
+async def test_counterpart_that_goes_away_leaves_doubt_of_all_it_was_asked(tmp_path: Path) -> None:
+    """curl tries again by itself on a new connection: that this is refused says nothing of the first try."""
+    gateway = OwnGateway(tmp_path, lambda asked: Reply(after=0.0 if int(asked.body) < 200 else 5.0))
+    pool = BulkHttp(gateway.authority, in_flight=64)
+    sending = asyncio.create_task(pool.send(_requests(gateway.url, 400), 400))
+
+    async def waiting() -> bool:
+        return len(gateway.asked) > 250
+
+    await eventually_async(waiting, every=0.01)
+    await asyncio.to_thread(gateway.close)
+    answers = await sending
+    unanswered = [answers[int(asked.body)] for asked in gateway.asked if answers[int(asked.body)] != OK]
+    assert len(unanswered) > 50
+    assert all(answer.in_doubt for answer in unanswered)
 
 
 async def test_refused_connection_leaves_no_doubt(tmp_path: Path) -> None:
