@@ -174,7 +174,7 @@ def main() -> int:
     if given.processes and given.role != "send":
         parser.error("--processes is for the role send: nothing else needs more than one")
     try:
-        processes = given.processes or load_settings(os.environ).senders or len(os.sched_getaffinity(0))
+        processes = given.processes or load_settings(os.environ).sending_processes()
         if given.role == "send" and processes > 1:
             return run_processes(names, processes)
         uvloop.run(run(given.role, names))

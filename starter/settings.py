@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,6 +83,10 @@ class Settings(Value):
     def embedded(self) -> bool:
         """Whether Baken itself holds the approvers' keys."""
         return self.temporal_address is None
+
+    def sending_processes(self) -> int:
+        """A Python process uses one core."""
+        return self.senders or len(os.sched_getaffinity(0))
 
     def run_info(self) -> RunInfo:
         """Where the running parts are; raises CannotReach when nothing ever ran here."""

@@ -40,6 +40,9 @@ class Tree:
         self._children = Children(self._child_environ(), self._home.ready, self._home.logs, say)
         self._demo = demo
         self._alerts_open = alerts_open
+        self._workers: dict[str, tuple[str, ...]] = {"worker-alerts": ("--role", "alerts")}
+        for number in range(1, settings.sending_processes() + 1):
+            self._workers[f"worker-send-{number}"] = ("--role", "send", "--processes", "1")
 
     def run(self, web: socket.socket, when_ready: Callable[[], Sequence[str] | None], *, ends_with_it: bool) -> int:
         """Start all, watch until told to stop; `when_ready` may name a command to run, whose end may end all."""
@@ -94,12 +97,12 @@ class Tree:
             self._children.wait_for(("temporal",), READY_WITHIN)
         if self._alerts_open:
             self._replay_open_alerts()
-        for role in ("alerts", "send"):
-            worker = [sys.executable, str(HERE / "worker.py"), "--role", role]
-            self._children.begin(Part(f"worker-{role}", worker, self._children.touches(f"worker-{role}")))
+        for name, options in self._workers.items():
+            worker = [sys.executable, str(HERE / "worker.py"), *options]
+            self._children.begin(Part(name, worker, self._children.touches(name)))
         serve = [sys.executable, "-m", "starter.serve"]
         self._children.begin(Part("web", serve, self._children.touches("web"), inherits=web))
-        self._children.wait_for(("worker-alerts", "worker-send", "web"), READY_WITHIN)
+        self._children.wait_for((*self._workers, "web"), READY_WITHIN)
 
     def _replay_open_alerts(self) -> None:
         """Refuse to start workers that would break an open alert; raises RefusedByRule."""
@@ -132,7 +135,7 @@ class Tree:
         deadline = time.monotonic() + STOP_WITHIN
         if guest is not None and guest.poll() is None:
             guest.terminate()
-        for names in (("web",), ("worker-alerts", "worker-send"), ("simulators", "temporal")):
+        for names in (("web",), tuple(self._workers), ("simulators", "temporal")):
             self._children.stop(names, deadline)
 
     def _child_environ(self) -> dict[str, str]:

@@ -19,6 +19,8 @@ from store.tables.sending import SendingRate
 
 AHEAD = 0.1
 """Seconds of rate that one reservation takes at most, and how far ahead of now it may begin."""
+BEHIND = 0.1
+"""Seconds of rate that senders who came late may make up for: a busy machine does not slow them down for good."""
 WAITS = 0.5
 """Seconds for which somebody who asked counts as waiting: nobody less urgent gets a slot meanwhile."""
 
@@ -49,12 +51,12 @@ def reserve(session: Session, endpoint: str, per_second: float, wanted: int, urg
     session.add(row)
     if any(now - before < WAITS for before in asked[:urgency]):
         return Slots(0, AHEAD / 2)
-    begins = max(row.free_at, now)
+    begins = max(row.free_at, now - BEHIND)
     if begins - now > AHEAD:
         return Slots(0, begins - now - AHEAD)
     number = min(wanted, max(1, int(per_second * AHEAD)))
     row.free_at = begins + number / per_second
-    return Slots(number, begins - now)
+    return Slots(number, max(begins - now, 0.0))
 
 
 def _now(session: Session) -> float:
