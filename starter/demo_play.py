@@ -48,7 +48,7 @@ async def main() -> int:
                 played = await play_round(baken, console.print)
                 _print_table(console, played)
                 return 0 if played.complete else 1
-            if "BAKEN_NO_DEMO_CASE" not in os.environ and not await baken.list():
+            if not await baken.list():
                 _print_guide(console, await start_demo(baken), settings.run_info().web)
         except Problem as problem:
             print(problem, file=sys.stderr)

@@ -71,7 +71,9 @@ def up(
 
     def when_ready() -> list[str] | None:
         print(f"Baken is ready: http://127.0.0.1:{web.getsockname()[1]}", flush=True)
-        return [sys.executable, "-m", "starter.demo_play", *(["--auto"] if auto else [])] if demo else None
+        if not demo or (not auto and "BAKEN_NO_DEMO_CASE" in os.environ):
+            return None
+        return [sys.executable, "-m", "starter.demo_play", *(["--auto"] if auto else [])]
 
     tree = Tree(settings, demo, alerts_open, say)
     code = tree.run(web, when_ready, ends_with_it=auto and exit_)

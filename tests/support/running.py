@@ -28,7 +28,7 @@ BAKEN = str(Path(sys.executable).parent / "baken")
 
 
 class Running:
-    """One home and the process tree on it; it can be killed and started again."""
+    """One home and the process tree on it; it can be killed and started again. One sender, unless told otherwise."""
 
     def __init__(self, home: Path, *options: str, environ: Mapping[str, str] | None = None) -> None:
         self.home = home
@@ -49,7 +49,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**environ, "BAKEN_NO_DEMO_CASE": "1", **self._environ},
+            env={**environ, "BAKEN_NO_DEMO_CASE": "1", "BAKEN_SENDERS": "1", **self._environ},
         )
         errors.close()
         assert self._process.stdout is not None
