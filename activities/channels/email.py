@@ -187,9 +187,9 @@ async def _lane(
             client = None
             outcomes[index] = Unreachable(f"the mail server does not answer ({type(error).__name__})")
             continue
-        mail = moulds.mail(message)
-        if still():
-            outcomes[index] = await _send(client, endpoint, message, mail)
+        if not still():
+            break
+        outcomes[index] = await _send(client, endpoint, message, moulds.mail(message), still)
     if client is not None and client.is_connected:
         try:
             await client.quit()
@@ -197,17 +197,47 @@ async def _lane(
             client.close()
 
 
-async def _send(client: aiosmtplib.SMTP, endpoint: MailServer, message: Outgoing, mail: bytes) -> Outcome:
+async def _send(
+    client: aiosmtplib.SMTP, endpoint: MailServer, message: Outgoing, mail: bytes, still: Callable[[], bool]
+) -> Outcome:
+    """One mail; asked again once the server waits for nothing but the mail: three answers of it may take long."""
+    handed_over = False
     try:
-        await client.sendmail(endpoint.sender, [message.address], mail)
-    except aiosmtplib.SMTPRecipientsRefused as error:
-        return _answered(error.recipients[0].code)
+        await client.mail(endpoint.sender)
+        await client.rcpt(message.address)
+        ready = await client.execute_command(b"DATA")
+        if ready.code != aiosmtplib.SMTPStatus.start_input:
+            raise aiosmtplib.SMTPDataError(ready.code, ready.message)
+        if not still():
+            client.close()  # the one way out of DATA: a mail without its end is thrown away
+            return NotSent("something newer holds")
+        handed_over = True
+        await _hand_over(client, mail)
     except aiosmtplib.SMTPResponseException as error:
+        await _reset(client)
         return _answered(error.code)
     except (aiosmtplib.SMTPException, OSError) as error:
         client.close()
-        return Unreachable(f"the mail server went away ({type(error).__name__})", in_doubt=True)
+        return Unreachable(f"the mail server went away ({type(error).__name__})", in_doubt=handed_over)
     return None
+
+
+async def _hand_over(client: aiosmtplib.SMTP, mail: bytes) -> None:
+    """What follows the go-ahead; `client.data` would ask for that itself. Lines of `mail` end in CRLF."""
+    if client.protocol is None:
+        raise aiosmtplib.SMTPServerDisconnected("the connection is lost")
+    client.protocol.write(mail.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+    answer = await client.protocol.read_response(timeout=TIMEOUT)
+    if answer.code != aiosmtplib.SMTPStatus.completed:
+        raise aiosmtplib.SMTPDataError(answer.code, answer.message)
+
+
+async def _reset(client: aiosmtplib.SMTP) -> None:
+    """Ready for the next mail after a refused one."""
+    try:
+        await client.rset()
+    except (aiosmtplib.SMTPException, OSError):
+        client.close()
 
 
 def _answered(code: int) -> Outcome:
