@@ -49,9 +49,11 @@ def reserve(session: Session, endpoint: str, per_second: float, wanted: int, urg
     asked[urgency] = now
     row.end_asked_at, row.alert_asked_at, row.exercise_asked_at = asked
     session.add(row)
-    if any(now - before < WAITS for before in asked[:urgency]):
+    if any(0 <= now - before < WAITS for before in asked[:urgency]):
         return Slots(0, AHEAD / 2)
-    begins = max(row.free_at, now - BEHIND)
+    furthest = now + AHEAD + max(AHEAD, 1 / per_second)
+    # What lies further ahead was booked before the clock was set back.
+    begins = max(row.free_at, now - BEHIND) if row.free_at <= furthest else now
     if begins - now > AHEAD:
         return Slots(0, begins - now - AHEAD)
     number = min(wanted, max(1, int(per_second * AHEAD)))

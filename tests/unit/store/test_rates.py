@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
+from sqlmodel import select
+
 from activities.pacing import Limit, Pace
 from store.database import Database
 from store.rates import AHEAD, BEHIND, Slots, Urgency, reserve
+from store.tables.sending import SendingRate
 
 RATE = 500.0
 
@@ -53,6 +56,16 @@ def test_who_is_more_urgent_keeps_the_others_waiting_while_it_asks(db: Database)
     assert _reserve(db, 1, Urgency.ALERT).number == 0
     assert _reserve(db, 1, Urgency.EXERCISE).number == 0
     assert _reserve(db, 1, Urgency.END).number == 1
+
+
+def test_clock_set_back_by_an_hour_keeps_nobody_waiting_for_one(db: Database) -> None:
+    _reserve(db, 50)
+    with db.write() as session:
+        row = session.exec(select(SendingRate)).one()
+        row.free_at += 3_600.0
+        row.end_asked_at = row.free_at
+        session.add(row)
+    assert _reserve(db, 50) == Slots(50, 0)
 
 
 async def test_several_who_send_keep_to_the_rate_together(db: Database) -> None:
