@@ -33,6 +33,8 @@ STALLED = 1.0
 """Seconds without a turn after which what was let go before is old: the process was frozen, or short of a core."""
 IDLE = 30.0
 """Seconds after which a thread without work ends."""
+HEAD_OF_CURL = 50
+"""Bytes of a request's head that are neither address nor given headers, about."""
 TIMED_OUT = f"curl error {pycurl.E_OPERATION_TIMEDOUT}"
 """What `Answer.error` says where nothing came in time."""
 
@@ -226,14 +228,25 @@ class _Driver:
             left, fine, failed = self._multi.info_read(256)
             for handle in fine:
                 status = handle.getinfo(pycurl.RESPONSE_CODE)
-                answer = OK if status == OK.status else Answer(status, float(handle.getinfo(pycurl.RETRY_AFTER)))
-                self._finish(handle, answer)
+                self._finish(handle, OK if status == OK.status else self._refused(handle, status))
             for handle, code, _ in failed:
                 # Not by the code: curl tries again by itself where a connection died, and tells of the last try.
                 left_us = handle.getinfo(pycurl.REQUEST_SIZE) > 0
                 self._finish(handle, Answer(0, error=f"curl error {code}", in_doubt=left_us))
             done += len(fine) + len(failed)
         return done
+
+    def _refused(self, handle: pycurl.Curl, status: int) -> Answer:
+        """An answer that is no yes: where curl sent again by itself, it says nothing of the first time.
+
+        `REQUEST_SIZE` sums over all tries: of each the body, and the head twice, as text and as HTTP/2 sends it.
+        """
+        url, headers = self._set[handle]
+        head = len(url) + sum(len(header) + 2 for header in headers) + HEAD_OF_CURL
+        once = 2 * head + handle.getinfo(pycurl.SIZE_UPLOAD_T)
+        if handle.getinfo(pycurl.REQUEST_SIZE) > 1.5 * once:
+            return Answer(0, error=f"answered {status} after a connection died", in_doubt=True)
+        return Answer(status, float(handle.getinfo(pycurl.RETRY_AFTER)))
 
     def _finish(self, handle: pycurl.Curl, answer: Answer) -> None:
         self._multi.remove_handle(handle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -119,6 +120,26 @@ async def test_counterpart_that_goes_away_leaves_doubt_of_all_it_was_asked(tmp_p
     unanswered = [answers[int(asked.body)] for asked in gateway.asked if answers[int(asked.body)] != OK]
     assert len(unanswered) > 50
     assert all(answer.in_doubt for answer in unanswered)
+
+
+@pytest.mark.parametrize("more", [0, 600], ids=["small", "large"])
+async def test_refusal_of_what_curl_sent_twice_leaves_doubt_of_the_first(serve: Open, more: int) -> None:
+    came: Counter[bytes] = Counter()
+
+    def handler(asked: Asked) -> Reply:
+        came[asked.body] += 1
+        if came.total() % 150 == 0:
+            return CUT
+        return Reply(404) if came[asked.body] > 1 else Reply()
+
+    gateway = serve(handler)
+    headers = ("content-type: text/plain", "authorization: Bearer of-a-gateway-that-knows-us")
+    while not (twice := {body for body, times in came.items() if times > 1}):
+        came.clear()
+        bodies = [str(n).encode() + bytes(more) for n in range(3_000)]
+        requests = ((gateway.url, headers, body) for body in bodies)
+        answers = dict(zip(bodies, await BulkHttp(gateway.authority).send(requests, 3_000), strict=True))
+    assert all(answers[body].status == 0 and answers[body].in_doubt for body in twice)
 
 
 async def test_refused_connection_leaves_no_doubt(tmp_path: Path) -> None:
