@@ -36,7 +36,7 @@ class FanOutWorkflow:
         plan = await self._plan(grow=False)
         self._next = max(self._next, plan.start)
         while True:
-            await asyncio.gather(*(self._lane(plan) for _ in range(plan.lanes)))
+            await self._work_off(plan)
             if self._done.superseded:
                 return self._done
             if self._next < plan.size:
@@ -47,6 +47,13 @@ class FanOutWorkflow:
             if grown.size <= plan.size:
                 return self._done
             plan = grown
+
+    async def _work_off(self, plan: ports.WavePlan) -> None:
+        """All lanes to their end, of a cancelled wave too: the next wave goes by what each batch wrote down."""
+        lanes = [self._lane(plan) for _ in range(plan.lanes)]
+        ended = await asyncio.gather(*lanes, return_exceptions=workflow.patched("all-lanes-end"))
+        for error in filter(None, ended):
+            raise error
 
     async def _plan(self, *, grow: bool) -> ports.WavePlan:
         """How many there are; `grow` takes in who joined since, or whom a wider area brought in."""
