@@ -288,7 +288,7 @@ class _Batch:
         self.trouble: ApplicationError | None = None
         self._stuck = False
         self._display = display
-        self._prefixes: dict[int, str] = {}
+        self._prefixes: dict[tuple[int, int], str] = {}
         self._counts = dict.fromkeys(Status, 0)
         self._first: datetime | None = None
 
@@ -306,7 +306,7 @@ class _Batch:
     def messages(self, chunk: Chunk) -> Messages:
         """Their ids follow from alert, edition, announcement, kind and place in the audience."""
         members, kinds = chunk.members, chunk.kinds
-        prefix = {code: self._prefix(code) for code in set(kinds)}
+        prefix = {code: self._prefix(code, chunk.announcement) for code in set(kinds)}
         return Messages(
             ids=[f"{prefix[code]}{position:08x}" for code, position in zip(kinds, members.positions, strict=True)],
             kinds=[_KINDS[code] for code in kinds],
@@ -327,12 +327,12 @@ class _Batch:
             delay = timedelta(seconds=trouble.retry_after) if isinstance(trouble, Busy) else None
             self.trouble = ApplicationError(str(trouble), type=type(trouble).__name__, next_retry_delay=delay)
 
-    def _prefix(self, code: int) -> str:
-        if code not in self._prefixes:
+    def _prefix(self, code: int, announcement: int) -> str:
+        if (code, announcement) not in self._prefixes:
             wave, kind = self.wave, _KINDS[code].value
-            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{wave.announcement}\n{kind}".encode()
-            self._prefixes[code] = hmac.digest(self._display, said, "sha256").hex()[:24]
-        return self._prefixes[code]
+            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{announcement}\n{kind}".encode()
+            self._prefixes[code, announcement] = hmac.digest(self._display, said, "sha256").hex()[:24]
+        return self._prefixes[code, announcement]
 
     def answer(self, *, superseded: bool) -> ports.Delivered:
         return ports.Delivered(

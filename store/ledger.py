@@ -119,6 +119,8 @@ class Chunk(NamedTuple):
     kinds: bytes
     """What each of them gets, as codes of `KINDS`."""
     intent: Intent | None
+    announcement: int
+    """Which one its messages belong to."""
 
 
 Outside = Mapping[int, Collection[int]]
@@ -132,7 +134,8 @@ def plan(
 
     `members` are all up to before position `end` who want to hear now.
 
-    A chunk that was begun is resumed: without outcomes all of it again, else what is still open.
+    A chunk that was begun is resumed: without outcomes all of it again, else what is still open. So is one of an
+    earlier announcement that was overtaken (hold) and left somebody in doubt: nothing else would ever tell them.
     """
     if not len(members):
         return []
@@ -140,13 +143,12 @@ def plan(
     chunks = []
     for start, here in _cut(members, grid):
         before = rows.get(start, ())
+        for left, codes in _left_in_doubt(wave, before, here.positions):
+            chunks.append(_chunk(start, grid, end, here, codes, left, left.announcement))
         row = next((row for row in before if _key(row) == _key(wave)), None)
         codes = _open(row, here.positions) if row else _due(wave, start, here.positions, before, outside or {})
-        kinds = codes.replace(b"\0", b"")
-        if kinds:
-            intent = Intent(_id(row), start, row.intended, row.outcomes, row.first_at, begun=True) if row else None
-            due = here if len(kinds) == len(codes) else here.only(codes)
-            chunks.append(Chunk(start, min(start + grid, end), due, kinds, intent))
+        if any(codes):
+            chunks.append(_chunk(start, grid, end, here, codes, row, wave.announcement))
     return chunks
 
 
@@ -209,16 +211,18 @@ def settled_to(session: Session, alert_id: str, channel: str, edition: int) -> i
     has_it = (col(LedgerChunk.purpose) == "show") & (col(LedgerChunk.edition) == edition)
     chunks = (
         sqlalchemy.select(
-            func.max(LedgerChunk.id).label("last"), func.max(func.length(LedgerChunk.intended)).label("length")
+            func.max(LedgerChunk.id).label("last"),
+            func.max(func.length(LedgerChunk.intended)).label("length"),
+            func.max(case((col(LedgerChunk.outcomes).is_(None), 1), else_=LedgerChunk.in_doubt)).label("doubts"),
         )
         .where(col(LedgerChunk.alert_id) == alert_id, col(LedgerChunk.channel) == channel)
         .group_by(col(LedgerChunk.start))
         .having(func.min(case((has_it, 1), else_=0)) == 1)
         .subquery()
     )
-    # Whoever was left open in one wave is in the next one again, so the last says it all.
-    done = col(LedgerChunk.reached) + col(LedgerChunk.failed) - col(LedgerChunk.in_doubt)
-    last = sqlalchemy.select(col(LedgerChunk.start), chunks.c.length, done == col(LedgerChunk.messages))
+    # Whom one wave did not get to is in the next one again, so the last says it all; but doubts stay where they are.
+    done = (col(LedgerChunk.reached) + col(LedgerChunk.failed) == col(LedgerChunk.messages)) & (chunks.c.doubts == 0)
+    last = sqlalchemy.select(col(LedgerChunk.start), chunks.c.length, done)
     last = last.join(chunks, col(LedgerChunk.id) == chunks.c.last).order_by(col(LedgerChunk.start))
     settled = 0
     for start, length, complete in session.connection().execute(last):
@@ -356,6 +360,45 @@ def _open(row: LedgerChunk, positions: Sequence[int]) -> bytes:
         return intended
     statuses = _gather(row.outcomes, row.start, positions)
     return bytes(code if status in OPEN else 0 for code, status in zip(intended, statuses, strict=True))
+
+
+def _chunk(
+    start: int, grid: int, end: int, members: Members, codes: bytes, row: LedgerChunk | None, announcement: int
+) -> Chunk:
+    """Those of the members for whom `codes` names a message; `row` where it was begun before."""
+    kinds = codes.replace(b"\0", b"")
+    intent = Intent(_id(row), start, row.intended, row.outcomes, row.first_at, begun=True) if row else None
+    due = members if len(kinds) == len(codes) else members.only(codes)
+    return Chunk(start, min(start + grid, end), due, kinds, intent, announcement)
+
+
+def _left_in_doubt(
+    wave: Wave, rows: Sequence[LedgerChunk], positions: Sequence[int]
+) -> Iterator[tuple[LedgerChunk, bytes]]:
+    """What earlier announcements of the same edition may not have brought to those who heard nothing since."""
+    if wave.purpose != "show" or wave.announces:
+        return
+    heard: set[int] = set()
+    for row in reversed(rows):
+        statuses = _statuses(row)
+        if (
+            row.purpose == "show"
+            and row.edition == wave.edition
+            and _key(row) != _key(wave)
+            and Status.DOUBT in statuses
+        ):
+            columns = zip(
+                positions,
+                _gather(row.intended, row.start, positions),
+                _gather(statuses, row.start, positions),
+                strict=True,
+            )
+            codes = bytes(
+                code if status == Status.DOUBT and position not in heard else 0 for position, code, status in columns
+            )
+            if any(codes):
+                yield row, codes
+        heard.update(position for position, _, status in entries(row) if status in REACHED)
 
 
 def _due(wave: Wave, start: int, positions: Sequence[int], rows: Sequence[LedgerChunk], outside: Outside) -> bytes:

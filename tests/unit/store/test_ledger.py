@@ -218,6 +218,27 @@ def test_crash_then_nothing_sent_counts_as_reached(db: Database) -> None:
     assert _send(db, _wave(edition=2)) == {0: "update", 1: "update", 2: "update"}
 
 
+def test_doubt_that_a_hold_left_is_sent_again_as_it_was_when_shown_again(db: Database) -> None:
+    """The wave was overtaken, the hold's own end message never left: nothing else would ever tell them."""
+    _send(db, _wave(), (R, D, D))
+    _send(db, _wave("end"), (R, T, R))
+    assert _settled(db) == 0
+    assert _send(db, _wave(announcement=1), (R, T, R)) == {0: "alert", 1: "alert", 2: "alert"}
+    with db.read() as session:
+        said = [[(one.announcement, one.kind, one.status) for one in receipts(session, "a", "push", 1, GRID)]]
+    assert said == [[(0, "alert", "doubt"), (0, "cancel", "retry")]]
+    assert _send(db, _wave(announcement=1), (R, R, R)) == {1: "alert"}
+    assert _send(db, _wave(announcement=2)) == {}
+
+
+def test_settled_stops_at_a_doubt_that_an_earlier_announcement_left(db: Database) -> None:
+    _send(db, _wave(), (T, D, R))
+    assert _send(db, _wave(announcement=1), (R, D, R)) == {0: "alert", 1: "alert"}
+    assert _settled(db) == 0
+    assert _send(db, _wave(announcement=2), (R, R, R)) == {1: "alert"}
+    assert _settled(db) == 3
+
+
 def test_sender_that_comes_back_late_takes_nothing_from_what_another_recorded(db: Database) -> None:
     """It was frozen in mid-send, its chunk was sent again, and it wakes believing that nothing left."""
     _send(db, _wave(), outcomes=None)
