@@ -6,6 +6,8 @@ missing=()
 while read -r package; do
   case $package in
     chromium) for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && continue 2; done ;;
+    gcc) command -v cc >/dev/null && continue ;;
+    libc6-dev) [ -e /usr/include/time.h ] && continue ;;
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && continue ;;
   esac
   missing+=("$package")

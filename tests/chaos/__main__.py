@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.chaos.clocks import Clock
 from tests.chaos.faults import Field
 from tests.chaos.rounds import Plan, Result, Round
-from tests.chaos.stores import PostgresStore, SqliteStore
+from tests.chaos.stores import PostgresStore, SqliteStore, Store
 from tests.support.postgres import PostgresServer
 from tests.support.programmes import write_programme
 from tests.support.running import ROOT, Running
@@ -30,8 +31,8 @@ ROUNDS_A_HOME = 10
 MAIL_EVERY = 5
 """One home in so many sends mail, to a share of the recipients: each mail is a conversation."""
 MAIL_SHARE = 40
-WITHIN = 5.0
-"""Seconds after the approval in which faults and commands begin."""
+WITHIN = 3.0
+"""Seconds after the approval in which faults and commands begin; a wave takes about two."""
 
 
 @contextmanager
@@ -41,13 +42,15 @@ def field(channel: str, recipients: int, server: PostgresServer | None = None) -
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="baken-chaos-")))
         programmes = write_programme(folder / "programmes", channels=json.dumps(["web", channel]))
         options = ("--recipients", str(recipients), "--programmes", str(programmes))
-        environ, home = {}, folder / "home"
+        store: Store = SqliteStore(folder / "store")
         if server is not None:
-            environ["BAKEN_DATABASE_URL"] = stack.enter_context(server.database(migrated=False))
-        baken = Running(home, *options, environ=environ).start()
+            store = PostgresStore(stack.enter_context(server.database(migrated=False)))
+        clock = Clock(folder)
+        stack.callback(clock.close)
+        environ = {"BAKEN_DATABASE_URL": store.url, **clock.environ}
+        baken = Running(folder / "home", *options, environ=environ).start()
         stack.callback(baken.stop)
-        store = PostgresStore(environ["BAKEN_DATABASE_URL"]) if server is not None else SqliteStore(home)
-        yield Field(baken, store, channel)
+        yield Field(baken, store, clock, channel)
 
 
 def tell(result: Result) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -24,6 +24,7 @@ REACHED, GONE, REJECTED, RETRY, DOUBT, ASSUMED = range(1, 7)
 FAILED = frozenset({GONE, REJECTED})
 GRACE = 2.0
 """Seconds after the end was given in which messages that were under way may still arrive."""
+TWICE = "alerts to those who have one"
 SAID = 5
 """Examples of each sort of difference."""
 
@@ -68,6 +69,8 @@ class Ledger:
     audience: list[str]
     statuses: dict[tuple[str, int], dict[str, int]]
     """By purpose and edition: the last status of each recipient that it names."""
+    end_in_doubt: set[str] = field(default_factory=set)
+    """Who may have been told that it is held, at any time: shown again, they get the alert again."""
 
     def of(self, purpose: str, edition: int, *statuses: int) -> set[str]:
         return {name for name, status in self.statuses.get((purpose, edition), {}).items() if status in statuses}
@@ -98,12 +101,15 @@ def read_ledger(url: str, alert_id: str, channel: str) -> Ledger:
     engine.dispose()
     audience = [NAMES[channel].format(number) for number in range(subscribed)]
     statuses: dict[tuple[str, int], dict[str, int]] = defaultdict(dict)
+    in_doubt: set[str] = set()
     for purpose, edition, start, intended, outcomes in rows:
         for place, due in enumerate(bytes(intended)):
             if due:
                 status = bytes(outcomes)[place] if outcomes is not None else DOUBT
                 statuses[purpose, edition][audience[start + place]] = status
-    return Ledger(audience, dict(statuses))
+                if purpose == "end" and status in (DOUBT, ASSUMED):
+                    in_doubt.add(audience[start + place])
+    return Ledger(audience, dict(statuses), in_doubt)
 
 
 @dataclass
@@ -114,7 +120,7 @@ class Findings:
     resends: int = 0
     """Messages that arrived again under the same id."""
     unannounced: int = 0
-    """Changes and ends to those who may have got the alert: in doubt counts as reached."""
+    """What presumes an earlier message that did not arrive: in doubt counts as reached."""
 
     def add(self, what: str, *examples: str) -> None:
         self.errors[what].extend(examples)
@@ -130,10 +136,12 @@ class Findings:
         ]
 
 
-def check_order(messages: Iterable[Message], findings: Findings, *, held: bool) -> dict[str, Message]:
+def check_order(
+    messages: Iterable[Message], findings: Findings, *, held: bool, end_in_doubt: Collection[str]
+) -> dict[str, Message]:
     """What each recipient has before it at last, after checking that each got the next thing only.
 
-    `held`: the alert was held and reinstated, so an alert may come once more after its end.
+    `held`: the alert was held and reinstated, so an alert may come once more after its end, or where that is in doubt.
     """
     last: dict[str, Message] = {}
     known: set[str] = set()
@@ -146,9 +154,10 @@ def check_order(messages: Iterable[Message], findings: Findings, *, held: bool) 
             continue
         known.add(message.id)
         problem = _problem(before, message, held=held)
-        if problem:
+        again = problem == TWICE and held and message.recipient in end_in_doubt
+        if problem and not again:
             findings.add(problem, _words(message))
-        findings.unannounced += before is None and message.kind != "alert"
+        findings.unannounced += again or (before is None and message.kind != "alert")
         last[message.recipient] = message
     return last
 
@@ -165,13 +174,18 @@ def _problem(before: Message | None, message: Message, *, held: bool) -> str | N
     if ended:
         return None if held and message.kind == "alert" else "told after the end"
     if message.kind == "alert":
-        return "alerts to those who have one"
+        return TWICE
     return "changes told twice" if message.edition == before.edition else None
 
 
-def check_reached(ledger: Ledger, last: Mapping[str, Message], edition: int, findings: Findings) -> None:
-    """Without an end: everybody has the newest edition, save whom the counterpart refused for good."""
-    refused = ledger.of("show", edition, *FAILED)
+def check_reached(
+    ledger: Ledger, last: Mapping[str, Message], edition: int, findings: Findings, *, refuses: bool
+) -> None:
+    """Without an end: everybody has the newest edition, save whom a counterpart that `refuses` did refuse for good.
+
+    `ASSUMED`: refused, after an attempt of which nobody knows whether it arrived.
+    """
+    refused = ledger.of("show", edition, *FAILED, ASSUMED) if refuses else set()
     have = {name for name, message in last.items() if message.edition == edition and message.kind != "cancel"}
     findings.add_set("lost", set(ledger.audience) - have - refused)
     findings.add_set("strangers", set(last) - set(ledger.audience))
@@ -214,6 +228,15 @@ def longest_gap(messages: Sequence[Message]) -> float:
     """Seconds between two messages that follow each other, at most."""
     times = [message.at for message in messages]
     return max((after - before for before, after in pairwise(times)), default=0.0)
+
+
+def wave_after(messages: Sequence[Message], at: float) -> list[float]:
+    """When the wave that was under way at a moment went on; empty where it did not have to."""
+    before = [message for message in messages if message.at <= at]
+    if not before:
+        return []
+    wave = before[-1].edition, before[-1].kind
+    return [message.at for message in messages if message.at > at and (message.edition, message.kind) == wave]
 
 
 def counts(messages: Iterable[Message]) -> dict[str, int]:

@@ -12,13 +12,14 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import httpx
 
 from benchmarks.processes import command, descendants
+from tests.chaos.clocks import Clock
 from tests.chaos.stores import Store
 from tests.support.running import Running
 
@@ -26,9 +27,15 @@ MODES = ("down", "slow", "flaky", "error", "reject", "cut")
 """Of the counterpart."""
 KILLS = {"kill a sender": "--processes 1", "kill the alerts worker": "--role alerts", "kill Temporal": "start-dev"}
 """With what is on the command line of the one that is killed."""
+OF_THE_STORE = frozenset({"lock the store", "take the store away", "fill the disk"})
+"""One at a time: what is locked cannot go away, and a disk that is not there is not full."""
 ENDINGS_ALLOWED = 3
 """Of one part within a minute; `baken up` gives up at five."""
 MINUTE = 60.0
+
+
+CLOCK_OFF = 3_600.0
+"""Seconds that a clock is wrong by at most, either way."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ LENGTHS: dict[str, tuple[float, float]] = {
     "lock the store": (1, 8),
     "take the store away": (1, 8),
     "fill the disk": (1, 6),
+    "set the clock": (1, 8),
     **{f"counterpart {mode}": (1, 6) for mode in MODES},
 }
 """Seconds from and to; what is killed is started again by Baken itself, or by `baken up` when all is."""
@@ -74,16 +82,26 @@ class Field:
 
     baken: Running
     store: Store
+    clock: Clock
     channel: str = "app"
     chance: random.Random = field(default_factory=random.Random)
     killed_senders: int = 0
+    """And frozen ones: their batches are given to others as well."""
+    happened: list[tuple[float, str]] = field(default_factory=list)
+    """What hit it in this round, and when by the machine's clock."""
     _lasting: list[Callable[[], None]] = field(default_factory=list)
     """What ends the faults that are on."""
     _ends: dict[str, list[float]] = field(default_factory=dict)
 
+    def begin_round(self, seed: int, plan: Sequence[Fault]) -> None:
+        """Forget the last one, and wait until there is room for what is planned."""
+        self.chance, self.killed_senders, self.happened = random.Random(seed), 0, []
+        self._make_room(plan)
+
     def begin(self, fault: Fault) -> Callable[[], None] | None:
         """Let it happen; what ends it, where it does not end by itself."""
         what = fault.what
+        self.happened.append((time.time(), what))
         if what in KILLS:
             self._kill(what)
         elif what == "kill everything":
@@ -97,6 +115,7 @@ class Field:
                 "lock the store": self.store.lock,
                 "take the store away": self.store.take_away,
                 "fill the disk": self._fill_disk,
+                "set the clock": self._set_clock,
             }
             end = lasting[what]()
             if end is not None:
@@ -109,7 +128,7 @@ class Field:
             self._lasting.remove(end)
             end()
 
-    def make_room(self, plan: list[Fault]) -> None:
+    def _make_room(self, plan: Sequence[Fault]) -> None:
         """Wait until no part would end more often in a minute than `baken up` puts up with."""
         for what in KILLS:
             more = sum(fault.what == what for fault in plan)
@@ -153,7 +172,7 @@ class Field:
             return None
         pid = self.chance.choice(pids)
         os.kill(pid, signal.SIGSTOP)
-        self.killed_senders += words == "--processes 1"  # its batches are given to others, as after a kill
+        self.killed_senders += words == "--processes 1"
         return lambda: _wake(pid)
 
     def _fill_disk(self) -> Callable[[], None]:
@@ -167,6 +186,11 @@ class Field:
                 _limit_files(pid, resource.RLIM_INFINITY)
 
         return make_space
+
+    def _set_clock(self) -> Callable[[], None]:
+        """A step, and one back; whole seconds are as good as any."""
+        self.clock.set(round(self.chance.uniform(-CLOCK_OFF, CLOCK_OFF)))
+        return lambda: self.clock.set(0)
 
     def _fault_of_counterpart(self, mode: str, seconds: float) -> None:
         said = {"channel": self.channel, "mode": mode, "seconds": seconds}

@@ -8,10 +8,10 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from starter.errors import CannotReach, Problem
 from store.keys import KeyStoreAway
 from tests.chaos import books
 from tests.chaos.books import Findings, Message, Record
-from tests.chaos.faults import Fault, Field, draw
+from tests.chaos.faults import OF_THE_STORE, Fault, Field, draw
 from tests.support.cases import amber_case
 
 Story = Literal["nothing", "amend", "found", "hold"]
@@ -37,6 +37,8 @@ AWAY = (CannotReach, OSError, SQLAlchemyError, KeyStoreAway)
 """What a person hears as "not now"."""
 TRY_AGAIN = 1.0
 """Seconds after which somebody who was told that a part does not answer tries again."""
+GOES_ON_WITHIN = 10.0
+"""Seconds after a sender was killed in which others have taken its work over, when nothing else happens."""
 LANES = 9
 """Chunks that one sending process can have under way: batches at once times chunks at once."""
 CHUNK = 500
@@ -73,8 +75,10 @@ class Result:
     resends: int = 0
     doubt_allowed: int = 0
     unannounced: int = 0
-    """Told a change or the end, but no alert before: in doubt counts as reached."""
+    """Told what presumes an earlier message that did not arrive: in doubt counts as reached."""
     longest_gap_s: float = 0.0
+    silence_after_kill_s: float | None = None
+    """The longest in a wave from the kill of a sender on, with no other fault; None: no wave was hit."""
     after_faults_s: float = 0.0
     """From the end of the last fault or command to the last message."""
     took_s: float = 0.0
@@ -88,7 +92,8 @@ class Result:
         said = ", ".join(f"{what}: {number}" for what, number in self.counts.items())
         return (
             f"{said}; resent {self.resends}, unannounced {self.unannounced}, longest gap {self.longest_gap_s} s, "
-            f"last message {self.after_faults_s} s after all faults, took {self.took_s} s"
+            f"after a kill {self.silence_after_kill_s} s, last message {self.after_faults_s} s after all faults, "
+            f"took {self.took_s} s"
         )
 
 
@@ -109,14 +114,16 @@ class Round:
 
     def play(self) -> Result:
         stage, plan = self._stage, self._plan
-        stage.chance, stage.killed_senders = random.Random(plan.seed), 0
-        stage.make_room(list(plan.faults))
+        stage.begin_round(plan.seed, plan.faults)
         started = time.monotonic()
         try:
             self._run()
         except (AssertionError, Problem, *AWAY) as error:
             self._findings.add(f"did not get there: {type(error).__name__}: {error}"[:1500])
         messages = self._messages()
+        silence = self._silence_after_kill(messages)
+        if silence is not None and silence > GOES_ON_WITHIN:
+            self._findings.add(f"nothing for {silence:.1f} s after a sender was killed")
         allowed = CHUNK * LANES * stage.killed_senders
         doubt = self._findings.resends + self._findings.unannounced
         if doubt > allowed and not any("counterpart" in fault.what for fault in plan.faults):
@@ -133,6 +140,7 @@ class Round:
             doubt_allowed=allowed,
             unannounced=self._findings.unannounced,
             longest_gap_s=round(books.longest_gap(messages), 2),
+            silence_after_kill_s=silence and round(silence, 2),
             after_faults_s=round(max(0.0, messages[-1].at - self._quiet_since), 2) if messages else 0.0,
             took_s=round(time.monotonic() - started, 1),
             counts=books.counts(messages),
@@ -165,22 +173,28 @@ class Round:
     # What happens meanwhile
 
     def _let_happen(self) -> None:
-        """The faults at their moments, each with its end."""
+        """The faults at their moments, each with its end; one of the store waits for the end of another."""
         order = count()
         due: list[tuple[float, int, Fault, Callable[[], None] | None]] = []
         for fault in self._plan.faults:
             heapq.heappush(due, (fault.at, next(order), fault, None))
+        store_until = 0.0
         while due:
             at, _, fault, end = heapq.heappop(due)
             time.sleep(max(0.0, self._began + at - time.monotonic()))
+            now = time.monotonic() - self._began
             if end is not None:
                 end()
                 self._note(f"end: {fault.what}")
-                continue
-            self._note(fault.what)
-            ends = self._stage.begin(fault)
-            if ends is not None:
-                heapq.heappush(due, (time.monotonic() - self._began + fault.lasts, next(order), fault, ends))
+            elif fault.what in OF_THE_STORE and store_until > now:
+                heapq.heappush(due, (store_until, next(order), fault, None))
+            else:
+                self._note(fault.what)
+                ends = self._stage.begin(fault)
+                if ends is not None:
+                    until = time.monotonic() - self._began + fault.lasts
+                    heapq.heappush(due, (until, next(order), fault, ends))
+                    store_until = until if fault.what in OF_THE_STORE else store_until
 
     def _tell(self) -> None:
         """What somebody on duty does in the middle."""
@@ -240,11 +254,21 @@ class Round:
     def _ledger(self) -> books.Ledger:
         return books.read_ledger(self._stage.store.url, self._alert, self._stage.channel)
 
+    def _silence_after_kill(self, messages: Sequence[Message]) -> float | None:
+        happened = self._stage.happened
+        silences = []
+        for at in [at for at, what in happened if what == "kill a sender"]:
+            went_on = books.wave_after(messages, at)
+            if went_on and not any(other < went_on[-1] for other, what in happened if what != "kill a sender"):
+                silences.append(max(after - before for before, after in pairwise([at, *went_on])))
+        return max(silences, default=None)
+
     def _compare_shown(self, edition: int) -> None:
         messages, ledger = self._messages(), self._ledger()
         findings = Findings()
-        last = books.check_order(messages, findings, held=self._plan.story == "hold")
-        books.check_reached(ledger, last, edition, self._findings)
+        last = self._check_order(messages, ledger, findings)
+        refuses = any(fault.what == "counterpart reject" for fault in self._plan.faults)
+        books.check_reached(ledger, last, edition, self._findings, refuses=refuses)
         books.check_ledger(ledger, messages, self._findings)
         arrived = {one.recipient for one in messages if one.edition == edition and one.kind in ("alert", "update")}
         (channel,) = [
@@ -252,9 +276,15 @@ class Round:
         ]
         books.check_view(channel, ledger, len(arrived), edition, self._findings)
 
+    def _check_order(
+        self, messages: Sequence[Message], ledger: books.Ledger, findings: Findings
+    ) -> dict[str, Message]:
+        held = self._plan.story == "hold"
+        return books.check_order(messages, findings, held=held, end_in_doubt=ledger.end_in_doubt)
+
     def _compare_ended(self) -> None:
         messages, ledger = self._messages(), self._ledger()
-        last = books.check_order(messages, self._findings, held=self._plan.story == "hold")
+        last = self._check_order(messages, ledger, self._findings)
         books.check_ended(ledger, last, self._findings)
         books.check_silence(messages, self._ended_at, self._findings)
         books.check_ledger(ledger, messages, self._findings)

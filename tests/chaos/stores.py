@@ -11,7 +11,6 @@ import psycopg
 from sqlalchemy import make_url
 
 GO_ON = Callable[[], None]
-FILES = ("", "-wal", "-shm")
 
 
 class Store(Protocol):
@@ -25,10 +24,12 @@ class Store(Protocol):
 
 
 class SqliteStore:
-    """The file in a home."""
+    """A file in a folder of its own, which comes and goes in one step: its write-ahead log is never apart from it."""
 
-    def __init__(self, home: Path) -> None:
-        self._path = home / "baken.db"
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._path = folder / "baken.db"
         self.url = f"sqlite:///{self._path}"
 
     def lock(self) -> GO_ON:
@@ -44,20 +45,13 @@ class SqliteStore:
 
     def take_away(self) -> GO_ON:
         """As when its disk is not there for a moment: whoever has it open keeps it, nobody else finds it."""
-        elsewhere = self._path.with_name("away")
-        elsewhere.mkdir()
-        for end in FILES:
-            self._file(end).rename(elsewhere / self._file(end).name)
+        elsewhere = self._folder.with_name("away")
+        self._folder.rename(elsewhere)
 
         def bring_back() -> None:
-            for end in FILES:
-                (elsewhere / self._file(end).name).rename(self._file(end))
-            elsewhere.rmdir()
+            elsewhere.rename(self._folder)
 
         return bring_back
-
-    def _file(self, end: str) -> Path:
-        return self._path.with_name(f"{self._path.name}{end}")
 
 
 class PostgresStore:

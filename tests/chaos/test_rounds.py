@@ -26,7 +26,7 @@ def stage() -> Iterator[Field]:
         ("nothing", (Fault("kill a sender", 0.3), Fault("counterpart cut", 0.2, 2.0))),
         ("amend", (Fault("lock the store", 0.2, 2.0), Fault("counterpart flaky", 0.0, 3.0))),
         ("found", (Fault("freeze a sender", 0.3, 3.0),)),
-        ("hold", (Fault("counterpart error", 0.0, 2.0),)),
+        ("hold", (Fault("counterpart error", 0.0, 2.0), Fault("set the clock", 0.1, 3.0))),
     ],
     ids=lambda drawn: drawn if isinstance(drawn, str) else "+".join(fault.what.replace(" ", "-") for fault in drawn),
 )
