@@ -8,11 +8,15 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from alerts.vocabulary import Action
+from starter.parts import open_parts
+from starter.settings import load_settings
+from store.witness import MARKS
 from tests.support.cases import amber_case
 from tests.support.programmes import write_programme
 from tests.support.running import Running
@@ -141,3 +145,32 @@ def test_copy_from_before_the_alert_it_goes_on_and_ends(baken: Running, tmp_path
     kinds = Counter(line["kind"] for line in baken.received(alert_id, "app"))
     assert kinds == {"alert": RECIPIENTS, "cancel": RECIPIENTS}
     assert "Noor" not in baken.get(f"/alerts/{alert_id}").text
+
+
+@pytest.mark.timeout(180)
+def test_store_exchanged_while_it_runs_nothing_is_sent_or_shown(own_baken: Running, tmp_path: Path) -> None:
+    """The keys are told of sendings that this store does not know: so an older one looks to all who are running."""
+    baken = own_baken
+    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    baken.until_pending(alert_id)
+    settings = load_settings({}, home=baken.home)
+    with closing(open_parts(settings)) as parts:
+        parts.keys.raise_numbers(MARKS, {"sendings": 1_000_000})
+    baken.command(alert_id, Action.APPROVE, "supervisor1")
+    eventually(lambda: baken.get(f"/alerts/{alert_id}").status_code == 503, what="the site goes dark")
+    eventually(lambda: "older copy" in baken.get("/readyz").text, what="the watchdog says so")
+    eventually(lambda: "StoreRestored" in _pending_activities(baken, alert_id), what="the declaring is refused")
+    assert baken.received(alert_id) == []
+    assert baken.stop() == 0
+    assert baken.refused()[0] == 3
+    baken.start("--reconcile")
+    baken.until_channels(alert_id, "showing", 1, 60)
+    assert "Noor" in baken.get(f"/alerts/{alert_id}").text
+    assert Counter(line["recipient"] for line in baken.received(alert_id, "app", "alert")).most_common(1)[0][1] == 1
+    assert baken.stop() == 0
+    baken.start("--reconcile")
+    assert "nothing to reconcile" in _said(baken)
+
+
+def _pending_activities(baken: Running, alert_id: str) -> str:
+    return baken.temporal("workflow", "describe", "--workflow-id", f"alert-{alert_id}", "--output", "json")
