@@ -282,6 +282,7 @@ class DeliveryActivities:
     def _clear(self, asked: ports.Deliver) -> None:
         with self._db.write() as session:
             ledger.clear_trouble(session, asked.alert_id, asked.channel)
+            ledger.count_batch(session, asked.alert_id, asked.channel)
 
 
 class _Sent(NamedTuple):

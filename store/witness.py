@@ -30,9 +30,10 @@ _LOOK = text(
     "SELECT (SELECT value FROM meta WHERE name = 'incarnation') AS incarnation, "
     "(SELECT COALESCE(SUM(revision), 0) + COUNT(*) + COUNT(closed_at) FROM alert_standing) AS decisions, "
     "(SELECT COALESCE(MAX(id), 0) FROM ledger) AS sendings, "
+    "(SELECT COALESCE(SUM(number), 0) FROM finished_batches) AS batches, "
     "(SELECT COALESCE(MAX(id), 0) FROM audit) AS entries"
 )
-NAMES = ("decisions", "sendings", "entries")
+NAMES = ("decisions", "sendings", "batches", "entries")
 
 
 class StoreRestored(WrongIncarnation):

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -16,8 +17,10 @@ from sqlmodel import Session
 from alerts.edition import EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
+from store import audit
 from store.database import Database
 from store.keys import KeyStore
+from store.ledger import Wave, count_batch
 from store.standing import (
     WrongIncarnation,
     catch_up,
@@ -31,7 +34,6 @@ from store.standing import (
     standing,
     take_away,
 )
-from store.tables.audit import AuditEntry
 from store.tables.sending import LedgerChunk
 from store.witness import INCARNATION, MARKS, StoreRestored, Witness, forgotten, marks_of, read_marks
 
@@ -71,16 +73,23 @@ def _close(session: Session) -> None:
 
 
 def _send(session: Session) -> None:
-    of_wave = {"alert_id": "a", "channel": "app", "purpose": "show", "edition": 1, "announcement": 0, "revision": 1}
-    session.add(LedgerChunk(**of_wave, start=0, intent_at=NOW, intended=b"\1", messages=1))
+    wave = Wave(alert_id="a", channel="app", purpose="show", edition=1, announcement=0, revision=1)
+    session.add(
+        LedgerChunk(**dict(wave.model_dump(exclude={"announces"})), start=0, intent_at=NOW, intended=b"\1", messages=1)
+    )
 
 
 def _audit(session: Session) -> None:
+    keys = SimpleNamespace(record_key=lambda _: bytes(32))
     said = {"alert_id": "a", "actor": "x", "action": "hold", "verdict": "given", "command_id": "c"}
-    session.add(AuditEntry(id=1, at=NOW, sealed=b"", previous="", hash="", **said))
+    audit.append(session, keys, NOW, details={}, **said)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("change", [_withdraw, _open, _close, _send, _audit])
+def _finish(session: Session) -> None:
+    count_batch(session, "a", "app")
+
+
+@pytest.mark.parametrize("change", [_withdraw, _open, _close, _send, _finish, _audit])
 def test_store_without_what_was_noted_is_an_older_copy(
     db: Database, keys: KeyStore, change: Callable[[Session], None]
 ) -> None:
