@@ -28,7 +28,6 @@ def stage() -> Iterator[Field]:
         ("found", (Fault("freeze a sender", 0.3, 3.0),)),
         ("hold", (Fault("counterpart error", 0.0, 2.0), Fault("set the clock", 0.1, 3.0))),
         ("nothing", (Fault("counterpart slow", 0.0, 4.0), Fault(RESTORE, 0.1, 4.0))),
-        ("found", (Fault(RESTORE, 0.3, 2.5),)),
     ],
     ids=lambda drawn: drawn if isinstance(drawn, str) else "+".join(fault.what.replace(" ", "-") for fault in drawn),
 )
