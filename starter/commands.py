@@ -23,6 +23,7 @@ from starter.looking import Looking
 from starter.parts import Parts
 from starter.signing import signer_for
 from store import audit, outbox
+from store.database import STORE_AWAY
 from store.keys import KeyStore, KeyStoreAway
 from store.people import keyring, people
 from store.witness import StoreRestored, Witness
@@ -102,7 +103,7 @@ class Commands:
                 meaning=meaning_of(command),
             )
             _note(session, self._parts.keys, command, "given", {"signed": signed.fingerprint})
-        with suppress(KeyStoreAway, StoreRestored):  # what takes away waits for nothing
+        with suppress(KeyStoreAway, StoreRestored, *STORE_AWAY):  # it is in force; the web process notes it later
             Witness(self._parts.db, self._parts.keys).note()
 
     async def _bring(self, command_id: str, alert_id: str, action: str, signed: SignedCommand) -> bool:

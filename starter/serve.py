@@ -127,16 +127,22 @@ async def _pump(baken: Baken, app: FastAPI) -> None:
     witness = Witness(db, keys)
     while True:
         try:
+            app.state.restored = await asyncio.to_thread(_forgot, witness)
             await baken.pump()
-            await asyncio.to_thread(witness.note)
             await asyncio.to_thread(audit.remember_head, db, keys)
-            app.state.restored = False
-        except StoreRestored as error:
-            app.state.restored = True
-            print(error, file=sys.stderr, flush=True)
         except Exception as error:
             print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
         await asyncio.sleep(PUMP_EVERY)
+
+
+def _forgot(witness: Witness) -> bool:
+    """Whether the store is an older copy; of another one it is noted how far it has come."""
+    try:
+        witness.note()
+    except StoreRestored as error:
+        print(error, file=sys.stderr, flush=True)
+        return True
+    return False
 
 
 if __name__ == "__main__":
