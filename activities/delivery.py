@@ -22,7 +22,6 @@ from activities.beating import beating
 from activities.channels.base import (
     Busy,
     Channel,
-    ChannelError,
     Gone,
     Messages,
     NotSent,
@@ -61,7 +60,6 @@ CHUNKS_AT_ONCE = 3
 """Of one batch: while one waits for its last answers the next is under way."""
 _KINDS = dict(enumerate(MessageKind, start=1))
 """By their codes in the ledger."""
-_ACCEPTED = int(Status.REACHED)
 COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
 
@@ -168,7 +166,7 @@ class DeliveryActivities:
             return True
 
         outcomes = await self._paced(batch, batch.messages(chunk), still)
-        statuses = bytes([_ACCEPTED if outcome is None else _status(outcome) for outcome in outcomes])
+        statuses = bytes(map(_status, outcomes)) if any(outcomes) else bytes([Status.REACHED]) * len(outcomes)
         sent = _Sent(intent, chunk.members, statuses, dispatched[0] if dispatched else now())
         batch.note(sent, outcomes)
         return sent
@@ -386,7 +384,9 @@ def _edition_of(asked: ports.Deliver) -> EditionRef:
     return ref
 
 
-def _status(outcome: ChannelError) -> Status:
+def _status(outcome: Outcome) -> Status:
+    if outcome is None:
+        return Status.REACHED
     if isinstance(outcome, Gone):
         return Status.GONE
     if isinstance(outcome, Rejected):

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from activities.bulk_http import NOT_SENT, OK, STALLED, Answer, BulkHttp, Request
+from activities.bulk_http import ACCEPTED, NOT_SENT, STALLED, Answer, BulkHttp, Request
 from simulators.http2 import CUT, Asked, Handler, Reply
 from simulators.listener import bind
 from tests.support.gateway import OwnGateway
 from tests.support.waiting import eventually_async
 
+OK = ACCEPTED[200]
 Open = Callable[[Handler], OwnGateway]
 
 
