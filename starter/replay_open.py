@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 from starter.errors import Problem
@@ -33,14 +35,18 @@ async def replay_open() -> list[str]:
         data_converter=data_converter(parts.keys, Reader.WORKER),
     )
     failed = []
-    async for execution in client.list_workflows(OPEN):
-        history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
-        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-        if result.replay_failure is not None:
-            print(f"{execution.id}: {result.replay_failure}", flush=True)
-            failed.append(execution.id)
+    async with replayer.workflow_replay_iterator(_open_histories(client)) as results:
+        async for result in results:
+            if result.replay_failure is not None:
+                print(f"{result.history.workflow_id}: {result.replay_failure}", flush=True)
+                failed.append(result.history.workflow_id)
     parts.close()
     return failed
+
+
+async def _open_histories(client: Client) -> AsyncIterator[WorkflowHistory]:
+    async for execution in client.list_workflows(OPEN):
+        yield await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
 
 
 def main() -> int:

@@ -54,6 +54,11 @@ class Plan:
     """Seconds after the approval at which somebody gives the story's command."""
     faults: tuple[Fault, ...]
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the counterpart refuses some for good."""
+        return any(fault.what == "counterpart reject" for fault in self.faults)
+
     @classmethod
     def of(cls, seed: int, within: float) -> Plan:
         chance = random.Random(seed)
@@ -111,6 +116,8 @@ class Round:
         self._alert = ""
         self._quiet_since = 0.0
         self._ended_at = 0.0
+        self._over_at: float | None = 0.0
+        """When the faults were over, on the monotonic clock; None while they go on."""
 
     def play(self) -> Result:
         stage, plan = self._stage, self._plan
@@ -179,6 +186,7 @@ class Round:
         for fault in self._plan.faults:
             heapq.heappush(due, (fault.at, next(order), fault, None))
         store_until = 0.0
+        self._over_at = None
         while due:
             at, _, fault, end = heapq.heappop(due)
             time.sleep(max(0.0, self._began + at - time.monotonic()))
@@ -195,6 +203,7 @@ class Round:
                     until = time.monotonic() - self._began + fault.lasts
                     heapq.heappush(due, (until, next(order), fault, ends))
                     store_until = until if fault.what in OF_THE_STORE else store_until
+        self._over_at = time.monotonic()
 
     def _tell(self) -> None:
         """What somebody on duty does in the middle."""
@@ -219,7 +228,7 @@ class Round:
 
     def _give(self, action: Action, who: str, until: Callable[[dict[str, Any]], bool], **more: Any) -> None:
         """Give a command as a person does: again when told that something does not answer, until it shows."""
-        deadline = time.monotonic() + PATIENCE
+        began = time.monotonic()
         said: str | None = ""
         while True:
             try:
@@ -231,7 +240,7 @@ class Round:
                     return
             except AWAY as error:
                 self._note(f"{action.value}: {str(error)[:100]}")
-            if time.monotonic() > deadline:
+            if self._over_at is not None and time.monotonic() > max(began, self._over_at) + PATIENCE:
                 raise TimeoutError(f"{action.value} by {who} did not come through in {PATIENCE:g} s: {said}")
             time.sleep(TRY_AGAIN)
 
@@ -267,8 +276,7 @@ class Round:
         messages, ledger = self._messages(), self._ledger()
         findings = Findings()
         last = self._check_order(messages, ledger, findings)
-        refuses = any(fault.what == "counterpart reject" for fault in self._plan.faults)
-        books.check_reached(ledger, last, edition, self._findings, refuses=refuses)
+        books.check_reached(ledger, last, edition, self._findings, refuses=self._plan.refuses)
         books.check_ledger(ledger, messages, self._findings)
         arrived = {one.recipient for one in messages if one.edition == edition and one.kind in ("alert", "update")}
         (channel,) = [
@@ -285,7 +293,7 @@ class Round:
     def _compare_ended(self) -> None:
         messages, ledger = self._messages(), self._ledger()
         last = self._check_order(messages, ledger, self._findings)
-        books.check_ended(ledger, last, self._findings)
+        books.check_ended(ledger, last, self._findings, refuses=self._plan.refuses)
         books.check_silence(messages, self._ended_at, self._findings)
         books.check_ledger(ledger, messages, self._findings)
 
