@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 
+from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 from starter.errors import Problem
 from starter.parts import connect, open_parts
 from starter.settings import load_settings
-from workflows.codec import Reader
+from workflows.codec import KeySource, Reader
 from workflows.messages import ALERT_WORKFLOW, CHANNEL_WORKFLOW, FAN_OUT_WORKFLOW
 from workflows.registry import WORKFLOWS
 from workflows.runtime import data_converter, sandbox_runner
@@ -23,29 +26,35 @@ TYPES = (ALERT_WORKFLOW, CHANNEL_WORKFLOW, FAN_OUT_WORKFLOW)
 OPEN = f"ExecutionStatus = 'Running' AND WorkflowType IN ({', '.join(map(repr, TYPES))})"
 
 
-async def replay_open() -> list[str]:
+async def replay_open(client: Client, keys: KeySource, workflows: Sequence[type] = WORKFLOWS) -> list[str]:
     """Workflow ids of open alerts and channels whose history this code does not replay."""
-    parts = open_parts(load_settings(os.environ))
-    client = await connect(parts, Reader.WORKER)
     replayer = Replayer(
-        workflows=WORKFLOWS,
+        workflows=workflows,
         workflow_runner=sandbox_runner(),
-        data_converter=data_converter(parts.keys, Reader.WORKER),
+        data_converter=data_converter(keys, Reader.WORKER),
     )
     failed = []
-    async for execution in client.list_workflows(OPEN):
-        history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
-        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-        if result.replay_failure is not None:
-            print(f"{execution.id}: {result.replay_failure}", flush=True)
-            failed.append(execution.id)
-    parts.close()
+    async with replayer.workflow_replay_iterator(_open_histories(client)) as results:
+        async for result in results:
+            if result.replay_failure is not None:
+                print(f"{result.history.workflow_id}: {result.replay_failure}", flush=True)
+                failed.append(result.history.workflow_id)
     return failed
+
+
+async def _open_histories(client: Client) -> AsyncIterator[WorkflowHistory]:
+    async for execution in client.list_workflows(OPEN):
+        yield await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+
+
+async def _of_home() -> list[str]:
+    with closing(open_parts(load_settings(os.environ))) as parts:
+        return await replay_open(await connect(parts, Reader.WORKER), parts.keys)
 
 
 def main() -> int:
     try:
-        failed = asyncio.run(replay_open())
+        failed = asyncio.run(_of_home())
     except Problem as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code

@@ -385,24 +385,15 @@ def _left_in_doubt(
     """What earlier announcements of the same edition may not have brought to those who heard nothing since."""
     if wave.purpose != "show" or wave.announces:
         return
+    shown = [row for row in rows if row.purpose == "show" and row.edition == wave.edition and _key(row) != _key(wave)]
+    if not any(Status.DOUBT in _statuses(row) for row in shown):
+        return
     heard: set[int] = set()
     for row in reversed(rows):
-        statuses = _statuses(row)
-        if (
-            row.purpose == "show"
-            and row.edition == wave.edition
-            and _key(row) != _key(wave)
-            and Status.DOUBT in statuses
-        ):
-            columns = zip(
-                positions,
-                _gather(row.intended, row.start, positions),
-                _gather(statuses, row.start, positions),
-                strict=True,
-            )
-            codes = bytes(
-                code if status == Status.DOUBT and position not in heard else 0 for position, code, status in columns
-            )
+        if row in shown:
+            intended, statuses = (_gather(column, row.start, positions) for column in (row.intended, _statuses(row)))
+            columns = zip(positions, intended, statuses, strict=True)
+            codes = bytes(code if status == Status.DOUBT and at not in heard else 0 for at, code, status in columns)
             if any(codes):
                 yield row, codes
         heard.update(position for position, _, status in entries(row) if status in REACHED)

@@ -191,9 +191,11 @@ def check_reached(
     findings.add_set("strangers", set(last) - set(ledger.audience))
 
 
-def check_ended(ledger: Ledger, last: Mapping[str, Message], findings: Findings) -> None:
-    """After the end: everybody who has anything has the end; others only where the ledger was in doubt."""
-    findings.add_set("reached and never told that it ended", {n for n, m in last.items() if m.kind != "cancel"})
+def check_ended(ledger: Ledger, last: Mapping[str, Message], findings: Findings, *, refuses: bool) -> None:
+    """After the end: everybody who has anything has the end, save whom a counterpart that `refuses` did not let."""
+    refused = ledger.ever("end", *FAILED, ASSUMED) if refuses else set()
+    untold = {name for name, message in last.items() if message.kind != "cancel"}
+    findings.add_set("reached and never told that it ended", untold - refused)
     findings.add_set("strangers", set(last) - set(ledger.audience))
 
 

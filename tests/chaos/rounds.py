@@ -54,6 +54,11 @@ class Plan:
     """Seconds after the approval at which somebody gives the story's command."""
     faults: tuple[Fault, ...]
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the counterpart refuses some for good."""
+        return any(fault.what == "counterpart reject" for fault in self.faults)
+
     @classmethod
     def of(cls, seed: int, within: float) -> Plan:
         chance = random.Random(seed)
@@ -111,6 +116,8 @@ class Round:
         self._alert = ""
         self._quiet_since = 0.0
         self._ended_at = 0.0
+        self._over_at: float | None = 0.0
+        """When the faults were over, on the monotonic clock; None while they go on."""
 
     def play(self) -> Result:
         stage, plan = self._stage, self._plan
@@ -180,6 +187,7 @@ class Round:
         for fault in self._plan.faults:
             heapq.heappush(due, (fault.at, next(order), fault, None))
         store_until = 0.0
+        self._over_at = None
         while due:
             at, _, fault, end = heapq.heappop(due)
             time.sleep(max(0.0, self._began + at - time.monotonic()))
@@ -196,6 +204,7 @@ class Round:
                     until = time.monotonic() - self._began + fault.lasts
                     heapq.heappush(due, (until, next(order), fault, ends))
                     store_until = until if fault.what in OF_THE_STORE else store_until
+        self._over_at = time.monotonic()
 
     def _tell(self) -> None:
         """What somebody on duty does in the middle."""
@@ -223,7 +232,7 @@ class Round:
 
         And again after a restore, as `docs/restore.md` says.
         """
-        deadline = time.monotonic() + PATIENCE
+        began = time.monotonic()
         said: str | None = ""
         restores = self._stage.restores
         while True:
@@ -237,7 +246,7 @@ class Round:
                     return
             except AWAY as error:
                 self._note(f"{action.value}: {str(error)[:100]}")
-            if time.monotonic() > deadline:
+            if self._over_at is not None and time.monotonic() > max(began, self._over_at) + PATIENCE:
                 raise TimeoutError(f"{action.value} by {who} did not come through in {PATIENCE:g} s: {said}")
             time.sleep(TRY_AGAIN)
 
@@ -273,7 +282,7 @@ class Round:
         messages, ledger = self._messages(), self._ledger()
         findings = Findings()
         last = self._check_order(messages, ledger, findings)
-        refuses = bool(self._stage.restores) or any(fault.what == "counterpart reject" for fault in self._plan.faults)
+        refuses = bool(self._stage.restores) or self._plan.refuses
         books.check_reached(ledger, last, edition, self._findings, refuses=refuses)
         books.check_ledger(ledger, messages, self._findings)
         arrived = {one.recipient for one in messages if one.edition == edition and one.kind in ("alert", "update")}
@@ -291,7 +300,7 @@ class Round:
     def _compare_ended(self) -> None:
         messages, ledger = self._messages(), self._ledger()
         last = self._check_order(messages, ledger, self._findings)
-        books.check_ended(ledger, last, self._findings)
+        books.check_ended(ledger, last, self._findings, refuses=self._plan.refuses)
         books.check_silence(messages, self._ended_at, self._findings)
         books.check_ledger(ledger, messages, self._findings)
 

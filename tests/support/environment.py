@@ -160,7 +160,7 @@ async def world(
     settings = load_settings({"BAKEN_DATABASE_URL": database_url}, home=home)
     settings.paths.prepare()
     async with AsyncExitStack() as stack:
-        env = await _environment(skipping)
+        env = await start_server(skipping)
         if skipping:
             await _add_attributes(env.client)
         parts = _open(settings)
@@ -178,7 +178,7 @@ async def world(
             gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
 
 
-async def _environment(skipping: bool) -> WorkflowEnvironment:
+async def start_server(skipping: bool) -> WorkflowEnvironment:
     if skipping:
         return await WorkflowEnvironment.start_time_skipping(
             test_server_existing_path=str(BIN / "temporal-test-server")
