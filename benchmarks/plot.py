@@ -15,7 +15,7 @@ from tests.support.running import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
 PLOT = ROOT / "docs" / "benchmarks.svg"
-WIDTH, LEFT, RIGHT = 760, 190, 60
+WIDTH, LEFT, RIGHT = 800, 250, 60
 BAR, GAP = 22, 10
 STEPS = {"read": "#56b4e9", "render": "#e69f00", "encrypt": "#cc79a7", "send": "#0072b2", "record": "#009e73"}
 """Colours that people tell apart however they see them (Okabe and Ito)."""

@@ -64,10 +64,11 @@ class Stage:
         return said
 
     async def until_reached(self, alert_id: str, number: int) -> int:
-        """Wait until so many had it; how many that were."""
+        """Wait until so many had it, those not counted of whom that is not sure yet; how many that were."""
         while True:
             view = await self.baken.show(alert_id, live=False)
-            reached = sum(int(one["reached"]) for one in view["channels"] if one["channel"] == "app")
+            app = [one for one in view["channels"] if one["channel"] == "app"]
+            reached = sum(int(one["reached"]) - int(one["in_doubt"]) for one in app)
             if reached >= number:
                 return reached
             await asyncio.sleep(0.02)

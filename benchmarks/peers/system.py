@@ -70,7 +70,7 @@ async def _killed(running: Running, baken: Baken, recipients: int) -> dict[str, 
     while reached < recipients * KILLED_AT:
         await asyncio.sleep(0.02)
         view = await baken.show(alert_id, live=False)
-        reached = sum(one["reached"] for one in view["channels"] if one["channel"] == CHANNEL)
+        reached = sum(one["reached"] - one["in_doubt"] for one in view["channels"] if one["channel"] == CHANNEL)
     for pid in _senders(running):
         os.kill(pid, signal.SIGKILL)
     await until(baken, alert_id, showing)

@@ -35,7 +35,7 @@ def main() -> None:
         everybody = apprise.Apprise()
         everybody.add(sender)
         wait_for_the_start()
-        assert everybody.notify(body=work.message(0))
+        everybody.notify(body=work.message(0))  # whom it did not reach it does not try again: the counterpart counts
     stay_to_be_measured()
 
 
