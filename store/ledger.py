@@ -21,8 +21,8 @@ from sqlmodel import Session, col, func, select
 from alerts.values import Value
 from alerts.vocabulary import MessageKind
 from store.audience import Members, audience_size
-from store.rows import put
-from store.tables.sending import ChannelTrouble, LedgerChunk
+from store.rows import insert_new, put
+from store.tables.sending import ChannelTrouble, FinishedBatches, LedgerChunk
 
 KINDS = (None, *MessageKind)
 """What a byte of `LedgerChunk.intended` says; 0: no message."""
@@ -322,6 +322,13 @@ def note_trouble(session: Session, alert_id: str, channel: str, error: str, now:
     else:
         row.error, row.attempts = error, row.attempts + 1
         session.add(row)
+
+
+def count_batch(session: Session, alert_id: str, channel: str) -> None:
+    """Note that one more batch came to its end."""
+    insert_new(session, FinishedBatches(alert_id=alert_id, channel=channel))
+    mine = col(FinishedBatches.alert_id) == alert_id, col(FinishedBatches.channel) == channel
+    session.exec(update(FinishedBatches).where(*mine).values(number=col(FinishedBatches.number) + 1))
 
 
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
