@@ -168,7 +168,7 @@ class _Again:
 
     def do(self, deed: Deed) -> None:
         how = self._how.get(deed.name)
-        if how is None or not deed.attempts:
+        if how is None or not (deed.attempts or deed.name == ports.DECLARE.name):
             return
         try:
             how(deed)
@@ -214,9 +214,13 @@ class _Again:
             return
 
     def _declare(self, deed: Deed) -> None:
-        if deed.answer is not None and deed.answer.won:
-            with self._db.write() as session:
-                standings.catch_up(session, self._alert_id, deed.answer.revision, deed.asked.desired, deed.at)
+        """What was decided and may not have come through: in force at once where it takes away, else to be done yet."""
+        desired = deed.asked.desired
+        with self._db.write() as session:
+            if deed.answer is None and desired.meaning is not Meaning.EDITION:
+                standings.take_away(session, self._alert_id, desired.meaning, deed.at)
+            elif deed.answer is not None and deed.answer.won:
+                standings.catch_up(session, self._alert_id, deed.answer.revision, desired, deed.at)
 
     def _renew(self, deed: Deed) -> None:
         if deed.answer is not None and deed.answer.won:

@@ -54,7 +54,8 @@ def _put_back(baken: Running, copy: Path) -> None:
 def _approved(baken: Running, folder: Path) -> str:
     alert_id = baken.start_alert(amber_case(folder), folder)
     baken.until_pending(alert_id)
-    baken.until(alert_id, lambda view: len(view["pending"]["arms"]) == 3, what="every channel armed")
+    armed = lambda view: len(view["pending"]["arms"]) == len(view["pending"]["channels"])  # noqa: E731
+    baken.until(alert_id, armed, what="every channel armed")
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     return alert_id
 
@@ -81,10 +82,8 @@ def test_copy_from_the_middle_of_a_wave_nobody_is_told_twice_and_all_hear_the_en
     assert code == 3
     assert "restored from an older copy" in said
     assert "baken up --reconcile" in said
-    assert baken.refused()[0] == 3
     baken.start("--reconcile")
     said = _said(baken)
-    print(said)
     assert f"alert {alert_id}: edition 1 at revision 1" in said
     assert "in doubt" in said
     assert "who subscribed after the copy was made" in said
@@ -104,47 +103,36 @@ def test_copy_from_the_middle_of_a_wave_nobody_is_told_twice_and_all_hear_the_en
     assert max(ends.values()) == 1
     assert ends.keys() >= got.keys()
     assert baken.cli("audit", "verify")[0] == 0
-    assert baken.stop() == 0
-    baken.start()
 
 
 @pytest.mark.timeout(180)
-def test_copy_from_before_the_end_nothing_shows_again(baken: Running, tmp_path: Path) -> None:
-    alert_id = _approved(baken, tmp_path)
-    baken.until_channels(alert_id, "showing", 1, 40)
+def test_copy_from_before_an_end_and_before_an_alert_what_ended_stays_dark_and_the_other_goes_on(
+    own_baken: Running, tmp_path: Path
+) -> None:
+    baken = own_baken
+    ended = _approved(baken, tmp_path)
+    baken.until_channels(ended, "showing", 1, 40)
     copy = _copy(baken, tmp_path / "copy.db")
-    baken.accepted(alert_id, Action.FOUND, "operator1", content=POLICE)
+    begun = _approved(baken, tmp_path)
+    baken.until_channels(begun, "showing", 1, 40)
+    baken.accepted(ended, Action.FOUND, "operator1", content=POLICE)
     baken.kill()  # at once: no channel may have taken anything down
     _put_back(baken, copy)
     assert baken.refused()[0] == 3
     baken.start("--reconcile")
-    page = baken.get(f"/alerts/{alert_id}").text
-    assert "Noor" not in page
-    assert f"alert {alert_id}: withdrawn" in _said(baken)
-    baken.until_channels(alert_id, "withdrawn", within=60)
-    told = Counter(line["recipient"] for line in baken.received(alert_id, "app"))
-    kinds = Counter(line["kind"] for line in baken.received(alert_id, "app"))
-    assert kinds == {"alert": RECIPIENTS, "cancel": RECIPIENTS}
-    assert set(told.values()) == {2}
-    assert "Noor" not in baken.get(f"/alerts/{alert_id}").text
-
-
-@pytest.mark.timeout(180)
-def test_copy_from_before_the_alert_it_goes_on_and_ends(baken: Running, tmp_path: Path) -> None:
-    copy = _copy(baken, tmp_path / "copy.db")
-    alert_id = _approved(baken, tmp_path)
-    baken.until_channels(alert_id, "showing", 1, 40)
-    baken.kill()
-    _put_back(baken, copy)
-    assert baken.refused()[0] == 3
-    baken.start("--reconcile")
-    assert f"alert {alert_id}: edition 1 at revision 1 (the copy: the copy does not know it)" in _said(baken)
-    assert "Noor" in baken.get(f"/alerts/{alert_id}").text
-    baken.accepted(alert_id, Action.FOUND, "operator1", content=POLICE)
-    baken.until_channels(alert_id, "withdrawn", within=60)
-    kinds = Counter(line["kind"] for line in baken.received(alert_id, "app"))
-    assert kinds == {"alert": RECIPIENTS, "cancel": RECIPIENTS}
-    assert "Noor" not in baken.get(f"/alerts/{alert_id}").text
+    assert "Noor" not in baken.get(f"/alerts/{ended}").text
+    assert "Noor" in baken.get(f"/alerts/{begun}").text
+    said = _said(baken)
+    assert f"alert {ended}: withdrawn" in said
+    assert f"alert {begun}: edition 1 at revision 1 (the copy: the copy does not know it)" in said
+    baken.accepted(begun, Action.FOUND, "operator1", content=POLICE)
+    for alert_id in (ended, begun):
+        baken.until_channels(alert_id, "withdrawn", within=60)
+        for channel in ("email", "webhook"):
+            told = Counter((line["recipient"], line["kind"]) for line in baken.received(alert_id, channel))
+            assert set(told.values()) == {1}
+            assert Counter(kind for _, kind in told) == dict.fromkeys(("alert", "cancel"), len(told) // 2)
+        assert "Noor" not in baken.get(f"/alerts/{alert_id}").text
 
 
 @pytest.mark.timeout(180)
