@@ -214,7 +214,7 @@ class _Again:
             return
 
     def _declare(self, deed: Deed) -> None:
-        """What was decided and may not have come through: in force at once where it takes away, else to be done yet."""
+        """What was decided; where it may not have come through it is in force at once if it takes away."""
         desired = deed.asked.desired
         with self._db.write() as session:
             if deed.answer is None and desired.meaning is not Meaning.EDITION:
