@@ -31,6 +31,7 @@ from store.audience import forget_audiences
 from store.database import Database
 from store.keys import KeyStore
 from store.ledger import channel_counts
+from store.witness import Witness
 from workflows import ports
 
 
@@ -52,6 +53,7 @@ class AlertActivities:
     ) -> None:
         self._db = db
         self._keys = keys
+        self._witness = Witness(db, keys)
         self._channels = channels
         self._programmes = programmes
         self._base_url = base_url
@@ -148,13 +150,17 @@ class AlertActivities:
 
     @activity.defn(name=ports.DECLARE.name)
     def declare(self, asked: ports.Declare) -> ports.Declared:
+        self._witness.check()
         with self._db.write() as session:
             standings.require_incarnation(session, asked.incarnation)
             revision, won = standings.declare(session, asked.alert_id, asked.base, asked.desired, now())
-            return self._declared(session, asked.alert_id, revision, won)
+            answer = self._declared(session, asked.alert_id, revision, won)
+        self._witness.note()
+        return answer
 
     @activity.defn(name=ports.RENEW_LEASE.name)
     def renew_lease(self, asked: ports.RenewLease) -> ports.Declared:
+        self._witness.check()
         with self._db.write() as session:
             won = standings.renew_lease(session, asked.alert_id, asked.revision, asked.lease_until)
             revision = standings.standing(session, asked.alert_id).revision

@@ -15,13 +15,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pycurl
 
-IN_FLIGHT = 512
-"""Requests under way at once, over all connections: at 50 ms of round trip some 10,000 a second."""
-CONNECTIONS = 8
+T = TypeVar("T")
+
+IN_FLIGHT = 1_000
+"""Requests under way at once at most, over all connections: at 50 ms of round trip some 20,000 a second."""
+CALM = 96
+"""So many are under way where answers come at once: each request more costs all of them, as what libcurl keeps of them
+fits no cache any more (21 us of CPU with 96, 27 us with 512, measured)."""
+LONG = 0.005
+"""Seconds without any answer after which more may be under way: the way there and back is long."""
+CALM_AGAIN = 1.0
+"""Seconds without such a wait after which fewer are."""
+CONNECTIONS = 10
 STREAMS = 100
 """Of one connection; what the large push services allow."""
 CONNECT_WITHIN_MS = 3_000
@@ -35,6 +44,7 @@ IDLE = 30.0
 """Seconds after which a thread without work ends."""
 HEAD_OF_CURL = 50
 """Bytes of a request's head that are neither address nor given headers, about."""
+_STATUS = pycurl.RESPONSE_CODE
 TIMED_OUT = f"curl error {pycurl.E_OPERATION_TIMEDOUT}"
 """What `Answer.error` says where nothing came in time."""
 
@@ -56,7 +66,15 @@ class Answer(NamedTuple):
 
 NOT_SENT = Answer(0)
 """Nothing was sent: it was stopped before."""
-OK = Answer(200)
+ACCEPTED = {status: Answer(status) for status in (200, 201, 202)}
+"""Nearly all answers: one object for each of them."""
+
+
+def classified(answers: Sequence[Answer], classify: Callable[[Answer], T]) -> Sequence[T]:
+    """What each of them means; nearly always they are all the same, so that one look tells it."""
+    if answers and answers.count(answers[0]) == len(answers):
+        return [classify(answers[0])] * len(answers)
+    return [classify(answer) for answer in answers]
 
 
 class _Batch:
@@ -167,6 +185,8 @@ class _Driver:
         self.under_way: dict[pycurl.Curl, tuple[_Batch, int]] = {}
         self._authority = authority
         self._in_flight = in_flight
+        self._window = min(CALM, in_flight)
+        self._waited_at = 0.0
         self._idle: list[pycurl.Curl] = []
         self._set: dict[pycurl.Curl, tuple[str, tuple[str, ...]]] = {}
         self._multi = _connections()
@@ -182,15 +202,26 @@ class _Driver:
             self._drop_what_is_old()
         self._multi.perform()
         if not self._collect() and self.under_way:
-            self._multi.select(WAIT)
+            self._wait()
+
+    def _wait(self) -> None:
+        """For an answer; where that takes long though more could be under way, more may be from now on."""
+        full = bool(self.batches) and len(self.under_way) >= self._window
+        began = time.monotonic()
+        self._multi.select(WAIT)
+        now = time.monotonic()
+        if full and now - began > LONG:
+            self._window, self._waited_at = min(2 * self._window, self._in_flight), now
+        elif now - self._waited_at > CALM_AGAIN:
+            self._window, self._waited_at = max(self._window // 2, min(CALM, self._in_flight)), now
 
     def _drop_what_is_old(self) -> None:
         """Let nothing leave that waited here while something newer came to hold; all connections end with it."""
         batches = {batch for batch, _ in self.under_way.values()}
         if all(batch.goes_on() for batch in batches):
             return
-        for handle in list(self.under_way):
-            self._finish(handle, Answer(0, error="broken off after a standstill", in_doubt=True))
+        broken_off = Answer(0, error="broken off after a standstill", in_doubt=True)
+        self._finish([(handle, broken_off) for handle in self.under_way])
         self._multi.close()
         self._multi = _connections()
 
@@ -205,47 +236,43 @@ class _Driver:
         self._multi.close()
 
     def _fill(self) -> None:
-        while self.batches and len(self.under_way) < self._in_flight:
+        while self.batches and len(self.under_way) < self._window:
             batch = self.batches[0]
-            for index, request in batch.take(self._in_flight - len(self.under_way)):
-                self._begin(batch, index, request)
+            self._begin(batch, batch.take(self._window - len(self.under_way)))
             if batch.drained:
                 self.batches.popleft()
                 batch.end_if_complete()
 
-    def _begin(self, batch: _Batch, index: int, request: Request) -> None:
-        url, headers, body = request
-        handle = self._idle.pop() if self._idle else self._new_handle()
-        its_url, its_headers = self._set[handle]
-        if its_url != url:
-            handle.setopt(pycurl.URL, url)
-        if its_headers is not headers:
-            handle.setopt(pycurl.HTTPHEADER, headers)
-        if its_url != url or its_headers is not headers:
-            self._set[handle] = url, headers
-        handle.setopt(pycurl.POSTFIELDS, body)
-        self.under_way[handle] = batch, index
-        self._multi.add_handle(handle)
+    def _begin(self, batch: _Batch, requests: Iterable[tuple[int, Request]]) -> None:
+        under_way, idle, known, add = self.under_way, self._idle, self._set, self._multi.add_handle
+        for index, (url, headers, body) in requests:
+            handle = idle.pop() if idle else self._new_handle()
+            its_url, its_headers = known[handle]
+            if its_url != url:
+                handle.setopt(pycurl.URL, url)
+            if its_headers is not headers:
+                handle.setopt(pycurl.HTTPHEADER, headers)
+            if its_url != url or its_headers is not headers:
+                known[handle] = url, headers
+            handle.setopt(pycurl.POSTFIELDS, body)
+            under_way[handle] = batch, index
+            add(handle)
 
     def _collect(self) -> int:
         left, done = 1, 0
         while left:
             left, fine, failed = self._multi.info_read(256)
-            for handle in fine:
-                status = handle.getinfo(pycurl.RESPONSE_CODE)
-                self._finish(handle, OK if status == OK.status else self._refused(handle, status))
-            for handle, code, _ in failed:
-                # Not by the code: curl tries again by itself where a connection died, and tells of the last try.
-                left_us = handle.getinfo(pycurl.REQUEST_SIZE) > 0
-                self._finish(handle, Answer(0, error=f"curl error {code}", in_doubt=left_us))
+            self._finish([(handle, ACCEPTED.get(handle.getinfo(_STATUS)) or self._refused(handle)) for handle in fine])
+            self._finish([(handle, _failure(handle, code)) for handle, code, _ in failed])
             done += len(fine) + len(failed)
         return done
 
-    def _refused(self, handle: pycurl.Curl, status: int) -> Answer:
+    def _refused(self, handle: pycurl.Curl) -> Answer:
         """An answer that is no yes: where curl sent again by itself, it says nothing of the first time.
 
         `REQUEST_SIZE` sums over all tries: of each the body, and the head twice, as text and as HTTP/2 sends it.
         """
+        status = handle.getinfo(_STATUS)
         url, headers = self._set[handle]
         head = len(url) + sum(len(header) + 2 for header in headers) + HEAD_OF_CURL
         once = 2 * head + handle.getinfo(pycurl.SIZE_UPLOAD_T)
@@ -253,14 +280,16 @@ class _Driver:
             return Answer(0, error=f"answered {status} after a connection died", in_doubt=True)
         return Answer(status, float(handle.getinfo(pycurl.RETRY_AFTER)))
 
-    def _finish(self, handle: pycurl.Curl, answer: Answer) -> None:
-        self._multi.remove_handle(handle)
-        batch, index = self.under_way.pop(handle)
-        self._idle.append(handle)
-        batch.answers[index] = answer
-        batch.open -= 1
-        if not batch.open:
-            batch.end_if_complete()
+    def _finish(self, ended: Iterable[tuple[pycurl.Curl, Answer]]) -> None:
+        under_way, idle, remove = self.under_way, self._idle, self._multi.remove_handle
+        for handle, answer in ended:
+            remove(handle)
+            batch, index = under_way.pop(handle)
+            idle.append(handle)
+            batch.answers[index] = answer
+            batch.open -= 1
+            if not batch.open:
+                batch.end_if_complete()
 
     def _new_handle(self) -> pycurl.Curl:
         handle = pycurl.Curl()
@@ -277,6 +306,12 @@ class _Driver:
             handle.setopt(pycurl.CAINFO, str(self._authority))
         self._set[handle] = "", ()
         return handle
+
+
+def _failure(handle: pycurl.Curl, code: int) -> Answer:
+    # Not by the code: curl tries again by itself where a connection died, and tells of the last try.
+    left_us = handle.getinfo(pycurl.REQUEST_SIZE) > 0
+    return Answer(0, error=f"curl error {code}", in_doubt=left_us)
 
 
 def _connections() -> pycurl.CurlMulti:

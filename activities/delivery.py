@@ -22,7 +22,6 @@ from activities.beating import beating
 from activities.channels.base import (
     Busy,
     Channel,
-    ChannelError,
     Gone,
     Messages,
     NotSent,
@@ -45,6 +44,7 @@ from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
 from store.ledger import Chunk, Intent, Status, Wave
 from store.rates import Urgency
+from store.witness import Witness
 from workflows import ports
 
 LARGEST_BATCH = 10_000
@@ -60,7 +60,6 @@ CHUNKS_AT_ONCE = 3
 """Of one batch: while one waits for its last answers the next is under way."""
 _KINDS = dict(enumerate(MessageKind, start=1))
 """By their codes in the ledger."""
-_ACCEPTED = int(Status.REACHED)
 COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
 
@@ -77,11 +76,13 @@ class DeliveryActivities:
         self._keys = keys
         self._channels = channels
         self._watch = watch
+        self._witness = Witness(db, keys)
 
     @activity.defn(name=ports.PLAN_WAVE.name)
     def plan_wave(self, asked: ports.PlanWave) -> ports.WavePlan:
         """Who is to hear of it: those frozen when armed, and those who joined since or live in a wider area."""
-        size, start = self._size(asked), 0
+        self._witness.note()
+        size, start = self.bring_up_to_date(asked), 0
         can = self._channels[asked.channel].capabilities
         if asked.showing is not None and can.renews != "announce":
             with self._db.read() as session:
@@ -95,6 +96,7 @@ class DeliveryActivities:
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
         """Send one batch; raises `Unreachable` or `Busy` (retried) after writing down what did get through."""
         overtaken = False
+        await asyncio.to_thread(self._witness.check)
         async with beating(), self._watch.watching(asked.alert_id, asked.desired.revision) as watched:
             batch = await asyncio.to_thread(self._open_batch, asked)
             if asked.purpose == "show":
@@ -115,6 +117,20 @@ class DeliveryActivities:
             raise trouble
         await asyncio.to_thread(self._clear, asked)
         return batch.answer(superseded=overtaken)
+
+    def assume(self, asked: ports.Deliver, status: Status, at: datetime) -> int:
+        """Write a batch into the ledger that left before this store was restored from a copy, and send nothing.
+
+        For how many of its recipients the ledger did not know it yet.
+        """
+        batch, number = self._open_batch(asked), 0
+        for chunk in batch.chunks:
+            with self._db.write_rows() as connection:
+                intent = chunk.intent or ledger.write_intent(connection, batch.wave, chunk, at)
+                statuses = bytes([status]) * len(chunk.members)
+                ledger.record_outcomes(connection, intent, chunk.members.positions, statuses, at, at)
+            number += len(chunk.members)
+        return number
 
     async def _work_off(self, batch: _Batch) -> None:
         """Take chunks until there are none, something newer holds, or nothing gets through."""
@@ -150,7 +166,7 @@ class DeliveryActivities:
             return True
 
         outcomes = await self._paced(batch, batch.messages(chunk), still)
-        statuses = bytes([_ACCEPTED if outcome is None else _status(outcome) for outcome in outcomes])
+        statuses = bytes(map(_status, outcomes)) if any(outcomes) else bytes([Status.REACHED]) * len(outcomes)
         sent = _Sent(intent, chunk.members, statuses, dispatched[0] if dispatched else now())
         batch.note(sent, outcomes)
         return sent
@@ -203,8 +219,11 @@ class DeliveryActivities:
         )
         return _Batch(wave, job, channel, display, chunks)  # type: ignore[arg-type]
 
-    def _size(self, asked: ports.PlanWave) -> int:
-        """Of the audience, brought up to date; what takes longer than an attempt is taken up by the next."""
+    def bring_up_to_date(self, asked: ports.PlanWave) -> int:
+        """The audience, where an edition is named; its size.
+
+        What takes longer than an attempt is taken up by the next.
+        """
         display = self._keys.display_key(asked.alert_id)
         audience = AudienceStore(self._db, display, asked.alert_id, asked.channel)
         if asked.edition is None:
@@ -250,9 +269,9 @@ class DeliveryActivities:
                 if Status.GONE in sent.statuses:
                     gone = [status == Status.GONE for status in sent.statuses]
                     subscribers.drop(connection, sent.members.only(gone).subscriber_ids, at)
-            if chunk is None:
-                return None
-            return chunk.intent or ledger.write_intent(connection, wave, chunk, at)
+            intent = (chunk.intent or ledger.write_intent(connection, wave, chunk, at)) if chunk else None
+        self._witness.note_now_and_then()
+        return intent
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError) -> None:
         with self._db.write() as session:
@@ -261,6 +280,7 @@ class DeliveryActivities:
     def _clear(self, asked: ports.Deliver) -> None:
         with self._db.write() as session:
             ledger.clear_trouble(session, asked.alert_id, asked.channel)
+            ledger.count_batch(session, asked.alert_id, asked.channel)
 
 
 class _Sent(NamedTuple):
@@ -364,7 +384,9 @@ def _edition_of(asked: ports.Deliver) -> EditionRef:
     return ref
 
 
-def _status(outcome: ChannelError) -> Status:
+def _status(outcome: Outcome) -> Status:
+    if outcome is None:
+        return Status.REACHED
     if isinstance(outcome, Gone):
         return Status.GONE
     if isinstance(outcome, Rejected):

@@ -25,6 +25,7 @@ from store.audience import AudienceStore
 from store.database import Database
 from store.keys import KeyStore
 from store.standing import Superseded
+from store.witness import Witness
 from workflows import ports
 
 
@@ -33,10 +34,12 @@ class PublishingActivities:
         self._db = db
         self._keys = keys
         self._channels = channels
+        self._witness = Witness(db, keys)
 
     @activity.defn(name=ports.ARM_CHANNEL.name)
     async def arm_channel(self, asked: ports.ArmChannel) -> ArmReport:
         """Freeze the audience and try the connection, while the approver reads."""
+        await asyncio.to_thread(self._witness.check)
         channel = self._channels[asked.channel]
         rendition = await asyncio.to_thread(
             load_rendition, self._db, self._keys, asked.alert_id, asked.edition.digest, asked.channel
@@ -44,12 +47,13 @@ class PublishingActivities:
         recipients = 0
         if channel.capabilities.audience == "personal":
             async with beating():
-                recipients = await in_thread(partial(self._freeze, asked))
+                recipients = await in_thread(partial(self.freeze, asked))
         trouble = await channel.probe(asked.kind)
         found = (*rendition.problems, *([trouble] if trouble else []))
         return ArmReport(channel=asked.channel, ready=not found, recipients=recipients, trouble=found)
 
-    def _freeze(self, asked: ports.ArmChannel, go_on: Callable[[], None]) -> int:
+    def freeze(self, asked: ports.ArmChannel, go_on: Callable[[], None]) -> int:
+        """The audience of a personal channel, as it is now; its size."""
         display = self._keys.display_key(asked.alert_id)
         with self._db.read() as session:
             area = editions.get_edition(session, display, asked.alert_id, asked.edition.digest).area
@@ -59,6 +63,11 @@ class PublishingActivities:
 
     @activity.defn(name=ports.PUBLISH.name)
     def publish(self, asked: ports.Publish) -> ports.Published:
+        self._witness.check()
+        return self.show(asked)
+
+    def show(self, asked: ports.Publish) -> ports.Published:
+        """`publish`, whatever store this is."""
         try:
             self._public(asked.channel).publish(self._job(asked))
         except Superseded:

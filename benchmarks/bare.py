@@ -20,7 +20,7 @@ import pycurl
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from activities import web_push
-from activities.bulk_http import CONNECTIONS, IN_FLIGHT, STREAMS, Request
+from activities.bulk_http import CALM, CONNECTIONS, STREAMS, Request
 from activities.web_push import stored_subscription
 from alerts.vocabulary import MessageKind
 from simulators.browsers import Browsers
@@ -67,7 +67,7 @@ def send(requests: Iterator[Request], number: int, authority: str) -> int:
     multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
     multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, CONNECTIONS)
     multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
-    idle, last = [_handle(authority) for _ in range(IN_FLIGHT)], ("", ())
+    idle, last = [_handle(authority) for _ in range(CALM)], ("", ())
     known = dict.fromkeys(idle, last)
     done = accepted = 0
     more = True
@@ -86,7 +86,7 @@ def send(requests: Iterator[Request], number: int, authority: str) -> int:
             handle.setopt(pycurl.POSTFIELDS, body)
             multi.add_handle(handle)
         multi.perform()
-        _, fine, failed = multi.info_read(IN_FLIGHT)
+        _, fine, failed = multi.info_read(CALM)
         for handle in fine:
             accepted += handle.getinfo(pycurl.RESPONSE_CODE) in (200, 201)
             multi.remove_handle(handle)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import tempfile
 import time
@@ -39,9 +40,11 @@ from store.database import Database
 from store.schema import migrate
 from store.subscribers import Entry, Subscribers
 from tests.support.editions import BASE_URL, KEY, ShownAlert
+from tests.support.running import ROOT
 from tests.support.simulators import Counterparts
 from workflows import ports
 
+RESULTS = ROOT / "benchmarks" / "results" / "split.jsonl"
 SEALED = 5_000
 """Messages by which sealing is timed."""
 SPENT: dict[str, float] = {}
@@ -86,8 +89,15 @@ class Keys:
     def system_key(self, _: str) -> bytes:
         return KEY
 
+    def recall(self, _: str) -> None:
+        """No store but this one was ever used."""
 
-def split(channel: str, recipients: int) -> dict[str, Any]:
+    def raise_numbers(self, _: str, __: object) -> None:
+        """Nobody will ask."""
+
+
+def split(channel: str, recipients: int, batch: int = LARGEST_BATCH) -> dict[str, Any]:
+    """Microseconds of each step, with batches of so many positions; Baken's are of `LARGEST_BATCH` at most."""
     SPENT.clear()
     for module in (activities.channels.app, activities.channels.webpush):
         module.BulkHttp = TimedPool  # type: ignore[attr-defined]
@@ -104,7 +114,7 @@ def split(channel: str, recipients: int) -> dict[str, Any]:
             Subscribers(KEY, channel).fill(alert.db, entries, datetime.now(UTC))
             delivery, desired = _prepare(home, alert, channel)
             before = time.process_time()
-            asyncio.run(_deliver(delivery, alert.alert_id, channel, desired, recipients))
+            asyncio.run(_deliver(delivery, alert.alert_id, channel, desired, recipients, batch))
             whole = time.process_time() - before
         finally:
             counterparts.stop()
@@ -115,7 +125,7 @@ def split(channel: str, recipients: int) -> dict[str, Any]:
     us["send"] = whole / recipients * 1e6 - us["read"] - us["render"] - us["encrypt"] - us["record"]
     rounded = {step: round(value, 2) for step, value in us.items()}
     at = datetime.now(UTC).isoformat("T", "seconds")
-    return {"channel": channel, "recipients": recipients, "us": rounded, "at": at}
+    return {"channel": channel, "recipients": recipients, "batch": batch, "us": rounded, "at": at}
 
 
 def _prepare(home: Path, alert: ShownAlert, channel: str) -> tuple[DeliveryActivities, Desired]:
@@ -132,10 +142,10 @@ def _prepare(home: Path, alert: ShownAlert, channel: str) -> tuple[DeliveryActiv
 
 
 async def _deliver(
-    delivery: DeliveryActivities, alert_id: str, channel: str, desired: Desired, recipients: int
+    delivery: DeliveryActivities, alert_id: str, channel: str, desired: Desired, recipients: int, batch: int
 ) -> None:
     reached = 0
-    for start in range(0, recipients, LARGEST_BATCH):
+    for start in range(0, recipients, batch):
         asked = ports.Deliver(
             alert_id=alert_id,
             kind=Kind.ACTUAL,
@@ -143,7 +153,7 @@ async def _deliver(
             desired=desired,
             purpose="show",
             start=start,
-            count=min(LARGEST_BATCH, recipients - start),
+            count=min(batch, recipients - start),
         )
         done: ports.Delivered = await ActivityEnvironment().run(delivery.deliver, asked)
         reached += done.reached
@@ -163,19 +173,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--channel", choices=("app", "webpush"), action="append")
     parser.add_argument("--recipients", type=int, action="append")
+    parser.add_argument("--batch", type=int, action="append", help=f"positions; default {LARGEST_BATCH:,}")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--keep", action="store_true", help=f"append to {RESULTS.relative_to(ROOT)}")
     given = parser.parse_args()
     channels, numbers = given.channel or ("app", "webpush"), given.recipients or (50_000,)
-    found = [split(channel, number) for channel in channels for number in numbers]
+    every = itertools.product(channels, numbers, given.batch or (LARGEST_BATCH,))
+    found = [split(*one) for one in every]
+    if given.keep:
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps(one)}\n" for one in found)
     if given.json:
         print(json.dumps(found))
         return
     table = Table(title="CPU us of the sending process for each recipient")
     steps = ("read", "render", "encrypt", "send", "record", "freeze")
-    for column in ("channel", "recipients", *steps):
+    for column in ("channel", "recipients", "batch", *steps):
         table.add_column(column, justify="right")
     for one in found:
-        table.add_row(one["channel"], f"{one['recipients']:,}", *(f"{one['us'][step]:.2f}" for step in steps))
+        sizes = f"{one['recipients']:,}", f"{one['batch']:,}"
+        table.add_row(one["channel"], *sizes, *(f"{one['us'][step]:.2f}" for step in steps))
     Console().print(table)
 
 

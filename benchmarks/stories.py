@@ -14,7 +14,8 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,11 @@ class Stage:
         return said
 
     async def until_reached(self, alert_id: str, number: int) -> int:
-        """Wait until so many had it; how many that were."""
+        """Wait until so many had it, those not counted of whom that is not sure yet; how many that were."""
         while True:
             view = await self.baken.show(alert_id, live=False)
-            reached = sum(int(one["reached"]) for one in view["channels"] if one["channel"] == "app")
+            app = [one for one in view["channels"] if one["channel"] == "app"]
+            reached = sum(int(one["reached"]) - int(one["in_doubt"]) for one in app)
             if reached >= number:
                 return reached
             await asyncio.sleep(0.02)
@@ -74,6 +76,12 @@ class Stage:
     async def told(self, alert_id: str) -> dict[str, Any]:
         """What the counterpart got of it; it forgets that."""
         return await asyncio.to_thread(kept, self._kept, "app", alert_id)
+
+
+@asynccontextmanager
+async def open_stage(running: Running, recipients: int, seed: int = 1) -> AsyncIterator[Stage]:
+    async with open_baken(load_settings({}, home=running.home)) as baken:
+        yield Stage(running, baken, recipients, random.Random(seed))  # noqa: S311  which moment, nothing secret
 
 
 def withdrawn(view: dict[str, Any]) -> bool:
@@ -182,8 +190,7 @@ STORIES: dict[str, Callable[[Stage], Any]] = {
 
 
 async def play(running: Running, story: str, recipients: int, rounds: int, seed: int, keep: bool) -> None:
-    async with open_baken(load_settings({}, home=running.home)) as baken:
-        stage = Stage(running, baken, recipients, random.Random(seed))  # noqa: S311  which moment, nothing secret
+    async with open_stage(running, recipients, seed) as stage:
         for number in range(rounds):
             outcome = await STORIES[story](stage)
             row = {"story": story, "recipients": recipients, "round": number, "seed": seed, **outcome}

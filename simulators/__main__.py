@@ -25,7 +25,7 @@ from simulators.browsers import Browsers
 from simulators.control import Simulators, control_app
 from simulators.faults import Faults
 from simulators.gateway import BenchGateway, Gateway, Kept
-from simulators.http2 import Http2Server
+from simulators.http2 import Http2Server, later
 from simulators.listener import Listener, bind
 from simulators.mail import Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
@@ -38,6 +38,8 @@ PARTNERS = ("partners", "partners_exercise")
 GATEWAYS = ("app", "app_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
 """In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
+DELAY = "BAKEN_SIMULATORS_DELAY"
+"""In the environment: seconds after which app gateways answer, as if they were far away."""
 
 
 async def main(home: Path) -> None:
@@ -65,6 +67,7 @@ async def main(home: Path) -> None:
         behind = await host.serve(partner_app(some, record, faults))
         listeners[name] = Listener(sockets[name], behind, faults.on("webhook"))
     bench = bool(os.environ.get(BENCH))
+    delay = float(os.environ.get(DELAY, "0"))
     kept, pushes = Kept(), KeptPushes(browsers)
     gateways: dict[str, dict[str, str]] = {}
 
@@ -84,7 +87,7 @@ async def main(home: Path) -> None:
         gateways[name] = {
             "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
             "token": _token(earlier, name),
-            "authority": await serve_bulk(name, "app", Http2Server(gateway.answer, decode=False)),
+            "authority": await serve_bulk(name, "app", Http2Server(later(gateway.answer, delay), decode=False)),
         }
     if bench:
         service = Http2Server(pushes.answer, decode=True, only=frozenset({":path", "topic"}))

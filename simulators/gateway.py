@@ -6,6 +6,8 @@ import json
 import re
 import time
 from array import array
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from simulators.faults import SLOW, Faults
@@ -58,6 +60,7 @@ class _Story:
 
     def __init__(self) -> None:
         self._messages = 0
+        self._times = array("d")
         self._ids = set[bytes]()
         self._had: dict[bytes, int] = {}
         """Edition by recipient, the last one."""
@@ -67,6 +70,7 @@ class _Story:
 
     def add(self, at: float, recipient: bytes, number: bytes, edition: int, kind: str) -> None:
         self._messages += 1
+        self._times.append(at)
         again = number in self._ids
         self._ids.add(number)
         told = self._kinds.setdefault(kind, {"messages": 0, "first_at": at})
@@ -94,7 +98,17 @@ class _Story:
             "backwards": self._backwards,
             "first_at": min(times, default=0.0),
             "last_at": max(times, default=0.0),
+            "by_second": by_second(self._times),
         }
+
+
+def by_second(times: Sequence[float]) -> list[int]:
+    """How many came in each second since the first."""
+    if not times:
+        return []
+    first = min(times)
+    counted = Counter(int(at - first) for at in times)
+    return [counted[second] for second in range(max(counted) + 1)]
 
 
 class BenchGateway:

@@ -56,6 +56,18 @@ CUT = Reply(status=0)
 Handler = Callable[[Asked], Reply]
 
 
+def later(handler: Handler, seconds: float) -> Handler:
+    """The same answers, so many seconds later."""
+    if not seconds:
+        return handler
+
+    def answer(asked: Asked) -> Reply:
+        reply = handler(asked)
+        return reply if reply is CUT else reply._replace(after=reply.after + seconds)
+
+    return answer
+
+
 class _Broken(Exception):
     """The peer broke the protocol: the connection ends with this code."""
 

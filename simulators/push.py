@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import time
+from array import array
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from simulators.browsers import PATH, Browsers
 from simulators.faults import SLOW, Faults
+from simulators.gateway import by_second
 from simulators.http2 import Asked, Reply
 from simulators.received import Record
 
@@ -44,16 +46,15 @@ class KeptPushes:
         self._names: dict[str, list[str]] = {}
         """By topic."""
         self._bodies: dict[str, list[tuple[str, bytes]]] = {}
-        self._first_at = self._last_at = 0.0
+        self._times = array("d")
 
     def clear(self) -> None:
         self._names.clear()
+        del self._times[:]
         self._bodies.clear()
 
     def answer(self, asked: Asked) -> Reply:
-        self._last_at = time.time()
-        if not self._names:
-            self._first_at = self._last_at
+        self._times.append(time.time())
         topic, name = asked.headers["topic"], asked.headers[":path"].removeprefix(PATH)
         names = self._names.setdefault(topic, [])
         if len(names) < SAMPLE_FIRST or len(names) % SAMPLE_EACH == 0:
@@ -77,7 +78,9 @@ class KeptPushes:
                     "ids": len({said["id"] for said in mine}),
                     "sample": json.dumps(mine[0], ensure_ascii=False, separators=(",", ":")),
                 }
-        return {**found, "first_at": self._first_at, "last_at": self._last_at}
+        times = self._times[:]
+        spread = {"first_at": min(times, default=0.0), "last_at": max(times, default=0.0)}
+        return {**found, **spread, "by_second": by_second(times)}
 
 
 class PushService:

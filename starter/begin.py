@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 
 from simulators.browsers import Browsers
 from starter.errors import RefusedByRule
 from starter.home import write_private
-from starter.parts import INCARNATION, Parts, open_parts
+from starter.parts import Parts, open_parts
 from starter.ports import quiet_port
 from starter.settings import Settings
 from starter.signing import DEMO_PEOPLE, ensure_demo_people
 from store.standing import any_open, has_history, incarnation_of
 from store.subscribers import Entry, Subscribers
+from store.witness import INCARNATION, INCARNATIONS, Witness, forgotten, marks_of, read_marks
 
 EXERCISE_RECIPIENTS = 5
 
 
-def prepare_home(settings: Settings, recipients: int) -> bool:
+def prepare_home(settings: Settings, recipients: int, *, reconcile: bool = False) -> bool:
     """Prepare; whether alerts are open. Raises RefusedByRule for a configuration or a store it must not run with."""
     settings.channels()
     with closing(open_parts(settings, upgrade=True)) as parts:
         programmes = parts.programmes()
-        _check_incarnation(parts)
+        _check_incarnation(parts, reconcile=reconcile)
         if settings.embedded:
             ensure_demo_people(parts.db, settings.paths)
             _ensure_tokens(settings)
@@ -37,9 +38,13 @@ def prepare_home(settings: Settings, recipients: int) -> bool:
             return any_open(session)
 
 
-def _check_incarnation(parts: Parts) -> None:
-    """Refuse a store that is not the one these keys were used with: it may have forgotten who was reached."""
-    known = parts.keys.recall(INCARNATION)
+def _check_incarnation(parts: Parts, *, reconcile: bool) -> None:
+    """Refuse a store that is not the one these keys were used with, or an older copy of it.
+
+    It may have forgotten who was reached and what was taken away. With `reconcile` one that was this home's may stay:
+    it is reconciled as soon as Temporal runs.
+    """
+    known, ever = parts.keys.recall(INCARNATION), (parts.keys.recall(INCARNATIONS) or "").split()
     with parts.db.read() as session:
         foreign = known is None and has_history(session)
     if foreign:
@@ -48,12 +53,30 @@ def _check_incarnation(parts: Parts) -> None:
             "its own in BAKEN_DATABASE_URL, or start that home; nothing was started"
         )
     here = incarnation_of(parts.db)
-    if known is not None and known != here:
+    if known is not None and here not in (known, *ever):
         raise RefusedByRule(
             f"the store is not the one this home worked with ({here[:8]} instead of {known[:8]}): was it restored "
             "from a copy? Put the right one back, or begin with a new home; nothing was started"
         )
-    parts.keys.remember(INCARNATION, here)
+    with parts.db.read() as session:
+        _, marks = marks_of(session)
+    lost = forgotten(read_marks(parts.keys), marks)
+    if reconcile:
+        return
+    if lost or (known is not None and here != known):
+        raise RefusedByRule(_restored(parts, lost))
+    parts.keys.remember_all({INCARNATION: here, INCARNATIONS: " ".join(dict.fromkeys([*ever, here]))})
+    Witness(parts.db, parts.keys).note()
+
+
+def _restored(parts: Parts, lost: Mapping[str, int]) -> str:
+    behind = ", ".join(f"{number} {name}" for name, number in lost.items()) or "what was decided and sent since"
+    return (
+        f"the store ({parts.db.name}) was restored from an older copy: it has forgotten {behind}. People would be "
+        "alerted a second time, and what was withdrawn could show again; nothing was started. If the newest store is "
+        "still there, put it back. If it is lost: 'baken up --reconcile' takes from Temporal and the keys what the "
+        "copy does not know, says for each alert what it did, and starts (docs/restore.md)"
+    )
 
 
 def _ensure_tokens(settings: Settings) -> None:

@@ -31,6 +31,7 @@ from starter.settings import Settings
 from store import editions
 from store.people import Person, keyring, people
 from store.standing import close, incarnation_of, open_alert
+from store.witness import Witness
 from workflows.messages import StartAlert
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Baken:
             open_alert(session, start.alert_id, start.kind, start.programme.id, _now())
             for photo in prepared.photos:
                 editions.put_photo(session, display, start.alert_id, photo.sha256, photo.jpeg)
+        Witness(self.parts.db, self.parts.keys).note()
 
     async def _verified(self, alert_id: str) -> dict[str, Any]:
         clock = asyncio.get_running_loop().time

@@ -7,6 +7,7 @@ everything is dark before Temporal hears of it; then it is signalled until ackno
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +23,10 @@ from starter.looking import Looking
 from starter.parts import Parts
 from starter.signing import signer_for
 from store import audit, outbox
-from store.keys import KeyStore
+from store.database import STORE_AWAY
+from store.keys import KeyStore, KeyStoreAway
 from store.people import keyring, people
+from store.witness import StoreRestored, Witness
 
 PATIENCE = 5.0
 """Seconds that a command waits for its ruling (CONTRACT)."""
@@ -100,6 +103,8 @@ class Commands:
                 meaning=meaning_of(command),
             )
             _note(session, self._parts.keys, command, "given", {"signed": signed.fingerprint})
+        with suppress(KeyStoreAway, StoreRestored, *STORE_AWAY):  # it is in force; the web process notes it later
+            Witness(self._parts.db, self._parts.keys).note()
 
     async def _bring(self, command_id: str, alert_id: str, action: str, signed: SignedCommand) -> bool:
         """Signal a command of the outbox; False when Temporal is away, then the pump tries again."""

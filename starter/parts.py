@@ -16,11 +16,9 @@ from store.database import Database
 from store.keys import KeyStore, KeyStoreAway, load_master_key
 from store.programmes import load_programmes
 from store.schema import WrongSchema, migrate, require_schema
+from store.witness import INCARNATION
 from workflows.codec import Reader
 from workflows.runtime import data_converter
-
-INCARNATION = "incarnation"
-"""What the key store remembers of the store that its keys are used with."""
 
 
 @dataclass(frozen=True)

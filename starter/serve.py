@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.staticfiles import StaticFiles
 
 from starter.api import api_router
@@ -27,6 +27,7 @@ from starter.settings import Settings, load_settings
 from starter.web.console import console_router
 from starter.web.demo import demo_router
 from store import audit
+from store.witness import StoreRestored, Witness
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "build" / "assets"
@@ -65,8 +66,20 @@ def build_app(baken: Baken, settings: Settings) -> FastAPI:
         app.include_router(demo_router(ports["control"]))
     app.include_router(api_router(baken, settings))
     app.include_router(console_router(baken, settings))
-    app.include_router(public_router(baken.parts, base_url, lambda: datetime.now(UTC)))
+    public = public_router(baken.parts, base_url, lambda: datetime.now(UTC))
+    app.include_router(public, dependencies=[Depends(_only_this_store(app))])
     return app
+
+
+def _only_this_store(app: FastAPI) -> Callable[[], Awaitable[None]]:
+    """Nothing is read out of a store that was restored from an older copy: it may show what was taken away."""
+    app.state.restored = False
+
+    async def check() -> None:
+        if app.state.restored:
+            raise HTTPException(503, "being restored; try again in a moment", headers={"retry-after": "30"})
+
+    return check
 
 
 async def serve(settings: Settings) -> int:
@@ -81,7 +94,7 @@ async def serve(settings: Settings) -> int:
         stop = stop_signal()
         listening = inherited(os.environ)
         serving = asyncio.create_task(server.serve([listening] if listening else None))
-        pumping = asyncio.create_task(_pump(baken))
+        pumping = asyncio.create_task(_pump(baken, app))
         await server.ready.wait()
         announce_ready(os.environ)
         stopped = asyncio.create_task(stop.wait())
@@ -108,15 +121,28 @@ class Server(uvicorn.Server):
         yield
 
 
-async def _pump(baken: Baken) -> None:
+async def _pump(baken: Baken, app: FastAPI) -> None:
     """Bring what the outbox holds, each second, for ever; what goes wrong is said and tried again."""
+    db, keys = baken.parts.db, baken.parts.keys
+    witness = Witness(db, keys)
     while True:
         try:
+            app.state.restored = await asyncio.to_thread(_forgot, witness)
             await baken.pump()
-            await asyncio.to_thread(audit.remember_head, baken.parts.db, baken.parts.keys)
+            await asyncio.to_thread(audit.remember_head, db, keys)
         except Exception as error:
             print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
         await asyncio.sleep(PUMP_EVERY)
+
+
+def _forgot(witness: Witness) -> bool:
+    """Whether the store is an older copy; of another one it is noted how far it has come."""
+    try:
+        witness.note()
+    except StoreRestored as error:
+        print(error, file=sys.stderr, flush=True)
+        return True
+    return False
 
 
 if __name__ == "__main__":

@@ -33,13 +33,16 @@ SEARCH_ATTRIBUTES = ("BakenProgramme", "BakenStage", "BakenChannel", "BakenDrill
 class Tree:
     """The parent's view of its children."""
 
-    def __init__(self, settings: Settings, demo: bool, alerts_open: bool, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, say: Callable[[str], None], *, demo: bool, alerts_open: bool, reconcile: bool
+    ) -> None:
         self._settings = settings
         self._home = settings.paths
         self._say = say
         self._children = Children(self._child_environ(), self._home.ready, self._home.logs, say)
         self._demo = demo
         self._alerts_open = alerts_open
+        self._reconcile = reconcile
         self._workers: dict[str, tuple[str, ...]] = {"worker-alerts": ("--role", "alerts")}
         for number in range(1, settings.sending_processes() + 1):
             self._workers[f"worker-send-{number}"] = ("--role", "send", "--processes", "1")
@@ -95,7 +98,9 @@ class Tree:
             server = temporal_command(home, grpc, ui_port, self._settings.namespace, port)
             self._children.begin(Part("temporal", server, lambda: answers(grpc)))
             self._children.wait_for(("temporal",), READY_WITHIN)
-        if self._alerts_open:
+        if self._reconcile:
+            self._reconcile_store()
+        if self._alerts_open or self._reconcile:
             self._replay_open_alerts()
         for name, options in self._workers.items():
             worker = [sys.executable, str(HERE / "worker.py"), *options]
@@ -103,6 +108,17 @@ class Tree:
         serve = [sys.executable, "-m", "starter.serve"]
         self._children.begin(Part("web", serve, self._children.touches("web"), inherits=web))
         self._children.wait_for((*self._workers, "web"), READY_WITHIN)
+
+    def _reconcile_store(self) -> None:
+        """Before anything reads the store: what it forgot; raises CannotReach when that did not end well."""
+        reconciling = self._children.spawn([sys.executable, "-m", "starter.reconcile"], None, {})
+        while reconciling.poll() is None and not self._children.told_to_stop:
+            time.sleep(0.05)
+        if self._children.told_to_stop:
+            reconciling.kill()
+            reconciling.wait()
+        elif reconciling.returncode != 0:
+            raise CannotReach("reconciling the store", "it did not end well, see above; nothing else was started")
 
     def _replay_open_alerts(self) -> None:
         """Refuse to start workers that would break an open alert; raises RefusedByRule."""

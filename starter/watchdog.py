@@ -6,6 +6,7 @@ Shown red on the console's first page and by `/readyz`.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
@@ -19,7 +20,9 @@ from starter.errors import CannotReach
 from starter.parts import Parts, connect
 from store import outbox
 from store.database import on_postgresql
+from store.keys import KeyStoreAway
 from store.tables.alert import AlertStanding
+from store.witness import StoreRestored, Witness
 from workflows.codec import Reader
 from workflows.ports import alert_workflow_id
 
@@ -67,7 +70,16 @@ class Watchdog:
             open_ones = select(AlertStanding).where(col(AlertStanding.closed_at).is_(None))
             rows = list(session.exec(open_ones.order_by(col(AlertStanding.started_at).desc())))
             found = [*_clock_of_database(session), *_unruled(session, now)]
+        with suppress(KeyStoreAway):
+            found += self._restored()
         return rows, found + [said for row in rows for said in _lease(row, programmes.get(row.programme), now)]
+
+    def _restored(self) -> list[str]:
+        try:
+            Witness(self._parts.db, self._parts.keys).check()
+        except StoreRestored as error:
+            return [f"{error}; nothing is sent or shown until then"]
+        return []
 
     async def _ask_temporal(self, rows: list[AlertStanding]) -> list[str]:
         try:

@@ -7,9 +7,10 @@ reading never makes one, so a late message cannot bring a destroyed alert back.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,16 +101,26 @@ class KeyStore:
     def recall(self, name: str) -> str | None:
         """A fact about the store that shall outlive it: its incarnation (DESIGN, rule 10), the audit chain's head."""
         with self._session() as session:
-            row = session.connection().execute(text("SELECT value FROM fact WHERE name = :name"), {"name": name})
-            found = row.first()
-        return str(found[0]) if found else None
+            return self._fact(session, name)
 
     def remember(self, name: str, value: str) -> None:
+        self.remember_all({name: value})
+
+    def remember_all(self, facts: Mapping[str, str]) -> None:
+        """All of them or none."""
         with self._session(write=True) as session:
-            session.connection().execute(
-                text("INSERT OR REPLACE INTO fact (name, value) VALUES (:name, :value)"),
-                {"name": name, "value": value},
-            )
+            for name, value in facts.items():
+                self._put_fact(session, name, value)
+
+    def raise_numbers(self, name: str, numbers: Mapping[str, int]) -> None:
+        """Keep the highest that was ever said of each of these, as JSON under that name."""
+        said = self.recall(name)
+        if said is not None and all(json.loads(said).get(each, 0) >= number for each, number in numbers.items()):
+            return  # nothing new, so no waiting for the disk
+        with self._session(write=True) as session:
+            known: dict[str, int] = json.loads(self._fact(session, name) or "{}")
+            highest = {each: max(number, known.get(each, 0)) for each, number in numbers.items()}
+            self._put_fact(session, name, json.dumps(known | highest))
 
     def close(self) -> None:
         self._db.close()
@@ -140,6 +151,16 @@ class KeyStore:
             raise KeyStoreAway("the key store does not answer; is its disk there?") from error
         finally:
             connection.close()
+
+    def _fact(self, session: Session, name: str) -> str | None:
+        row = session.connection().execute(text("SELECT value FROM fact WHERE name = :name"), {"name": name})
+        found = row.first()
+        return str(found[0]) if found else None
+
+    def _put_fact(self, session: Session, name: str, value: str) -> None:
+        session.connection().execute(
+            text("INSERT OR REPLACE INTO fact (name, value) VALUES (:name, :value)"), {"name": name, "value": value}
+        )
 
     def _row(self, session: Session, owner: str, purpose: str) -> tuple[bytes | None, str | None] | None:
         row = session.connection().execute(

@@ -21,8 +21,8 @@ from sqlmodel import Session, col, func, select
 from alerts.values import Value
 from alerts.vocabulary import MessageKind
 from store.audience import Members, audience_size
-from store.rows import put
-from store.tables.sending import ChannelTrouble, LedgerChunk
+from store.rows import insert_new, put
+from store.tables.sending import ChannelTrouble, FinishedBatches, LedgerChunk
 
 KINDS = (None, *MessageKind)
 """What a byte of `LedgerChunk.intended` says; 0: no message."""
@@ -324,6 +324,13 @@ def note_trouble(session: Session, alert_id: str, channel: str, error: str, now:
         session.add(row)
 
 
+def count_batch(session: Session, alert_id: str, channel: str) -> None:
+    """Note that one more batch came to its end."""
+    insert_new(session, FinishedBatches(alert_id=alert_id, channel=channel))
+    mine = col(FinishedBatches.alert_id) == alert_id, col(FinishedBatches.channel) == channel
+    session.exec(update(FinishedBatches).where(*mine).values(number=col(FinishedBatches.number) + 1))
+
+
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
     mine = col(ChannelTrouble.alert_id) == alert_id, col(ChannelTrouble.channel) == channel
     session.exec(delete(ChannelTrouble).where(*mine))
@@ -399,12 +406,17 @@ def _due(wave: Wave, start: int, positions: Sequence[int], rows: Sequence[Ledger
         statuses = _gather(_statuses(rows[0]), start, positions) if rows else bytes(len(positions))
         kinds = (_kind(wave, _last(rows[0], status) if rows else None) for status in Status)
         return statuses.translate(bytes(CODES[kind] for kind in kinds).ljust(256, b"\0"))
-    history = _history(rows)
+    columns = [_gather(_statuses(row), start, positions) for row in rows]
+    histories = list(zip(*columns, strict=True)) or [()] * len(positions)
+    last = {history: _newest(rows, history) for history in set(histories)}  # a few, however many positions
+    if not any(outside.values()):
+        codes = {history: CODES[_kind(wave, last[history])] for history in last}
+        return bytes(map(codes.__getitem__, histories))
     found = []
-    for position in positions:
-        last = history.get(position)
-        was_outside = last is not None and position in outside.get(last.edition, ())
-        found.append(CODES[_kind(wave, last, position in outside.get(wave.edition, ()), was_outside)])
+    for position, history in zip(positions, histories, strict=True):
+        had = last[history]
+        was_outside = had is not None and position in outside.get(had.edition, ())
+        found.append(CODES[_kind(wave, had, position in outside.get(wave.edition, ()), was_outside)])
     return bytes(found)
 
 
@@ -431,15 +443,14 @@ def _kind(wave: Wave, last: Last | None, is_outside: bool = False, was_outside: 
     return MessageKind.REFRESH if wave.announces and not is_outside else None
 
 
-def _history(rows: Iterable[LedgerChunk]) -> dict[int, Last]:
-    """What each position got last; what was only refused does not hide what was reached."""
-    history: dict[int, Last] = {}
-    for row in rows:
-        for position, _, status in entries(row):
-            last = _last(row, status)
-            if last and (not last.failed or position not in history or history[position].failed):
-                history[position] = last
-    return history
+def _newest(rows: Sequence[LedgerChunk], statuses: Sequence[int]) -> Last | None:
+    """What a position got last, from its status in each row; what was only refused does not hide what was reached."""
+    newest: Last | None = None
+    for row, status in zip(rows, statuses, strict=True):
+        last = _last(row, status)
+        if last and (not last.failed or newest is None or newest.failed):
+            newest = last
+    return newest
 
 
 def _next(before: int, after: int) -> int:

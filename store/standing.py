@@ -14,13 +14,17 @@ from sqlmodel import Session, col, select
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from store.database import Database
-from store.rows import insert_new
+from store.rows import insert_new, put
 from store.tables.alert import AlertStanding, Meta, OutboxCommand
 from store.tables.person import PersonRow
 from store.tables.sending import Subscriber
 
 SHORTEST_CODE = 8
 """Characters of an alert's id that tell it apart, for those who read it out or type it over."""
+
+
+FORMERLY = "incarnation before: "
+"""With an identity that the store had until it was reconciled: the name of a row in `meta`."""
 
 
 class Superseded(Exception):
@@ -42,11 +46,19 @@ def incarnation_of(db: Database) -> str:
         return session.get_one(Meta, "incarnation").value
 
 
+def renew_incarnation(session: Session, identity: str) -> None:
+    """Give the store another identity; alerts that were started under the one it had go on."""
+    before = session.get_one(Meta, "incarnation", with_for_update=True)
+    if before.value != identity:
+        put(session, Meta(name=f"{FORMERLY}{before.value}", value=identity))
+        put(session, Meta(name="incarnation", value=identity))
+
+
 def require_incarnation(session: Session, known: str) -> None:
     """Refuse to go on with a store that is not the one the alert was started on; raises WrongIncarnation."""
     row = session.get(Meta, "incarnation")
     here = row.value if row else "none"
-    if here != known:
+    if here != known and session.get(Meta, f"{FORMERLY}{known}") is None:
         raise WrongIncarnation(f"this store is {here[:8]}, the alert was started on {known[:8]}: reconcile first")
 
 
@@ -147,18 +159,38 @@ def declare(session: Session, alert_id: str, base: int, desired: Desired, now: d
         session.add(row)
         return row.revision, True
     row.revision += 1
-    if not adds:
-        row.dark_revision = row.revision
+    _stand(row, desired, now)
+    session.add(row)
+    return row.revision, True
+
+
+def catch_up(session: Session, alert_id: str, revision: int, desired: Desired, at: datetime) -> bool:
+    """Of a store that was restored from a copy: what was declared under a revision that it does not know.
+
+    Never lowers; whether it was behind. What was published before that revision stays dark until it is published
+    again: what was taken away in between is not known here.
+    """
+    row = locked(session, alert_id)
+    if revision <= row.revision:
+        return False
+    row.revision, row.dark_revision = revision, revision - 1
+    _stand(row, desired, at)
+    session.add(row)
+    return True
+
+
+def _stand(row: AlertStanding, desired: Desired, now: datetime) -> None:
+    """Let that be the meaning of the row's revision."""
     row.meaning, row.changed_at = desired.meaning, now
     row.why = desired.why
     row.outcome_digest = desired.outcome_edition.digest if desired.outcome_edition else None
     if desired.edition is not None:
         row.edition, row.digest = desired.edition.number, desired.edition.digest
-    if adds:
+    if desired.meaning is Meaning.EDITION:
         row.lease_until = desired.lease_until
         row.shown_at = row.shown_at or now
-    session.add(row)
-    return row.revision, True
+    else:
+        row.dark_revision = row.revision
 
 
 def renew_lease(session: Session, alert_id: str, revision: int, lease_until: datetime) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
-from activities.bulk_http import TIMED_OUT, Answer, BulkHttp, Request
+from activities.bulk_http import TIMED_OUT, Answer, BulkHttp, Request, classified
 from activities.channels.base import (
     Busy,
     Capabilities,
@@ -157,16 +157,22 @@ class _Chunk:
         """Each is sealed when it is taken; what cannot be sent is left out."""
         told = self._messages
         columns = zip(told.addresses, told.ids, told.kinds, told.languages, strict=True)
+        heads: tuple[str, ...] = ()
+        service, plain = "/", b""
+        last_kind, last_language = None, ""
         for index, (address, number, kind, language) in enumerate(columns):
             try:
                 subscription = stored_subscription(address)
                 endpoint = subscription.endpoint
-                service = "/".join(endpoint.split("/", 3)[:3])
+                if kind is not last_kind or language is not last_language or not endpoint.startswith(service):
+                    site = "/".join(endpoint.split("/", 3)[:3]) + "/"
+                    heads = self._headers.get((site, kind)) or self._tell(site, kind, endpoint)
+                    plain, service = self._plain[kind, language], site
+                    last_kind, last_language = kind, language
                 if service in self._resting:
                     self._kept_back[index] = Unreachable("a push service was silent and has rest for a minute")
                     continue
-                heads = self._headers.get((service, kind)) or self._tell(service, kind, endpoint)
-                sealed = encrypt(subscription, self._plain[kind, language] % number.encode())
+                sealed = encrypt(subscription, plain % number.encode())
             except ValueError as error:
                 self._kept_back[index] = Rejected(str(error))
                 continue
@@ -175,7 +181,10 @@ class _Chunk:
 
     def outcomes(self, answers: Sequence[Answer]) -> Sequence[Outcome]:
         """One for each message; `answers` are those of `requests`, in order."""
-        found: list[Outcome] = [NotSent("something newer holds")] * len(self._messages)
+        found: list[Outcome] = list(classified(answers, _outcome))
+        if not any(found):
+            return found
+        found = [NotSent("something newer holds")] * len(self._messages)
         for index, outcome in self._kept_back.items():
             found[index] = outcome
         silent, heard = set[str](), set[str]()

@@ -47,6 +47,9 @@ def up(
     recipients: Annotated[int, typer.Option(min=0, help="Demo: subscribers per personal channel.")] = 500,
     auto: Annotated[bool, typer.Option("--auto", help="Demo: play the case without a person.")] = False,
     exit_: Annotated[bool, typer.Option("--exit", help="Demo: stop when the play is over.")] = False,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="After the store was restored: take from Temporal what it forgot.")
+    ] = False,
 ) -> None:
     """Start all of Baken under one parent."""
     from starter.begin import prepare_home
@@ -67,7 +70,7 @@ def up(
     settings.paths.prepare()
     lock = hold_lock(settings.paths)
     web = listen_for_web(settings.port, say)
-    alerts_open = prepare_home(settings, recipients if demo else 0)
+    alerts_open = prepare_home(settings, recipients if demo else 0, reconcile=reconcile)
 
     def when_ready() -> list[str] | None:
         print(f"Baken is ready: http://127.0.0.1:{web.getsockname()[1]}", flush=True)
@@ -75,7 +78,7 @@ def up(
             return None
         return [sys.executable, "-m", "starter.demo_play", *(["--auto"] if auto else [])]
 
-    tree = Tree(settings, demo, alerts_open, say)
+    tree = Tree(settings, say, demo=demo, alerts_open=alerts_open, reconcile=reconcile)
     code = tree.run(web, when_ready, ends_with_it=auto and exit_)
     web.close()
     lock.close()

@@ -75,6 +75,15 @@ class Audience(SQLModel, table=True):
     """Everybody up to this one was looked at for those areas."""
 
 
+class FinishedBatches(SQLModel, table=True):
+    """How many batches to an audience came to their end: an older copy of the store has fewer (`store.witness`)."""
+
+    __tablename__ = "finished_batches"
+    alert_id: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    number: int = 0
+
+
 class AudiencePage(SQLModel, table=True):
     """A run of positions with all that sending to them needs, sealed with the alert's display key."""
 

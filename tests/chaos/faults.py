@@ -27,7 +27,9 @@ MODES = ("down", "slow", "flaky", "error", "reject", "cut")
 """Of the counterpart."""
 KILLS = {"kill a sender": "--processes 1", "kill the alerts worker": "--role alerts", "kill Temporal": "start-dev"}
 """With what is on the command line of the one that is killed."""
-OF_THE_STORE = frozenset({"lock the store", "take the store away", "fill the disk"})
+RESTORE = "restore an older copy of the store"
+"""A copy at its beginning; at its end the store is lost with everything that runs, and the copy is put back."""
+OF_THE_STORE = frozenset({"lock the store", "take the store away", "fill the disk", RESTORE})
 """One at a time: what is locked cannot go away, and a disk that is not there is not full."""
 ENDINGS_ALLOWED = 3
 """Of one part within a minute; `baken up` gives up at five."""
@@ -61,6 +63,7 @@ LENGTHS: dict[str, tuple[float, float]] = {
     "take the store away": (1, 8),
     "fill the disk": (1, 6),
     "set the clock": (1, 8),
+    RESTORE: (1, 8),
     **{f"counterpart {mode}": (1, 6) for mode in MODES},
 }
 """Seconds from and to; what is killed is started again by Baken itself, or by `baken up` when all is."""
@@ -87,6 +90,7 @@ class Field:
     chance: random.Random = field(default_factory=random.Random)
     killed_senders: int = 0
     """And frozen ones: their batches are given to others as well."""
+    restores: int = 0
     happened: list[tuple[float, str]] = field(default_factory=list)
     """What hit it in this round, and when by the machine's clock."""
     _lasting: list[Callable[[], None]] = field(default_factory=list)
@@ -95,7 +99,7 @@ class Field:
 
     def begin_round(self, seed: int, plan: Sequence[Fault]) -> None:
         """Forget the last one, and wait until there is room for what is planned."""
-        self.chance, self.killed_senders, self.happened = random.Random(seed), 0, []
+        self.chance, self.killed_senders, self.restores, self.happened = random.Random(seed), 0, 0, []
         self._make_room(plan)
 
     def begin(self, fault: Fault) -> Callable[[], None] | None:
@@ -116,6 +120,7 @@ class Field:
                 "take the store away": self.store.take_away,
                 "fill the disk": self._fill_disk,
                 "set the clock": self._set_clock,
+                RESTORE: self._copy_store,
             }
             end = lasting[what]()
             if end is not None:
@@ -158,13 +163,31 @@ class Field:
 
     def _kill_everything(self) -> None:
         """And start it again, as a machine that restarts: its disk is there, and nobody is frozen or waits."""
-        for end in self._lasting:
-            end()
-        self._lasting.clear()
+        self._stop_everything()
+        self.baken.start()
+
+    def _stop_everything(self) -> None:
+        while self._lasting:
+            self._lasting.pop()()
         self.killed_senders += len(self.pids("--processes 1"))
         self.baken.kill()
         self._ends.clear()
-        self.baken.start()
+
+    def _copy_store(self) -> Callable[[], None]:
+        put_back = self.store.copy()
+
+        def restore() -> None:
+            self._stop_everything()
+            put_back()
+            self.restores += 1
+            try:
+                self.baken.start()  # where the copy knows all that happened
+            except AssertionError as refused:
+                if "restored from an older copy" not in str(refused):
+                    raise
+                self.baken.start("--reconcile")
+
+        return restore
 
     def _freeze(self, words: str) -> Callable[[], None] | None:
         pids = self.pids(words)

@@ -133,7 +133,8 @@ class Round:
             self._findings.add(f"nothing for {silence:.1f} s after a sender was killed")
         allowed = CHUNK * LANES * stage.killed_senders
         doubt = self._findings.resends + self._findings.unannounced
-        if doubt > allowed and not any("counterpart" in fault.what for fault in plan.faults):
+        countable = not stage.restores and not any("counterpart" in fault.what for fault in plan.faults)
+        if doubt > allowed and countable:
             self._findings.add(f"{doubt} messages in doubt, {allowed} allowed")
         return Result(
             seed=plan.seed,
@@ -227,12 +228,17 @@ class Round:
         return watch.at()
 
     def _give(self, action: Action, who: str, until: Callable[[dict[str, Any]], bool], **more: Any) -> None:
-        """Give a command as a person does: again when told that something does not answer, until it shows."""
+        """Give a command as a person does: until it shows, again when told that something does not answer.
+
+        And again after a restore, as `docs/restore.md` says.
+        """
         began = time.monotonic()
         said: str | None = ""
+        restores = self._stage.restores
         while True:
             try:
-                if said not in ("accepted", "recorded"):
+                if said not in ("accepted", "recorded") or restores != self._stage.restores:
+                    restores = self._stage.restores
                     ruling = self._baken.command(self._alert, action, who, **more)
                     said = "recorded" if ruling is None else "accepted" if ruling.accepted else ruling.reason
                     self._note(f"{action.value}: {said}")
@@ -276,7 +282,8 @@ class Round:
         messages, ledger = self._messages(), self._ledger()
         findings = Findings()
         last = self._check_order(messages, ledger, findings)
-        books.check_reached(ledger, last, edition, self._findings, refuses=self._plan.refuses)
+        refuses = bool(self._stage.restores) or self._plan.refuses
+        books.check_reached(ledger, last, edition, self._findings, refuses=refuses)
         books.check_ledger(ledger, messages, self._findings)
         arrived = {one.recipient for one in messages if one.edition == edition and one.kind in ("alert", "update")}
         (channel,) = [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import make_url
@@ -21,6 +22,9 @@ class Store(Protocol):
     def lock(self) -> GO_ON: ...
 
     def take_away(self) -> GO_ON: ...
+
+    def copy(self) -> GO_ON:
+        """Nothing happens yet; what it gives puts this copy in the place of the store, which nobody may use then."""
 
 
 class SqliteStore:
@@ -53,6 +57,19 @@ class SqliteStore:
 
         return bring_back
 
+    def copy(self) -> GO_ON:
+        copy = self._folder.with_name("copy.db")
+        copy.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self._path)) as live, closing(sqlite3.connect(copy)) as kept:
+            live.backup(kept)
+
+        def put_back() -> None:
+            for file in self._folder.iterdir():
+                file.unlink()
+            copy.rename(self._path)
+
+        return put_back
+
 
 class PostgresStore:
     """A database of its own on a server that also has the database `postgres`."""
@@ -77,6 +94,25 @@ class PostgresStore:
         self._order(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self._name}'")
         return lambda: self._order(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true")
 
+    def copy(self) -> GO_ON:
+        """Table by table, of one moment, with the numbers that come next: what a dump holds."""
+        with psycopg.connect(self._connection(self._name)) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            rows = {name: _copied_out(connection, name) for (name,) in names}
+            numbers = connection.execute("SELECT sequencename, last_value FROM pg_sequences").fetchall()
+
+        def put_back() -> None:
+            with psycopg.connect(self._connection(self._name)) as connection:
+                connection.execute(f"TRUNCATE {', '.join(rows)}".encode())
+                for name, content in rows.items():
+                    with connection.cursor().copy(f"COPY {name} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+                        copy.write(content)
+                for sequence, last in numbers:
+                    connection.execute("SELECT setval(%s, %s, %s)", (sequence, last or 1, last is not None))
+
+        return put_back
+
     @property
     def _name(self) -> str:
         assert self._address.database is not None
@@ -89,3 +125,8 @@ class PostgresStore:
     def _connection(self, database: str) -> str:
         address = self._address.set(drivername="postgresql", database=database)
         return address.render_as_string(hide_password=False)
+
+
+def _copied_out(connection: psycopg.Connection[Any], table: str) -> bytes:
+    with connection.cursor().copy(f"COPY {table} TO STDOUT (FORMAT BINARY)".encode()) as copy:
+        return b"".join(map(bytes, copy))

@@ -39,17 +39,12 @@ class Running:
 
     # The process tree
 
-    def start(self) -> Running:
-        """Start and wait for the ready line."""
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("BAKEN_", "TEMPORAL_"))}
+    def start(self, *more: str) -> Running:
+        """Start and wait for the ready line; `more` options are for this once."""
         self.home.parent.mkdir(parents=True, exist_ok=True)
         errors = self.home.with_suffix(".stderr").open("a")
         self._process = subprocess.Popen(
-            [BAKEN, "up", "--demo", "--home", str(self.home), "--port", "0", *self._options],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env={**environ, "BAKEN_NO_DEMO_CASE": "1", "BAKEN_SENDERS": "1", **self._environ},
+            [*self._up, *more], stdout=subprocess.PIPE, stderr=errors, text=True, env=self._whole_environ
         )
         errors.close()
         assert self._process.stdout is not None
@@ -61,6 +56,22 @@ class Running:
             raise AssertionError(f"{line!r} {said_so} {self.logs()}")
         self.web = line.removeprefix("Baken is ready: ").strip()
         return self
+
+    def refused(self) -> tuple[int, str]:
+        """Exit code and stderr of a start that is expected to fail."""
+        done = subprocess.run(
+            self._up, capture_output=True, text=True, timeout=60, check=False, env=self._whole_environ
+        )
+        return done.returncode, done.stderr
+
+    @property
+    def _up(self) -> list[str]:
+        return [BAKEN, "up", "--demo", "--home", str(self.home), "--port", "0", *self._options]
+
+    @property
+    def _whole_environ(self) -> dict[str, str]:
+        others = {name: value for name, value in os.environ.items() if not name.startswith(("BAKEN_", "TEMPORAL_"))}
+        return {**others, "BAKEN_NO_DEMO_CASE": "1", "BAKEN_SENDERS": "1", **self._environ}
 
     @property
     def pid(self) -> int:

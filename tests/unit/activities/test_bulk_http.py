@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from activities.bulk_http import NOT_SENT, OK, STALLED, Answer, BulkHttp, Request
+from activities.bulk_http import ACCEPTED, CALM, NOT_SENT, STALLED, Answer, BulkHttp, Request
 from simulators.http2 import CUT, Asked, Handler, Reply
 from simulators.listener import bind
 from tests.support.gateway import OwnGateway
 from tests.support.waiting import eventually_async
 
+OK = ACCEPTED[200]
 Open = Callable[[Handler], OwnGateway]
 
 
@@ -69,7 +71,7 @@ async def test_after_a_standstill_nothing_leaves_that_was_overtaken_meanwhile(se
         time.sleep(STALLED + 0.2)
         return True
 
-    answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 100), 100, still)
+    answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 50), 50, still)
     assert gateway.asked == []
     assert all(answer.in_doubt for answer in answers)
 
@@ -86,6 +88,19 @@ async def test_too_many_and_server_errors_are_told_with_their_patience(serve: Op
     gateway = serve(lambda asked: replies[int(asked.body) % 3])
     answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 300), 300)
     assert set(answers) == {OK, Answer(429, retry_after=7.0), Answer(503)}
+
+
+async def test_where_answers_take_long_more_are_under_way(serve: Open) -> None:
+    asked_at: list[float] = []
+
+    def handler(_: Asked) -> Reply:
+        asked_at.append(time.monotonic())
+        return Reply(after=0.05)
+
+    gateway = serve(handler)
+    assert set(await BulkHttp(gateway.authority).send(_requests(gateway.url, 4_000), 4_000)) == {OK}
+    under_way = [bisect_left(asked_at, at + 0.05) - place for place, at in enumerate(asked_at)]
+    assert max(under_way) > 4 * CALM
 
 
 async def test_cut_connection_leaves_doubt_and_the_rest_goes_on(serve: Open) -> None:

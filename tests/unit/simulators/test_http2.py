@@ -13,7 +13,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from simulators.http2 import PREFACE, Asked, Reply
+from simulators.http2 import CUT, PREFACE, Asked, Reply, later
 from tests.support.gateway import OwnGateway
 
 
@@ -170,3 +170,9 @@ def test_rubbish_ends_the_connection_and_not_the_server(gateway: OwnGateway, rub
     client.until(client.ask(b"still here"))
     assert [body for _, body in client.answers.values()] == [b"still here"]
     client.socket.close()
+
+
+def test_answer_when_it_comes_later_is_the_same_and_a_cut_stays_a_cut() -> None:
+    asked = Asked({}, b"")
+    assert later(lambda _: Reply(201, b"x", after=3.0), 0.5)(asked) == Reply(201, b"x", after=3.5)
+    assert later(lambda _: CUT, 0.5)(asked) is CUT

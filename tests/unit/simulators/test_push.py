@@ -162,5 +162,6 @@ def test_bench_when_asked_afterwards_tells_what_came_and_opens_a_sample(service:
     assert counted == [(3_000, 2_990, 1_002, 1, 1), (1, 1, 1, 1, 1), (0, 0, 0, 0, 0)]
     assert json.loads(told[0]["sample"]) == SAID
     assert began <= told[0]["first_at"] <= told[0]["last_at"] <= time.time()
+    assert sum(told[0]["by_second"]) == 3_001  # of all alerts, as its times are
     pushes.clear()
     assert pushes.count("a1")["messages"] == 0

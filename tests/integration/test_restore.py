@@ -1,0 +1,176 @@
+"""The store is lost and an older copy is put back: nothing starts, then nobody is told twice and all hear the end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from alerts.vocabulary import Action
+from starter.parts import open_parts
+from starter.settings import load_settings
+from store.witness import MARKS
+from tests.support.cases import amber_case
+from tests.support.programmes import write_programme
+from tests.support.running import Running
+from tests.support.waiting import eventually
+
+RECIPIENTS = 7_900
+"""Sixteen batches of five hundred: some through, some under way and some not begun when everything ends."""
+POLICE = {"confirmed_by": "police"}
+
+
+@pytest.fixture
+def baken(tmp_path: Path) -> Iterator[Running]:
+    programmes = write_programme(tmp_path / "programmes", channels=json.dumps(["web", "cap", "app"]))
+    options = ("--recipients", str(RECIPIENTS), "--programmes", str(programmes))
+    running = Running(tmp_path / "home", *options, environ={"BAKEN_SENDERS": "2"}).start()
+    yield running
+    running.stop()
+
+
+def _copy(baken: Running, to: Path) -> Path:
+    """As a backup makes it, while Baken writes."""
+    with sqlite3.connect(baken.home / "baken.db") as live, sqlite3.connect(to) as copy:
+        live.backup(copy)
+    live.close()
+    copy.close()
+    return to
+
+
+def _put_back(baken: Running, copy: Path) -> None:
+    for file in baken.home.glob("baken.db*"):
+        file.unlink()
+    shutil.copy(copy, baken.home / "baken.db")
+
+
+def _approved(baken: Running, folder: Path) -> str:
+    alert_id = baken.start_alert(amber_case(folder), folder)
+    baken.until_pending(alert_id)
+    baken.until(alert_id, lambda view: len(view["pending"]["arms"]) == 3, what="every channel armed")
+    baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    return alert_id
+
+
+def _said(baken: Running) -> str:
+    return baken.home.with_suffix(".stderr").read_text()
+
+
+@pytest.mark.timeout(180)
+def test_copy_from_the_middle_of_a_wave_nobody_is_told_twice_and_all_hear_the_end(
+    baken: Running, tmp_path: Path
+) -> None:
+    baken.fault("app", "slow", 120)
+    alert_id = _approved(baken, tmp_path)
+    baken.until(alert_id, lambda view: view["stage"] == "live")
+    copy = _copy(baken, tmp_path / "copy.db")
+    eventually(lambda: len(baken.received(alert_id, "app")) >= 3_000, 30, what="the first batches")
+    time.sleep(1.5)
+    baken.kill()
+    before = {line["recipient"] for line in baken.received(alert_id, "app", "alert")}
+    assert 3_000 <= len(before) < RECIPIENTS
+    _put_back(baken, copy)
+    code, said = baken.refused()
+    assert code == 3
+    assert "restored from an older copy" in said
+    assert "baken up --reconcile" in said
+    assert baken.refused()[0] == 3
+    baken.start("--reconcile")
+    said = _said(baken)
+    print(said)
+    assert f"alert {alert_id}: edition 1 at revision 1" in said
+    assert "in doubt" in said
+    assert "who subscribed after the copy was made" in said
+    view = baken.until_channels(alert_id, "showing", 1, 60)
+    got = Counter(line["recipient"] for line in baken.received(alert_id, "app", "alert"))
+    assert max(got.values()) == 1
+    assert len(got) > len(before)
+    (app,) = [one for one in view["channels"] if one["channel"] == "app"]
+    assert app["reached"] == RECIPIENTS
+    assert len(got) >= RECIPIENTS - app["in_doubt"]
+    print(f"arrived {len(before)} before and {len(got) - len(before)} after; {app['in_doubt']} in doubt")
+    assert "Noor" in baken.get(f"/alerts/{alert_id}").text
+    assert baken.get("/readyz").status_code == 200
+    baken.accepted(alert_id, Action.FOUND, "operator1", content=POLICE)
+    baken.until_channels(alert_id, "withdrawn", within=60)
+    ends = Counter(line["recipient"] for line in baken.received(alert_id, "app", "cancel"))
+    assert max(ends.values()) == 1
+    assert ends.keys() >= got.keys()
+    assert baken.cli("audit", "verify")[0] == 0
+    assert baken.stop() == 0
+    baken.start()
+
+
+@pytest.mark.timeout(180)
+def test_copy_from_before_the_end_nothing_shows_again(baken: Running, tmp_path: Path) -> None:
+    alert_id = _approved(baken, tmp_path)
+    baken.until_channels(alert_id, "showing", 1, 40)
+    copy = _copy(baken, tmp_path / "copy.db")
+    baken.accepted(alert_id, Action.FOUND, "operator1", content=POLICE)
+    baken.kill()  # at once: no channel may have taken anything down
+    _put_back(baken, copy)
+    assert baken.refused()[0] == 3
+    baken.start("--reconcile")
+    page = baken.get(f"/alerts/{alert_id}").text
+    assert "Noor" not in page
+    assert f"alert {alert_id}: withdrawn" in _said(baken)
+    baken.until_channels(alert_id, "withdrawn", within=60)
+    told = Counter(line["recipient"] for line in baken.received(alert_id, "app"))
+    kinds = Counter(line["kind"] for line in baken.received(alert_id, "app"))
+    assert kinds == {"alert": RECIPIENTS, "cancel": RECIPIENTS}
+    assert set(told.values()) == {2}
+    assert "Noor" not in baken.get(f"/alerts/{alert_id}").text
+
+
+@pytest.mark.timeout(180)
+def test_copy_from_before_the_alert_it_goes_on_and_ends(baken: Running, tmp_path: Path) -> None:
+    copy = _copy(baken, tmp_path / "copy.db")
+    alert_id = _approved(baken, tmp_path)
+    baken.until_channels(alert_id, "showing", 1, 40)
+    baken.kill()
+    _put_back(baken, copy)
+    assert baken.refused()[0] == 3
+    baken.start("--reconcile")
+    assert f"alert {alert_id}: edition 1 at revision 1 (the copy: the copy does not know it)" in _said(baken)
+    assert "Noor" in baken.get(f"/alerts/{alert_id}").text
+    baken.accepted(alert_id, Action.FOUND, "operator1", content=POLICE)
+    baken.until_channels(alert_id, "withdrawn", within=60)
+    kinds = Counter(line["kind"] for line in baken.received(alert_id, "app"))
+    assert kinds == {"alert": RECIPIENTS, "cancel": RECIPIENTS}
+    assert "Noor" not in baken.get(f"/alerts/{alert_id}").text
+
+
+@pytest.mark.timeout(180)
+def test_store_exchanged_while_it_runs_nothing_is_sent_or_shown(own_baken: Running, tmp_path: Path) -> None:
+    """The keys are told of sendings that this store does not know: so an older one looks to all who are running."""
+    baken = own_baken
+    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    baken.until_pending(alert_id)
+    settings = load_settings({}, home=baken.home)
+    with closing(open_parts(settings)) as parts:
+        parts.keys.raise_numbers(MARKS, {"sendings": 1_000_000})
+    baken.command(alert_id, Action.APPROVE, "supervisor1")
+    eventually(lambda: baken.get(f"/alerts/{alert_id}").status_code == 503, what="the site goes dark")
+    eventually(lambda: "older copy" in baken.get("/readyz").text, what="the watchdog says so")
+    eventually(lambda: "StoreRestored" in _pending_activities(baken, alert_id), what="the declaring is refused")
+    assert baken.received(alert_id) == []
+    assert baken.stop() == 0
+    assert baken.refused()[0] == 3
+    baken.start("--reconcile")
+    baken.until_channels(alert_id, "showing", 1, 60)
+    assert "Noor" in baken.get(f"/alerts/{alert_id}").text
+    assert Counter(line["recipient"] for line in baken.received(alert_id, "app", "alert")).most_common(1)[0][1] == 1
+    assert baken.stop() == 0
+    baken.start("--reconcile")
+    assert "nothing to reconcile" in _said(baken)
+
+
+def _pending_activities(baken: Running, alert_id: str) -> str:
+    return baken.temporal("workflow", "describe", "--workflow-id", f"alert-{alert_id}", "--output", "json")
