@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -131,7 +131,8 @@ async def _pump(baken: Baken, app: FastAPI) -> None:
             await baken.pump()
             await asyncio.to_thread(audit.remember_head, db, keys)
         except Exception as error:
-            print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
+            with suppress(OSError):  # a disk that is full is full for the log too, and must not end the pump
+                print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
         await asyncio.sleep(PUMP_EVERY)
 
 

@@ -94,6 +94,7 @@ def main() -> int:
                         failed += 1
                         logs = ROOT / "build" / "chaos-logs" / str(result.seed)
                         shutil.copytree(stage.baken.home / "logs", logs, dirs_exist_ok=True)
+                        shutil.copy(stage.baken.home.with_suffix(".stderr"), logs / "up.log")
                         print(f"    logs in {logs.relative_to(ROOT)}", flush=True)
                         break
     print(f"{failed} of {given.rounds} rounds failed")
