@@ -9,7 +9,8 @@ PY := .venv/bin/python
 ARGS ?=
 ROUNDS ?= 20
 RECIPIENTS ?= 20000
-LEVELS := tests/unit tests/structure tests/replay tests/workflow tests/integration tests/browser tests/chaos
+# What waits most comes first, so that what computes most can go on beside it and neither is left over at the end.
+LEVELS := tests/integration tests/browser tests/chaos tests/workflow tests/replay tests/structure tests/unit
 
 .PHONY: help install demo test check lock bench chaos screens test-areas clean
 
@@ -55,7 +56,7 @@ check: install ## formatting, lint, types, layers
 	.venv/bin/lint-imports
 
 test: check build/.system ## every check there is
-	$(PY) -m pytest -q -n 2 --dist loadfile $(LEVELS)
+	$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(LEVELS)
 
 build/.system: apt.txt | .venv/.installed
 	@bash scripts/install_system.sh

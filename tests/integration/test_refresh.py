@@ -68,7 +68,6 @@ def test_killed_and_restarted_catches_up_once_and_keeps_the_grid(quick: Running,
         one["n"] for one in view["refreshes"] if gone - PERIOD < datetime.fromisoformat(one["due"]) < back + PERIOD
     ]
     assert set(missed) <= set(away)
-    assert missed == list(range(missed[0], missed[0] + len(missed))) if missed else True
     _assert_on_the_grid([_drift(one) for one in fired if one["n"] not in away])
 
 
