@@ -26,8 +26,9 @@ IN_FLIGHT = 512
 CALM = 96
 """So many are under way where answers come at once: each request more costs all of them, as what libcurl keeps of them
 fits no cache any more (21 us of CPU with 96, 27 us with 512, measured)."""
-LONG = 0.005
-"""Seconds without any answer after which more may be under way: the way there and back is long."""
+LONG = 0.02
+"""Seconds without any answer after which more may be under way: the way there and back is long. Less than that is how
+long a busy machine lets a counterpart on it wait for a core."""
 CALM_AGAIN = 1.0
 """Seconds without such a wait after which fewer are."""
 CONNECTIONS = 8
@@ -187,6 +188,8 @@ class _Driver:
         self._in_flight = in_flight
         self._window = min(CALM, in_flight)
         self._waited_at = 0.0
+        self._heard = False
+        """An answer came since there was nothing under way; before, connections are being made."""
         self._idle: list[pycurl.Curl] = []
         self._set: dict[pycurl.Curl, tuple[str, tuple[str, ...]]] = {}
         self._multi = _connections()
@@ -195,18 +198,20 @@ class _Driver:
     def turn(self) -> None:
         """Let go what there is room for, move what is under way, take in what came."""
         if not self.under_way:
-            self._turned_at = time.monotonic()
+            self._turned_at, self._heard = time.monotonic(), False
         self._fill()
         before, self._turned_at = self._turned_at, time.monotonic()
         if self._turned_at - before > STALLED:
             self._drop_what_is_old()
         self._multi.perform()
-        if not self._collect() and self.under_way:
+        if self._collect():
+            self._heard = True
+        elif self.under_way:
             self._wait()
 
     def _wait(self) -> None:
         """For an answer; where that takes long though more could be under way, more may be from now on."""
-        full = bool(self.batches) and len(self.under_way) >= self._window
+        full = self._heard and bool(self.batches) and len(self.under_way) >= self._window
         began = time.monotonic()
         self._multi.select(WAIT)
         now = time.monotonic()
