@@ -90,18 +90,8 @@ class Commands:
         return fresh is None or not _nonsense(command, fresh)
 
     def _write_outbox(self, command: Command, signed: SignedCommand) -> None:
-        key, now = self._parts.keys.record_key(command.alert_id), _now()
         with self._parts.db.write() as session:
-            outbox.write(
-                session,
-                key,
-                now,
-                alert_id=command.alert_id,
-                command_id=command.id,
-                action=command.action.value,
-                signed=signed,
-                meaning=meaning_of(command),
-            )
+            write_outbox(session, self._parts.keys, command, signed, _now())
             _note(session, self._parts.keys, command, "given", {"signed": signed.fingerprint})
         with suppress(KeyStoreAway, StoreRestored, *STORE_AWAY):  # it is in force; the web process notes it later
             Witness(self._parts.db, self._parts.keys).note()
@@ -190,6 +180,20 @@ class Commands:
                 command_id=command_id,
                 details={"reason": reason},
             )
+
+
+def write_outbox(session: Session, keys: KeyStore, command: Command, signed: SignedCommand, at: datetime) -> None:
+    """Put a command that takes away in force; `session` is a writing one."""
+    outbox.write(
+        session,
+        keys.record_key(command.alert_id),
+        at,
+        alert_id=command.alert_id,
+        command_id=command.id,
+        action=command.action.value,
+        signed=signed,
+        meaning=meaning_of(command),
+    )
 
 
 def meaning_of(command: Command) -> Meaning:

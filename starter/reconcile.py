@@ -27,9 +27,9 @@ from activities.channels import CAPABILITIES, build_channels
 from activities.delivery import LARGEST_BATCH, DeliveryActivities
 from activities.publishing import PublishingActivities
 from activities.revisions import RevisionWatch
-from alerts.command import Command, SignedCommand, Unverified, verify
+from alerts.command import SignedCommand, Unverified, verify
 from alerts.vocabulary import TAKES_AWAY, Meaning
-from starter.commands import meaning_of
+from starter.commands import write_outbox
 from starter.errors import Problem
 from starter.histories import Deed, Histories, Story
 from starter.parts import Parts, connect, open_parts
@@ -124,21 +124,8 @@ class Reconciler:
             except Unverified:
                 continue
             if command.action in TAKES_AWAY and command.alert_id == alert_id:
-                self._write_outbox(command, signed, at)
-
-    def _write_outbox(self, command: Command, signed: SignedCommand, at: datetime) -> None:
-        key = self._parts.keys.record_key(command.alert_id)
-        with self._db.write() as session:
-            outbox.write(
-                session,
-                key,
-                at,
-                alert_id=command.alert_id,
-                command_id=command.id,
-                action=command.action.value,
-                signed=signed,
-                meaning=meaning_of(command),
-            )
+                with self._db.write() as session:
+                    write_outbox(session, self._parts.keys, command, signed, at)
 
 
 class _Again:

@@ -19,7 +19,7 @@ from store.tables.sending import SendingRate
 
 AHEAD = 0.1
 """Seconds of rate that one reservation takes at most, and how far ahead of now it may begin."""
-BEHIND = 0.1
+BEHIND = 0.25
 """Seconds of rate that senders who came late may make up for: a busy machine does not slow them down for good."""
 WAITS = 0.5
 """Seconds for which somebody who asked counts as waiting: nobody less urgent gets a slot meanwhile."""
@@ -53,7 +53,8 @@ def reserve(session: Session, endpoint: str, per_second: float, wanted: int, urg
         return Slots(0, AHEAD / 2)
     furthest = now + AHEAD + max(AHEAD, 1 / per_second)
     # What lies further ahead was booked before the clock was set back.
-    begins = max(row.free_at, now - BEHIND) if row.free_at <= furthest else now
+    idle = now - row.free_at > WAITS
+    begins = now if idle or row.free_at > furthest else max(row.free_at, now - BEHIND)
     if begins - now > AHEAD:
         return Slots(0, begins - now - AHEAD)
     number = min(wanted, max(1, int(per_second * AHEAD)))

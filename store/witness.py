@@ -67,8 +67,8 @@ class Witness:
         self._lock = threading.Lock()
         self._noted_at = 0.0
 
-    def check(self) -> None:
-        """Raises StoreRestored for an older copy, and for one that was reconciled since."""
+    def check(self) -> dict[str, int]:
+        """The store's marks; raises StoreRestored for an older copy, and for one that was reconciled since."""
         identity, known = self._keys.recall(INCARNATION), read_marks(self._keys)  # before the store, which grows
         with self._db.read() as session:
             here, marks = marks_of(session)
@@ -76,12 +76,11 @@ class Witness:
             raise StoreRestored("this store is not the one that this home works with; 'baken up' says what to do")
         if forgotten(known, marks):
             raise StoreRestored("this store is an older copy of itself; 'baken up' says what to do")
+        return marks
 
     def note(self) -> None:
         """Keep how far the store has come; raises StoreRestored, with nothing noted, when it has gone back."""
-        self.check()
-        with self._db.read() as session:
-            _, marks = marks_of(session)
+        marks = self.check()
         self._db.flush()
         self._keys.raise_numbers(MARKS, marks)
 

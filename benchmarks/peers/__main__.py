@@ -79,9 +79,9 @@ def install() -> Path:
     wanted = REQUIREMENTS.read_text("utf-8")
     if not installed.exists() or installed.read_text("utf-8") != wanted:
         print(f"installing peers into {ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)  # noqa: S603  ours
         quiet = ("--quiet", "--disable-pip-version-check")
-        subprocess.run([str(python), "-m", "pip", "install", *quiet, "-r", str(REQUIREMENTS)], check=True)  # noqa: S603
+        subprocess.run([str(python), "-m", "pip", "install", *quiet, "-r", str(REQUIREMENTS)], check=True)  # noqa: S603  ours
         installed.write_text(wanted, "utf-8")
     return python
 
@@ -89,12 +89,12 @@ def install() -> Path:
 @contextmanager
 def counterpart(folder: Path) -> Iterator[Counterpart]:
     command = [sys.executable, "-m", "benchmarks.peers.counterpart", str(folder)]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603  our own command
         command,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509
+        preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  this parent has no threads
     )
     with process:
         assert process.stdout is not None

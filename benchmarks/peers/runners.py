@@ -49,14 +49,14 @@ class Program:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603  our own command
             self._command,
             cwd=ROOT,
             env={**os.environ, **self._environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  no threads here
         )
         assert self._process.stdout is not None
         assert "ready\n" in iter(self._process.stdout.readline, ""), f"{self._command} did not start"
@@ -133,7 +133,11 @@ class CeleryRedis:
         self._before = 0.0, 0.0
 
     def begin(self) -> None:
-        self._server = subprocess.Popen(self._redis, stdout=subprocess.DEVNULL, preexec_fn=dies_with(os.getpid()))  # noqa: PLW1509, S603
+        self._server = subprocess.Popen(  # noqa: S603  the Redis of this machine
+            self._redis,
+            stdout=subprocess.DEVNULL,
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  no threads here
+        )
         while not self._socket.exists():
             time.sleep(0.02)
         self._worker.start()
@@ -156,7 +160,7 @@ class CeleryRedis:
         return self._worker.cpu() + self._queue.cpu(), cpu_seconds(self._server.pid)
 
     def left(self) -> set[str]:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603  our own command
             self._ask_left,
             cwd=ROOT,
             env={**os.environ, **self._environ},

@@ -54,8 +54,11 @@ def _put_back(baken: Running, copy: Path) -> None:
 def _approved(baken: Running, folder: Path) -> str:
     alert_id = baken.start_alert(amber_case(folder), folder)
     baken.until_pending(alert_id)
-    armed = lambda view: len(view["pending"]["arms"]) == len(view["pending"]["channels"])  # noqa: E731
-    baken.until(alert_id, armed, what="every channel armed")
+    baken.until(
+        alert_id,
+        lambda view: len(view["pending"]["arms"]) == len(view["pending"]["channels"]),
+        what="every channel armed",
+    )
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     return alert_id
 

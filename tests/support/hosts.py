@@ -34,7 +34,7 @@ class SenderHost:
         self._process = subprocess.Popen(
             [*command, "--channels", self._channels, "--home", str(self._home)],
             env={**environ, READY_FILE: str(self._ready)},
-            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  as in `Running`, no thread runs yet
         )
         return self
 

@@ -31,7 +31,7 @@ def _of_this_process() -> tuple[Work, Any, Any]:
     return work, Vapid.from_file(work.key_file), requests.Session()
 
 
-@app.task(name="push")  # type: ignore[untyped-decorator]
+@app.task(name="push")  # type: ignore[untyped-decorator]  # Celery has no types
 def push(subscription: dict[str, Any], message: str) -> None:
     """Send one message."""
     work, key, session = _of_this_process()
@@ -46,6 +46,6 @@ def push(subscription: dict[str, Any], message: str) -> None:
     )
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _say_so(**_: Any) -> None:
     print("ready", flush=True)

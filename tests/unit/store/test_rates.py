@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
 from sqlmodel import select
 
 from activities.pacing import Limit, Pace
 from store.database import Database
-from store.rates import AHEAD, BEHIND, Slots, Urgency, reserve
+from store.rates import AHEAD, Slots, Urgency, reserve
 from store.tables.sending import SendingRate
 
 RATE = 500.0
@@ -40,7 +39,7 @@ def test_nothing_is_booked_further_ahead_than_a_tenth_of_a_second(db: Database) 
     began = time.monotonic()
     granted = [_reserve(db, 50) for _ in range(10)]
     booked = sum(slots.number for slots in granted) / RATE
-    assert 2 * AHEAD <= booked <= time.monotonic() - began + BEHIND + 2 * AHEAD
+    assert 2 * AHEAD <= booked <= time.monotonic() - began + 2 * AHEAD
     assert all(slots.wait <= AHEAD for slots in granted)
 
 
@@ -72,10 +71,8 @@ async def test_several_who_send_keep_to_the_rate_together(db: Database) -> None:
     sent: list[float] = []
     began = time.monotonic()
     await asyncio.gather(*(_send(db, Urgency.ALERT, began + 4.0, sent) for _ in range(6)))
-    lasted = max(sent) - began
-    stood_still = sum(max(0.0, after - before - 2 * AHEAD) for before, after in pairwise([began, *sent]))
-    assert lasted > 3.5
-    assert 0.95 * RATE * (lasted - stood_still) <= len(sent) <= RATE * (lasted + BEHIND + AHEAD)
+    allowed = RATE * (max(sent) - began + AHEAD)  # what was reserved may be ahead by so much, and no more
+    assert 0.95 * RATE * 4.0 <= len(sent) <= allowed
 
 
 async def test_end_messages_take_the_rate_from_an_alert_that_is_being_sent(db: Database) -> None:
