@@ -62,7 +62,7 @@ class Simulators:
     def wall(self) -> dict[str, Any]:
         """What receivers have before them now. The record counts, so it is right after a restart too."""
         known = self.record.alerts()
-        alerts = known[:ON_THE_WALL]
+        alerts = sorted(known, key=known.__getitem__, reverse=True)[:ON_THE_WALL]
         return {
             "alerts": known,
             "mailboxes": self._receivers("email", alerts),

@@ -22,6 +22,7 @@ class Record:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lines: list[Line] = []
         self._newest: dict[tuple[str, str], dict[str, Line]] = {}
+        self._since: dict[str, str] = {}
         for line in read_received(path):
             self._remember(line)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -45,12 +46,13 @@ class Record:
         """The last line of each recipient: what that one has before it now."""
         return self._newest.get((channel, alert), {})
 
-    def alerts(self) -> list[str]:
-        """Alerts seen by any counterpart, the newest first."""
-        return list(dict.fromkeys(alert for _, alert in reversed(self._newest)))
+    def alerts(self) -> dict[str, str]:
+        """When each alert was first seen by any counterpart."""
+        return dict(self._since)
 
     def _remember(self, line: Line) -> None:
         self._lines.append(line)
+        self._since.setdefault(line["alert_id"], line["at"])
         self._newest.setdefault((line["channel"], line["alert_id"]), {})[line["recipient"]] = line
 
 

@@ -23,6 +23,7 @@ from alerts.edition import Edition
 from alerts.sealing import unseal
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
+from starter.web.times import local_words
 from store import cap_messages, editions
 from store.standing import UnknownAlert, by_code, may_serve, standing, visible
 from store.tables.alert import AlertStanding, CapMessage, Publication
@@ -46,7 +47,17 @@ class PublicSite:
 
     def index(self, request: Request, *, exercise: bool) -> Response:
         language = language_of(request)
-        items = [{"alert_id": row.alert_id, **json.loads(content)} for row, content in self._live_items(exercise)]
+        now = self._clock()
+        items = [
+            {
+                "alert_id": row.alert_id,
+                "since": row.shown_at,
+                "since_words": local_words(row.shown_at, language, now=now),
+                **json.loads(content),
+            }
+            for row, _, content in self._live_items(exercise)
+            if row.shown_at is not None
+        ]
         return self._html(request, "index.html", language=language, items=items, exercise=exercise)
 
     def page(self, request: Request, alert_id: str) -> Response:
@@ -118,8 +129,8 @@ class PublicSite:
 
     def rss(self, request: Request) -> Response:
         items = [
-            {"alert_id": row.alert_id, "at": row.published_at, **json.loads(content)}
-            for row, content in self._live_items(exercise=False)
+            {"alert_id": row.alert_id, "at": publication.published_at, **json.loads(content)}
+            for row, publication, content in self._live_items(exercise=False)
         ]
         xml = _templates.get_template("feed.rss").render(base_url=self._base_url, items=items)
         return respond(request, xml.encode(), "application/rss+xml; charset=utf-8")
@@ -134,14 +145,14 @@ class PublicSite:
         active = visible(row, self._clock())
         return self._html(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
 
-    def _live_items(self, exercise: bool) -> list[tuple[Publication, bytes]]:
+    def _live_items(self, exercise: bool) -> list[tuple[AlertStanding, Publication, bytes]]:
         found = []
         with self._parts.db.read() as session:
             for publication in editions.publications(session, "web", "item"):
                 row = standing(session, publication.alert_id)
                 content = self._published(session, row, "web", "item")
                 if content is not None and (row.kind == Kind.EXERCISE) == exercise:
-                    found.append((publication, content))
+                    found.append((row, publication, content))
         return found
 
     def _published(self, session: Session, row: AlertStanding, channel: str, name: str) -> bytes | None:

@@ -121,7 +121,7 @@ class Wall:
 async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language: str) -> Wall:
     """Look at the public site, and at what the simulators have; `seen` is None while they do not answer."""
     seen = seen or {}
-    alerts = await _alerts(public, seen.get("alerts", []))
+    alerts = await _alerts(public, seen.get("alerts", {}))
     found = [await _page(public, alert, language) for alert in alerts]
     messages = [await _cap(public, alert, language) for alert in alerts]
     return Wall(
@@ -137,12 +137,14 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
     )
 
 
-async def _alerts(public: httpx.AsyncClient, known: list[str]) -> list[str]:
-    """The newest; the public lists have those that no mailbox or partner got, which may be newer than all."""
-    listed = [re.findall(r"/alerts/(\w+)", (await public.get(path)).text) for path in ("/", "/exercise")]
-    fed = re.findall(r"/alerts/(\w+)/cap/", (await public.get("/feeds/cap.atom")).text)
-    new = [alert for alert in [*listed[0], *listed[1], *fed] if alert not in known]
-    return list(dict.fromkeys([*new, *known]))[:MOST_ALERTS]
+async def _alerts(public: httpx.AsyncClient, known: dict[str, str]) -> list[str]:
+    """The newest; the public lists have those that no mailbox or partner got. `known` has since when, by id."""
+    lists = [(await public.get(path)).text for path in ("/", "/exercise")]
+    listed = [pair for text in lists for pair in re.findall(r'/alerts/(\w+)\?.*datetime="([^"]+)"', text)]
+    feed = (await public.get("/feeds/cap.atom")).text
+    fed = re.findall(r"<updated>([^<]+)</updated>\s*<link [^>]*/alerts/(\w+)/cap/", feed)
+    since = {**{alert: at for at, alert in fed}, **dict(listed), **known}
+    return sorted(since, key=lambda alert: datetime.fromisoformat(since[alert]), reverse=True)[:MOST_ALERTS]
 
 
 async def _page(public: httpx.AsyncClient, alert: str, language: str) -> Page:
