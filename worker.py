@@ -30,6 +30,7 @@ from activities.publishing import PublishingActivities
 from activities.revisions import RevisionWatch
 from starter.children import Children, Part
 from starter.errors import Problem
+from starter.forking import Program, preload
 from starter.parts import Parts, connect, open_parts
 from starter.process import announce_ready, stop_signal
 from starter.settings import load_settings
@@ -47,15 +48,16 @@ BATCHES_AT_ONCE = 3
 """Of a channel in one process: enough that one reads while another sends, and a further host finds work waiting."""
 
 
-def build_workers(parts: Parts, client: Client, role: str, channels: Sequence[str]) -> list[Worker]:
-    """The workers of a role; the caller runs them."""
+def build_workers(
+    parts: Parts, client: Client, threads: ThreadPoolExecutor, role: str, channels: Sequence[str]
+) -> list[Worker]:
+    """The workers of a role, whose activities run in `threads`; the caller runs them."""
     config = parts.settings.channels()
     base_url = parts.settings.run_info().web
     adapters = build_channels(parts.db, parts.keys.display_key, now, base_url, config, parts.keys.system_key)
     alerts = AlertActivities(parts.db, parts.keys, adapters, parts.programmes, base_url, client)
     publishing = PublishingActivities(parts.db, parts.keys, adapters)
     delivery = DeliveryActivities(parts.db, parts.keys, adapters, RevisionWatch(parts.db))
-    threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
     workers = []
     if role in ("all", "alerts"):
         thinking = [alerts.verify_case, alerts.prepare_edition]
@@ -121,7 +123,8 @@ async def run(role: str, channels: Sequence[str]) -> None:
     client = await connect(parts, Reader.WORKER)
     if role in ("all", "send"):
         sync_partners(parts)
-    workers = build_workers(parts, client, role, channels)
+    threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
+    workers = build_workers(parts, client, threads, role, channels)
     stop = stop_signal()
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     announce_ready(os.environ)
@@ -130,6 +133,7 @@ async def run(role: str, channels: Sequence[str]) -> None:
     await asyncio.gather(*(worker.shutdown() for worker in workers), return_exceptions=True)
     for task in done - {stopped}:
         task.result()
+    threads.shutdown()
     parts.close()
 
 
@@ -143,8 +147,9 @@ def run_processes(channels: Sequence[str], number: int) -> int:
 
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, told_to_stop)
-        command = [sys.executable, __file__, "--role", "send", "--processes", "1", "--channels", ",".join(channels)]
+        command = Program("worker", ("--role", "send", "--processes", "1", "--channels", ",".join(channels)))
         names = [f"sender {index + 1}" for index in range(number)]
+        preload(command.module)
         try:
             for name in names:
                 children.begin(Part(name, command, children.touches(name)))
@@ -158,13 +163,13 @@ def run_processes(channels: Sequence[str], number: int) -> int:
     return 0
 
 
-def main() -> int:
+def main(args: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--role", choices=("all", "alerts", "send"), default="all")
     parser.add_argument("--channels", default=",".join(NAMES), help="of the role send; default all")
     parser.add_argument("--processes", type=int, help="of the role send; default: as many as there are cores")
     parser.add_argument("--home", type=Path)
-    given = parser.parse_args()
+    given = parser.parse_args(args)
     if given.home:
         os.environ["BAKEN_HOME"] = str(given.home)
     names = given.channels.split(",")
@@ -185,4 +190,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

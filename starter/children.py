@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import IO
 
 from starter.errors import CannotReach
+from starter.forking import Forked, Program, fork
 from starter.ports import WEB_SOCKET
 from starter.process import READY_FILE, dies_with
 
 TOO_OFTEN = (5, 60.0)
 """So many ends of one part in so many seconds stop everything."""
 HERE = Path(__file__).resolve().parent.parent
+Child = subprocess.Popen[bytes] | Forked
 
 
 @dataclass
@@ -29,9 +31,10 @@ class Part:
     """One process of the tree."""
 
     name: str
-    argv: Sequence[str]
+    command: Program | Sequence[str]
+    """One of our own is forked, any other started."""
     ready: Callable[[], bool]
-    child: subprocess.Popen[bytes] | None = None
+    child: Child | None = None
     ends: list[float] = field(default_factory=list)
     start_at: float = 0.0
     inherits: socket.socket | None = None
@@ -39,7 +42,7 @@ class Part:
 
 
 class Children:
-    """The parent's view of its children. `parent` must have no threads yet: they die with the one that forks."""
+    """The parent's view of its children. The parent has no threads: children die with the one that forked them."""
 
     def __init__(self, environ: Mapping[str, str], ready: Path, logs: Path | None, say: Callable[[str], None]) -> None:
         """Each touches its name in `ready` once it is; without `logs` they write where their parent does."""
@@ -99,32 +102,35 @@ class Children:
 
     def spawn(
         self,
-        argv: Sequence[str],
+        command: Program | Sequence[str],
         log: IO[bytes] | None,
         extra: Mapping[str, str],
         handed: Sequence[int] = (),
-    ) -> subprocess.Popen[bytes]:
+    ) -> Child:
         """A process that dies with this one."""
+        environ, born = {**self._environ, **extra}, dies_with(os.getpid())
+        if isinstance(command, Program):
+            return fork(command, log, environ, HERE, handed, born)
         return subprocess.Popen(  # noqa: S603  our own commands
-            argv,
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=HERE,
-            env={**self._environ, **extra},
+            env=environ,
             pass_fds=handed,
-            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  this parent has no threads
+            preexec_fn=born,  # noqa: PLW1509  this parent has no threads
         )
 
-    def _launch(self, part: Part) -> subprocess.Popen[bytes]:
+    def _launch(self, part: Part) -> Child:
         environ, handed = {READY_FILE: str(self._ready / part.name)}, []
         if part.inherits is not None:
             handed = [part.inherits.fileno()]
             environ[WEB_SOCKET] = str(handed[0])
         if self._logs is None:
-            return self.spawn(part.argv, None, environ, handed)
+            return self.spawn(part.command, None, environ, handed)
         with (self._logs / f"{part.name}.log").open("ab") as log:
-            return self.spawn(part.argv, log, environ, handed)
+            return self.spawn(part.command, log, environ, handed)
 
     def _note_end(self, part: Part, now: float) -> None:
         assert part.child is not None

@@ -30,7 +30,6 @@ from activities.revisions import RevisionWatch
 from alerts.command import SignedCommand, Unverified, verify
 from alerts.vocabulary import TAKES_AWAY, Meaning
 from starter.commands import write_outbox
-from starter.errors import Problem
 from starter.histories import Deed, Histories, Story
 from starter.parts import Parts, connect, open_parts
 from starter.settings import load_settings
@@ -299,14 +298,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def main() -> int:
-    try:
-        asyncio.run(run())
-    except Problem as problem:
-        print(problem, file=sys.stderr)
-        return problem.exit_code
+def main(_args: Sequence[str]) -> int:
+    """For `starter.forking`."""
+    asyncio.run(run())
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,20 +1,18 @@
 """Before workers start: does this version still replay every alert that is open? (DESIGN, rule 11)
 
-Run by `baken up` when alerts are open, as `python -m starter.replay_open`; exit 3 names the alerts that do not.
+Run by `baken up` when alerts are open, in a process of its own; exit 3 names the alerts that do not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
-from starter.errors import Problem
 from starter.parts import connect, open_parts
 from starter.settings import load_settings
 from workflows.codec import KeySource, Reader
@@ -52,17 +50,6 @@ async def _of_home() -> list[str]:
         return await replay_open(await connect(parts, Reader.WORKER), parts.keys)
 
 
-def main() -> int:
-    try:
-        failed = asyncio.run(_of_home())
-    except Problem as problem:
-        print(problem, file=sys.stderr)
-        return problem.exit_code
-    return 3 if failed else 0
-
-
-if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # a thread of the SDK's replayer can abort an interpreter that ends in order (docs/gotchas.md)
+def main(_args: Sequence[str]) -> int:
+    """For `starter.forking`."""
+    return 3 if asyncio.run(_of_home()) else 0

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from fastapi.staticfiles import StaticFiles
 
 from starter.api import api_router
 from starter.client import Baken, open_baken
-from starter.errors import Problem
 from starter.ports import inherited
 from starter.process import announce_ready, stop_signal
 from starter.public.site import public_router
@@ -146,9 +145,6 @@ def _forgot(witness: Witness) -> bool:
     return False
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(serve(load_settings(os.environ))))
-    except Problem as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(problem.exit_code)
+def main(_args: Sequence[str]) -> int:
+    """For `starter.forking`."""
+    return asyncio.run(serve(load_settings(os.environ)))

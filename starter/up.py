@@ -1,8 +1,8 @@
 """`baken up`: the whole of Baken under one parent that does nothing but watch.
 
-Order of start: simulators (their ports are part of the configuration), the Temporal server, workers, web. Order of
-stop: web, workers, simulators, server. Every child dies with the parent, whatever kills it; a child that ends is
-started again, and one that keeps ending stops everything.
+Order of start: simulators (their ports are part of the configuration) and the Temporal server; then workers and web,
+forked from what the parent imports meanwhile. Order of stop: web, workers, simulators, server. Every child dies with
+the parent, whatever kills it; a child that ends is started again, and one that keeps ending stops everything.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from starter.children import HERE, Children, Part
+from starter.children import Child, Children, Part
 from starter.errors import CannotReach, Problem, RefusedByRule
+from starter.forking import Program, preload
 from starter.home import Home, write_private
 from starter.ports import answers, quiet_port
 from starter.settings import Settings
@@ -27,6 +27,7 @@ from starter.settings import Settings
 READY_WITHIN = 60.0
 """Seconds; it takes about five on two cores."""
 STOP_WITHIN = 8.0
+OURS = ("worker", "starter.serve", "starter.replay_open", "starter.reconcile")
 SEARCH_ATTRIBUTES = ("BakenProgramme", "BakenStage", "BakenChannel", "BakenDrill")
 
 
@@ -51,7 +52,7 @@ class Tree:
         """Start all, watch until told to stop; `when_ready` may name a command to run, whose end may end all."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        guest: subprocess.Popen[bytes] | None = None
+        guest: Child | None = None
         code = 0
         try:
             self._start_all(web)
@@ -60,8 +61,9 @@ class Tree:
                 guest = self._children.spawn(command, None, {})
             while not self._children.told_to_stop:
                 self._children.tend()
-                if guest is not None and guest.poll() is not None and ends_with_it:
-                    return guest.returncode
+                ended = None if guest is None else guest.poll()
+                if ended is not None and ends_with_it:
+                    return ended
                 time.sleep(0.1)
         except Problem as problem:
             if not self._children.told_to_stop:
@@ -77,7 +79,6 @@ class Tree:
             old.unlink(missing_ok=True)
         if self._demo:
             self._children.begin(Part("simulators", [sys.executable, "-m", "simulators"], home.demo_ports.exists))
-            self._children.wait_for(("simulators",), READY_WITHIN)
         address, ui = self._settings.temporal_address, ""
         if address is None:
             grpc, ui_port = quiet_port(), quiet_port()
@@ -97,21 +98,21 @@ class Tree:
         if self._settings.temporal_address is None:
             server = temporal_command(home, grpc, ui_port, self._settings.namespace, port)
             self._children.begin(Part("temporal", server, lambda: answers(grpc)))
-            self._children.wait_for(("temporal",), READY_WITHIN)
+        preload(*OURS)
+        self._children.wait_for(("simulators", "temporal"), READY_WITHIN)
         if self._reconcile:
             self._reconcile_store()
         if self._alerts_open or self._reconcile:
             self._replay_open_alerts()
         for name, options in self._workers.items():
-            worker = [sys.executable, str(HERE / "worker.py"), *options]
-            self._children.begin(Part(name, worker, self._children.touches(name)))
-        serve = [sys.executable, "-m", "starter.serve"]
+            self._children.begin(Part(name, Program("worker", options), self._children.touches(name)))
+        serve = Program("starter.serve")
         self._children.begin(Part("web", serve, self._children.touches("web"), inherits=web))
         self._children.wait_for((*self._workers, "web"), READY_WITHIN)
 
     def _reconcile_store(self) -> None:
         """Before anything reads the store: what it forgot; raises CannotReach when that did not end well."""
-        reconciling = self._children.spawn([sys.executable, "-m", "starter.reconcile"], None, {})
+        reconciling = self._children.spawn(Program("starter.reconcile"), None, {})
         while reconciling.poll() is None and not self._children.told_to_stop:
             time.sleep(0.05)
         if self._children.told_to_stop:
@@ -124,7 +125,7 @@ class Tree:
         """Refuse to start workers that would break an open alert; raises RefusedByRule."""
         log = self._home.logs / "replay.log"
         with log.open("ab") as file:
-            replay = self._children.spawn([sys.executable, "-m", "starter.replay_open"], file, {})
+            replay = self._children.spawn(Program("starter.replay_open"), file, {})
         deadline = time.monotonic() + READY_WITHIN
         while replay.poll() is None and not self._children.told_to_stop and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -146,7 +147,7 @@ class Tree:
             self._children.kill()
         self._children.told_to_stop = True
 
-    def _stop_all(self, guest: subprocess.Popen[bytes] | None) -> None:
+    def _stop_all(self, guest: Child | None) -> None:
         """Web, then workers, then the rest; whoever does not end in time is killed."""
         deadline = time.monotonic() + STOP_WITHIN
         if guest is not None and guest.poll() is None:

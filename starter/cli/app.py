@@ -52,6 +52,7 @@ def up(
     ] = False,
 ) -> None:
     """Start all of Baken under one parent."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy, imported below, starts no threads then: this one forks
     from starter.begin import prepare_home
     from starter.ports import listen_for_web
     from starter.up import Tree, hold_lock

@@ -1,8 +1,8 @@
 """The clock of Baken's processes, which a round may set: the machine's own stays as it is.
 
-Workers and web are started with a library of ours before the C library (`hook/clock.c`), built here. The counterparts
-keep the machine's clock, as the books need it. Temporal's server asks the kernel itself: for it a step looks as if
-Baken's host and its own no longer agreed.
+`baken up` and all it forks run with a library of ours before the C library (`hook/clock.c`), built here. The
+counterparts keep the machine's clock, as the books need it. Temporal's server asks the kernel itself: for it a step
+looks as if Baken's host and its own no longer agreed.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def test_a_killed_worker_is_started_again_and_the_alert_goes_on(own_baken: Runni
     baken = own_baken
     alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
     baken.until_pending(alert_id)
-    for pid in baken.pids("worker.py"):
+    for pid in baken.pids("-m worker"):
         os.kill(pid, signal.SIGKILL)
     ruling = baken.command(alert_id, Action.APPROVE, "supervisor1", digest=baken.show(alert_id)["pending"]["digest"])
     assert ruling is None or ruling.accepted
