@@ -57,7 +57,7 @@ check: install ## formatting, lint, types, layers
 
 test: check build/.system ## every check there is
 	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not alone" $(LEVELS)
-	$(PY) -m pytest -q -n 2 -m alone tests/integration
+	$(PY) -m pytest -q -m alone tests/integration
 
 build/.system: apt.txt | .venv/.installed
 	@bash scripts/install_system.sh
