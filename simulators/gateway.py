@@ -122,6 +122,18 @@ class BenchGateway:
         return ACCEPTED
 
 
+def _error(status: int, code: str) -> Reply:
+    return Reply(status, json.dumps({"error": {"code": status, "status": code}}).encode())
+
+
+REFUSED = {
+    "error": _error(503, "UNAVAILABLE"),
+    "reject": _error(403, "PERMISSION_DENIED"),
+    "denied": _error(401, "UNAUTHENTICATED"),
+}
+"""By fault."""
+
+
 class Gateway:
     """Answers like the real one; every message is on disk before its answer."""
 
@@ -133,7 +145,7 @@ class Gateway:
         after = SLOW if self._faults.mode(CHANNEL) == "slow" else 0.0
         failure = self._faults.fails(CHANNEL)
         if failure:
-            return _error(403, "PERMISSION_DENIED") if failure == "reject" else _error(503, "UNAVAILABLE")
+            return REFUSED[failure]
         try:
             message = json.loads(asked.body)["message"]
             token, data = str(message["token"]), message["data"]
@@ -151,7 +163,3 @@ class Gateway:
             id=said["id"],
         )
         return Reply(200, b'{"name":"projects/baken/messages/%s"}' % said["id"].encode(), after=after)
-
-
-def _error(status: int, code: str) -> Reply:
-    return Reply(status, json.dumps({"error": {"code": status, "status": code}}).encode())

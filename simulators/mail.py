@@ -18,6 +18,12 @@ from simulators.received import Record
 
 KEEP = 50
 """Mails, one of each sort: five hundred that say the same need not be five hundred on a wall."""
+REFUSED = {
+    "error": "451 4.3.0 try again later",
+    "reject": "550 5.7.1 refused",
+    "denied": "530 5.7.0 authentication required",
+}
+"""Answers by fault."""
 HOSTNAME = "mailbox.demo.baken.example"
 """Said in the greeting; without it every connection would ask the name service who we are."""
 Sort = tuple[str | None, str | None, str | None, str | None]
@@ -79,7 +85,7 @@ class Inbox:
             await asyncio.sleep(SLOW)
         failure = self._faults.fails("email")
         if failure:
-            return "550 5.7.1 refused" if failure == "reject" else "451 4.3.0 try again later"
+            return REFUSED[failure]
         content = envelope.content
         mail = email.message_from_bytes(content if isinstance(content, bytes) else b"", policy=default)
         assert isinstance(mail, EmailMessage)

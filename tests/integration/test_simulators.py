@@ -176,6 +176,18 @@ def test_cut_takes_the_message_and_breaks_off_its_answer(counterparts: Counterpa
     asyncio.run(cut())
 
 
+def test_malformed_answers_nonsense_and_passes_nothing_on(counterparts: Counterparts) -> None:
+    counterparts.fault("email", "malformed")
+    counterparts.fault("webhook", "malformed")
+    with pytest.raises(aiosmtplib.SMTPResponseException, match="Malformed"):
+        counterparts.mail()
+    with pytest.raises(httpx.RemoteProtocolError):
+        counterparts.call()
+    counterparts.ask("DELETE", "/faults")
+    assert counterparts.call().status_code == 204
+    assert [line["channel"] for line in counterparts.received()] == ["webhook"]
+
+
 def test_a_fault_of_one_channel_leaves_the_other_alone(counterparts: Counterparts) -> None:
     counterparts.fault("email", "down")
     assert counterparts.call().status_code == 204
@@ -187,8 +199,10 @@ def test_a_fault_ends_by_itself_after_its_seconds(counterparts: Counterparts) ->
     assert eventually(lambda: counterparts.call().status_code == 204, within=3)
 
 
-@pytest.mark.parametrize(("mode", "smtp", "http"), [("error", 451, 503), ("reject", 550, 403)])
-def test_error_and_reject_answer_with_their_codes(counterparts: Counterparts, mode: str, smtp: int, http: int) -> None:
+@pytest.mark.parametrize(("mode", "smtp", "http"), [("error", 451, 503), ("reject", 550, 403), ("denied", 530, 401)])
+def test_fault_that_refuses_answers_with_its_codes(
+    counterparts: Counterparts, mode: str, smtp: int, http: int
+) -> None:
     counterparts.fault("email", mode)
     counterparts.fault("webhook", mode)
     with pytest.raises(aiosmtplib.SMTPDataError) as refused:
@@ -214,7 +228,10 @@ def test_flaky_fails_every_second_request(counterparts: Counterparts) -> None:
     ("said", "names"),
     [
         ({"channel": "web", "mode": "down", "seconds": 1}, "email, webhook"),
-        ({"channel": "email", "mode": "tired", "seconds": 1}, "down, error, slow, flaky, reject, cut"),
+        (
+            {"channel": "email", "mode": "tired", "seconds": 1},
+            "down, error, slow, flaky, reject, cut, malformed, denied",
+        ),
         ({"channel": "email", "mode": "down", "seconds": 0}, "seconds"),
         ({"channel": "email", "mode": "down"}, "seconds"),
     ],
