@@ -23,8 +23,8 @@ class Listener:
     """Passes connections on to a server of ours on another port, as the mode says that holds.
 
     `down`: connections are refused, open ones cut. The port is then bound without listening: nobody else can take it,
-    and the kernel refuses. `cut`: each connection ends half-way through an answer, again and again. `malformed`: open ones
-    are cut, new ones hear nonsense; nothing of what they say is passed on.
+    and the kernel refuses. `cut`: each connection ends half-way through an answer, again and again. `malformed`: open
+    ones are cut, new ones hear nonsense; nothing of what they say is passed on.
     """
 
     def __init__(self, bound: socket.socket, inner_port: int, mode: Callable[[], str | None]) -> None:

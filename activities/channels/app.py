@@ -19,6 +19,7 @@ from activities.bulk_http import Answer, BulkHttp, Request, classified
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Denied,
     Gone,
     Messages,
     NotSent,
@@ -170,12 +171,18 @@ def _outcome(answer: Answer) -> Outcome:
     status = answer.status
     if status == 200:
         return None
-    if status == 0 and not answer.error:
-        return NotSent("something newer holds")
     if status == 0:
-        return Unreachable(f"the app gateway does not answer ({answer.error})", in_doubt=answer.in_doubt)
+        return _unanswered(answer)
+    if status == 401:
+        return Denied("the app gateway does not accept our token (401)")
     if status == 404:
         return Gone("the app was removed")
     if status == 429 or status >= 500:
         return Busy(f"the app gateway asks for patience ({status})", retry_after=min(answer.retry_after, 60.0) or 1.0)
     return Rejected(f"the app gateway refused it ({status})")
+
+
+def _unanswered(answer: Answer) -> Outcome:
+    if not answer.error:
+        return NotSent("something newer holds")
+    return Unreachable(f"the app gateway does not answer ({answer.error})", in_doubt=answer.in_doubt)

@@ -142,6 +142,10 @@ class Unreachable(ChannelError):
         self.in_doubt = in_doubt
 
 
+class Denied(Unreachable):
+    """It does not accept our credentials: ours to mend, and tried again, for then it must go out by itself."""
+
+
 class NotSent(ChannelError):
     """Stopped before this message because something newer holds."""
 

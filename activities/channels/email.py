@@ -21,6 +21,7 @@ import css_inline
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Denied,
     Messages,
     NotSent,
     Outcome,
@@ -42,6 +43,8 @@ CONNECTIONS = 10
 TIMEOUT = 10.0
 """Seconds; a chunk of 100 over 10 connections ends well within the 30 s a send may take."""
 DOMAIN = "baken.example"
+CREDENTIALS = frozenset({530, 534, 535, 538})
+"""Answers that speak of our login and not of a mail (RFC 4954 section 6)."""
 _TO, _ID = "recipient-placeholder@baken.invalid", "id-placeholder"
 
 _templates = templates(Path(__file__).parent / "templates")
@@ -101,7 +104,7 @@ class EmailChannel:
             await client.connect()
             await client.quit()
         except (aiosmtplib.SMTPException, OSError) as error:
-            return f"the mail server at {endpoint.host}:{endpoint.port} does not answer ({type(error).__name__})"
+            return f"{_not_connected(error)}: {endpoint.host}:{endpoint.port}"
         return None
 
     def limit(self, kind: Kind) -> Limit | None:
@@ -185,7 +188,7 @@ async def _lane(
                 await client.connect()
         except (aiosmtplib.SMTPException, OSError) as error:
             client = None
-            outcomes[index] = Unreachable(f"the mail server does not answer ({type(error).__name__})")
+            outcomes[index] = _not_connected(error)
             continue
         if not still():
             break
@@ -214,6 +217,9 @@ async def _send(
         handed_over = True
         await _hand_over(client, mail)
     except aiosmtplib.SMTPResponseException as error:
+        if not 400 <= error.code < 600:
+            client.close()  # what it says next would be no answer to what it is asked next
+            return Unreachable("the mail server's answer makes no sense", in_doubt=handed_over)
         await _reset(client)
         return _answered(error.code)
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -228,7 +234,7 @@ async def _hand_over(client: aiosmtplib.SMTP, mail: bytes) -> None:
         raise aiosmtplib.SMTPServerDisconnected("the connection is lost")
     client.protocol.write(mail.replace(b"\r\n.", b"\r\n..") + b".\r\n")
     answer = await client.protocol.read_response(timeout=TIMEOUT)
-    if answer.code != aiosmtplib.SMTPStatus.completed:
+    if answer.code // 100 != 2:  # the first digit decides (RFC 5321 section 4.2.1)
         raise aiosmtplib.SMTPDataError(answer.code, answer.message)
 
 
@@ -240,7 +246,16 @@ async def _reset(client: aiosmtplib.SMTP) -> None:
         client.close()
 
 
+def _not_connected(error: Exception) -> Unreachable:
+    code = getattr(error, "code", 0)
+    if code in CREDENTIALS:
+        return Denied(f"the mail server does not accept our login ({code})")
+    return Unreachable(f"the mail server does not answer ({type(error).__name__})")
+
+
 def _answered(code: int) -> Outcome:
+    if code in CREDENTIALS:
+        return Denied(f"the mail server does not accept our login ({code})")
     if code >= 500:
         return Rejected(f"the mail server refused it for good ({code})")
     return Busy(f"the mail server asks for patience ({code})", retry_after=1.0)

@@ -17,6 +17,7 @@ from activities.bulk_http import TIMED_OUT, Answer, BulkHttp, Request, classifie
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Denied,
     Gone,
     Messages,
     NotSent,
@@ -249,7 +250,9 @@ def _outcome(answer: Answer) -> Outcome:
         return Gone("the browser ended its subscription")
     if status == 429 or status >= 500:
         return Busy(f"a push service asks for patience ({status})", retry_after=min(answer.retry_after, 60.0) or 1.0)
-    why = "does not accept our VAPID key" if status in (401, 403) else "refused it"
+    if status == 401:
+        return Denied("a push service does not accept our VAPID token (401)")
+    why = "does not accept our VAPID key for this browser" if status == 403 else "refused it"
     return Rejected(f"a push service {why} ({status})")
 
 

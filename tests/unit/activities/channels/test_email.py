@@ -7,9 +7,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from activities.channels.base import Busy, ChannelError, Messages, NotSent, Outcome, Rejected, Unreachable, WaveJob
+from activities.channels.base import (
+    Busy,
+    ChannelError,
+    Denied,
+    Messages,
+    NotSent,
+    Outcome,
+    Rejected,
+    Unreachable,
+    WaveJob,
+)
 from activities.channels.email import EmailChannel
 from activities.endpoints import ChannelsConfig, EmailEndpoint, LiveChannels
 from alerts.vocabulary import Kind, MessageKind
@@ -43,9 +53,22 @@ class MailServer:
 
 
 @asynccontextmanager
-async def serving(answers: Answer = lambda _: "") -> AsyncIterator[MailServer]:
+async def serving(answers: Answer = lambda _: "", password: str | None = None) -> AsyncIterator[MailServer]:
+    """With a password: it wants a login."""
     mails, loop = MailServer(answers), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(mails, hostname="here", loop=loop), "127.0.0.1", 0)
+
+    def connected() -> SMTP:
+        def known(
+            _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, said: LoginPassword
+        ) -> AuthResult:
+            return AuthResult(success=said.password == (password or "").encode(), handled=False)
+
+        wants = password is not None
+        return SMTP(
+            mails, hostname="here", loop=loop, authenticator=known, auth_required=wants, auth_require_tls=False
+        )
+
+    server = await loop.create_server(connected, "127.0.0.1", 0)
     mails.port = int(server.sockets[0].getsockname()[1])
     try:
         yield mails
@@ -54,9 +77,13 @@ async def serving(answers: Answer = lambda _: "") -> AsyncIterator[MailServer]:
 
 
 async def send(
-    server: MailServer, number: int = 1, still: Callable[[], bool] = lambda: True, situation: str = "Kijk uit."
+    server: MailServer,
+    number: int = 1,
+    still: Callable[[], bool] = lambda: True,
+    situation: str = "Kijk uit.",
+    **login: str,
 ) -> Sequence[Outcome]:
-    endpoint = EmailEndpoint(host="127.0.0.1", port=server.port)
+    endpoint = EmailEndpoint(host="127.0.0.1", port=server.port, **login)
     channel = EmailChannel(ChannelsConfig(channels=LiveChannels(email=endpoint)))
     edition = make_edition(case_document(public={"situation": situation}))
     job = WaveJob("a1", Kind.ACTUAL, 1, 0, None, channel.render(edition, BASE_URL))
@@ -107,6 +134,9 @@ async def test_withdrawal_while_the_server_was_answering_hands_nothing_over() ->
         ("RCPT", "450 4.2.1 later", Busy),
         ("DATA", "554 5.7.1 refused", Rejected),
         ("DATA", "451 4.3.0 later", Busy),
+        ("RCPT", "530 5.7.0 authentication required", Denied),
+        ("RCPT", "what?", Unreachable),
+        ("DATA", "99999999", Unreachable),
     ],
 )
 async def test_answers_when_not_yes_are_classified_and_the_next_mail_goes_on(
@@ -125,6 +155,26 @@ async def test_connection_lost_when_the_mail_was_handed_over_is_in_doubt() -> No
         (outcome,) = await send(server)
     assert isinstance(outcome, Unreachable)
     assert outcome.in_doubt
+
+
+@pytest.mark.parametrize(("command", "in_doubt"), [("RCPT", False), ("DATA", True)])
+async def test_answer_that_makes_no_sense_is_in_doubt_once_the_mail_was_handed_over(
+    command: str, in_doubt: bool
+) -> None:
+    async with serving(lambda at: "what?" if at == command else "") as server:
+        (outcome,) = await send(server)
+    assert isinstance(outcome, Unreachable)
+    assert outcome.in_doubt is in_doubt
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize(("password", "means"), [("right", type(None)), ("wrong", Denied)])
+async def test_login_when_it_is_wrong_is_told_apart_from_a_server_that_is_away(
+    password: str, means: type[ChannelError]
+) -> None:
+    async with serving(password="right") as server:
+        (outcome,) = await send(server, username="baken", password=password)
+    assert type(outcome) is means
 
 
 async def test_server_that_is_away_when_connecting_is_not_in_doubt() -> None:
