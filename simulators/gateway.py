@@ -18,6 +18,8 @@ CHANNEL = "app"
 GONE = "gone-"
 """Tokens that begin so are of apps that were removed."""
 FIELDS = ("alert_id", "edition", "kind", "id")
+MESSAGE_MAX = 4_096
+"""Bytes of a message."""
 ACCEPTED = Reply(200, b'{"name":"projects/baken/messages/1"}')
 HEAD = 240
 """Bytes of a body that hold recipient and what identifies the message."""
@@ -150,6 +152,8 @@ class Gateway:
             message = json.loads(asked.body)["message"]
             token, data = str(message["token"]), message["data"]
             said = {name: str(data[name]) for name in FIELDS}
+            if len(asked.body) > MESSAGE_MAX:
+                return _error(400, "INVALID_ARGUMENT")
         except (ValueError, LookupError, TypeError):
             return _error(400, "INVALID_ARGUMENT")
         if token.startswith(GONE):

@@ -33,11 +33,15 @@ from activities.channels.base import (
 from activities.endpoints import AppServer, ChannelsConfig
 from activities.pacing import Limit
 from alerts.edition import Edition, LanguageText
+from alerts.fitting import cut
 from alerts.vocabulary import Kind, MessageKind
 
 BODY_MAX = 1_000
-"""Characters of the notification's text: with all else a message stays under the gateway's 4,096 bytes."""
+"""Characters of the notification's text; fewer where they take many bytes."""
 MESSAGE_MAX = 4_096
+"""Bytes that the gateway takes."""
+ENVELOPE = 1_000
+"""Bytes of a message beside what is shown: token, ids, and what each kind of phone wants to know."""
 END_LIVES = timedelta(weeks=4)
 """How long the end waits for a phone that is off: it may still show the alert. The gateway's longest."""
 _TOKEN = re.compile(r"[A-Za-z0-9_:.-]{8,512}")
@@ -156,14 +160,15 @@ class _Moulds:
 
 
 def _shown(edition: Edition, text: LanguageText, base_url: str, image: str | None) -> str:
-    body = text.body if len(text.body) <= BODY_MAX else text.body[: BODY_MAX - 3].rsplit(" ", 1)[0] + "..."
     said = {
         "event": text.event,
         "title": text.headline,
-        "body": body,
+        "body": "",
         "url": f"{base_url}/alerts/{edition.alert_id}",
         "image": image,
     }
+    around = len(json.dumps(said, ensure_ascii=False).encode())
+    said["body"] = cut(text.body, BODY_MAX, MESSAGE_MAX - ENVELOPE - around)
     return json.dumps(said, ensure_ascii=False)
 
 

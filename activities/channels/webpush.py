@@ -29,7 +29,6 @@ from activities.channels.base import (
     WaveJob,
 )
 from activities.endpoints import ChannelsConfig, Loopback, PushSender
-from activities.fitting import cut
 from activities.pacing import Limit
 from activities.web_push import (
     PLAINTEXT_MAX,
@@ -43,6 +42,7 @@ from activities.web_push import (
     vapid_key,
 )
 from alerts.edition import Edition, LanguageText
+from alerts.fitting import cut
 from alerts.vocabulary import Kind, MessageKind
 
 BODY_MAX = 1_000
