@@ -250,6 +250,8 @@ def _not_connected(error: Exception) -> Unreachable:
     code = getattr(error, "code", 0)
     if code in CREDENTIALS:
         return Denied(f"the mail server does not accept our login ({code})")
+    if code == aiosmtplib.SMTPStatus.invalid_response:
+        return Unreachable("the mail server's answer makes no sense")
     return Unreachable(f"the mail server does not answer ({type(error).__name__})")
 
 

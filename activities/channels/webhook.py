@@ -60,8 +60,9 @@ class WebhookChannel:
         chunk=1,
     )
 
-    def __init__(self, config: ChannelsConfig) -> None:
+    def __init__(self, config: ChannelsConfig, answer_within: float = ANSWER_WITHIN) -> None:
         self._config = config
+        self._answer_within = answer_within
         self._trust = ssl.create_default_context()
         """Made once: it takes some 20 ms, in which no other message can leave."""
 
@@ -108,12 +109,14 @@ class WebhookChannel:
         if not still():
             return NotSent("something newer holds")
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(self._answer_within):
                 call = client.stream("POST", partner.url, content=body.encode(), headers=headers)
                 async with call as answer:  # its body is of no use to us, and may be endless
                     return _answered(partner, answer)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             return Unreachable(f"{partner.name} does not answer")
+        except httpx.RemoteProtocolError:
+            return Unreachable(f"{partner.name}'s answer breaks off or makes no sense", in_doubt=True)
         except (httpx.HTTPError, TimeoutError) as error:
             return Unreachable(f"{partner.name} went silent ({type(error).__name__})", in_doubt=True)
 

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from activities.channels import webhook
 from activities.channels.base import (
     Busy,
     ChannelError,
@@ -21,7 +20,7 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
-from activities.channels.webhook import WebhookChannel
+from activities.channels.webhook import ANSWER_WITHIN, WebhookChannel
 from activities.endpoints import ChannelsConfig, LiveChannels, WebhookPartner
 from alerts.vocabulary import Kind, MessageKind
 from tests.support.editions import BASE_URL, case_document, make_edition
@@ -56,9 +55,9 @@ async def answering(said: bytes, drips: bytes = b"") -> AsyncIterator[int]:
         await asyncio.wait([call for call in calls if call], timeout=5)
 
 
-async def send(port: int) -> Sequence[Outcome]:
+async def send(port: int, answer_within: float = ANSWER_WITHIN) -> Sequence[Outcome]:
     partner = WebhookPartner(name="Own", url=f"http://127.0.0.1:{port}/", secret=SECRET)
-    channel = WebhookChannel(ChannelsConfig(channels=LiveChannels(webhook=(partner,))))
+    channel = WebhookChannel(ChannelsConfig(channels=LiveChannels(webhook=(partner,))), answer_within)
     job = WaveJob("a1", Kind.ACTUAL, 1, 0, None, channel.render(make_edition(case_document()), BASE_URL))
     told = Messages(["0" * 32], [MessageKind.ALERT], ["Own"], ["nl"])
     return await channel.send(job, told, lambda: True)
@@ -91,9 +90,8 @@ async def test_body_without_end_when_accepted_is_not_read() -> None:
         assert await send(port) == [None]
 
 
-async def test_head_without_end_is_given_up_and_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "ANSWER_WITHIN", 0.3)
+async def test_head_without_end_is_given_up_and_in_doubt() -> None:
     async with asyncio.timeout(5), answering(b"HTTP/1.1 200 OK\r\n", drips=b"a: b\r\n") as port:
-        (outcome,) = await send(port)
+        (outcome,) = await send(port, answer_within=0.3)
     assert isinstance(outcome, Unreachable)
     assert outcome.in_doubt
