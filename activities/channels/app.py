@@ -58,6 +58,7 @@ class AppChannel:
         renews="late_joiners",
         picture=True,
         text_max=BODY_MAX,
+        credentials="bearer token",
         chunk=500,
     )
 

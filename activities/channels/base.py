@@ -37,6 +37,14 @@ class Capabilities:
     languages: tuple[str, ...] = ("nl", "en")
     headline_max: int | None = None
     text_max: int | None = None
+    characters: str = "Unicode"
+    """Its character set; what is not in it cannot be said."""
+    counterpart: bool = True
+    """Somebody else's server takes what it sends, and can fail; else Baken itself shows it."""
+    credentials: str = ""
+    """What it proves itself with to its counterpart."""
+    receipts: bool = False
+    """Whether its counterpart says afterwards what became of a message, beyond having taken it."""
     partners: bool = False
     """Its recipients are partners that the configuration names: nobody subscribes to it."""
     chunk: int = 100

@@ -38,6 +38,7 @@ class CapChannel:
         renews="announce",
         picture=True,
         headline_max=HEADLINE_MAX,
+        counterpart=False,
     )
 
     def __init__(

@@ -66,6 +66,7 @@ class EmailChannel:
         renews="late_joiners",
         picture=True,
         attaches=True,
+        credentials="login",
         chunk=100,
     )
 

@@ -56,6 +56,7 @@ class WebhookChannel:
         recall=True,
         renews="announce",
         picture=True,
+        credentials="shared secret",
         partners=True,
         chunk=1,
     )

@@ -63,6 +63,7 @@ class WebPushChannel:
         renews="late_joiners",
         picture=True,
         text_max=BODY_MAX,
+        credentials="VAPID key",
         chunk=500,
     )
 
