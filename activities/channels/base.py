@@ -123,7 +123,11 @@ class Messages:
 
 
 class ChannelError(Exception):
-    """Root of what a counterpart can answer; `str()` is for operators and holds no address."""
+    """Root of what a counterpart can answer; `str()` is for operators and holds no address.
+
+    Of every channel they read of a counterpart that it "does not answer", that its answer "makes no sense", or that it
+    "does not accept our" credentials: three faults with three remedies.
+    """
 
 
 class Gone(ChannelError):
