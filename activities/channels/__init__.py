@@ -39,7 +39,7 @@ def build_channels(
     channels: tuple[Channel, ...] = (
         WebChannel(db, display_key, clock),
         CapChannel(db, display_key, clock, base_url),
-        EmailChannel(config),
+        EmailChannel(config, base_url, lambda: system_key("subscribers")),
         WebhookChannel(config),
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),

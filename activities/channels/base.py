@@ -78,9 +78,9 @@ class PhotoBytes(Value):
     jpeg: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WaveJob:
-    """What all messages of one wave share, so that each of a million is small."""
+    """What all messages of one wave share, so that each of a million is small. A key for what is made once."""
 
     alert_id: str
     alert_kind: Kind

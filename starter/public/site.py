@@ -24,7 +24,7 @@ from alerts.sealing import unseal
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
 from starter.web.times import local_words
-from store import cap_messages, editions
+from store import cap_messages, editions, subscribers
 from store.standing import UnknownAlert, by_code, may_serve, standing, visible
 from store.tables.alert import AlertStanding, CapMessage, Publication
 
@@ -145,6 +145,19 @@ class PublicSite:
         active = visible(row, self._clock())
         return self._html(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
 
+    def unsubscribe(self, request: Request, word: str | None = None) -> Response:
+        """A page with one button; with the word of a mail the subscription ends at once (RFC 8058).
+
+        Mail servers look at links before people do, so looking changes nothing.
+        """
+        language = language_of(request)
+        if word is None:
+            return self._html(request, "unsubscribe.html", language=language, ended=None)
+        key = self._parts.keys.system_key("subscribers")
+        with self._parts.db.write() as session:
+            ended = subscribers.leave(session, key, word, self._clock())
+        return self._html(request, "unsubscribe.html", 200 if ended else 404, language=language, ended=ended)
+
     def _live_items(self, exercise: bool) -> list[tuple[AlertStanding, Publication, bytes]]:
         found = []
         with self._parts.db.read() as session:
@@ -242,6 +255,14 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     @get("/check/{code}")
     def check(request: Request, code: str) -> Response:
         return site.check(request, code)
+
+    @get("/unsubscribe/{word}")
+    def unsubscribe(request: Request, word: str) -> Response:
+        return site.unsubscribe(request)
+
+    @router.post("/unsubscribe/{word}")
+    def unsubscribe_now(request: Request, word: str) -> Response:
+        return site.unsubscribe(request, word)
 
     @get("/.well-known/security.txt")
     def security() -> Response:

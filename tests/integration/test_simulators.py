@@ -81,8 +81,7 @@ def test_received_json_is_filtered_by_channel_and_alert(counterparts: Counterpar
 
 def test_five_hundred_mails_over_twenty_connections_are_all_written_down(counterparts: Counterparts) -> None:
     async def lane(number: int) -> None:
-        port = counterparts.ports["smtp"]
-        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
+        async with counterparts.mail_client() as client:
             for one in range(25):
                 await client.sendmail("alert@baken.example", [f"r{number}-{one}@demo.baken.example"], mail)
 
@@ -149,8 +148,7 @@ def test_down_refuses_connections_until_it_ends(counterparts: Counterparts) -> N
 
 def test_down_cuts_open_connections(counterparts: Counterparts) -> None:
     async def cut() -> None:
-        port = counterparts.ports["smtp"]
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=5)
+        client = counterparts.mail_client()
         await client.connect()
         await asyncio.to_thread(counterparts.fault, "email", "down")
         with pytest.raises(aiosmtplib.SMTPServerDisconnected):
@@ -166,8 +164,7 @@ def test_cut_takes_the_message_and_breaks_off_its_answer(counterparts: Counterpa
     counterparts.fault("email", "cut")
 
     async def cut() -> None:
-        port = counterparts.ports["smtp"]
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=5)
+        client = counterparts.mail_client()
         await client.connect()
         await asyncio.sleep(CUT_AFTER)
         with pytest.raises(aiosmtplib.SMTPServerDisconnected):
