@@ -41,7 +41,7 @@ def test_batch_is_taken_for_what_is_sure(
 ) -> None:
     desired = Desired(
         meaning=Meaning.EDITION,
-        edition=EditionRef(number=1, digest="d", approval_digest="a", channels={"app": "r"}),
+        edition=EditionRef(number=1, digest="d", approval_digest="a", channels={}),
         revision=1,
     )
     asked = ports.Deliver(
