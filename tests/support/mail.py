@@ -24,6 +24,8 @@ class MailServer:
 
     def __init__(self, answers: Answer) -> None:
         self.taken: list[Envelope] = []
+        self.refused: dict[str, str] = {}
+        """What comes back on RCPT, by address."""
         self.logins = 0
         """Attempts."""
         self.port = 0
@@ -45,7 +47,7 @@ class MailServer:
         return answer or "250 2.1.0 fine"
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
-        answer = self._answers("RCPT")
+        answer = self.refused.get(address) or self._answers("RCPT")
         if not answer:
             envelope.rcpt_tos.append(address)
         return answer or "250 2.1.5 fine"
