@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import aiosmtplib
 
@@ -10,8 +14,8 @@ from activities.endpoints import MailServer
 
 TIMEOUT = 10.0
 """Seconds for one answer; a chunk of 100 over 10 connections ends well within the 30 s a send may take."""
-
-
+MAILS_EACH = 100
+"""Over one connection, more or less: a login costs as much as some mails, and servers end what goes on for ever."""
 CREDENTIALS = frozenset({530, 534, 535, 538})
 """Answers that speak of our login and not of a mail (RFC 4954 section 6)."""
 
@@ -24,13 +28,48 @@ class NoLogin(NoLine):
     """The server does not accept who we say we are."""
 
 
+@dataclass
+class Connection:
+    client: aiosmtplib.SMTP
+    mails: int = 0
+    """That were brought over it."""
+
+
 class MailLine:
-    """The way to one mail server."""
+    """The way to one mail server. While anybody sends, a connection goes on to the next chunk; the last hangs up."""
 
     def __init__(self, server: MailServer) -> None:
         self._server = server
         self._where = f"the mail server at {server.host}:{server.port}"
         self._tls: ssl.SSLContext | None = None
+        self._senders = 0
+        self._free: list[Connection] = []
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Somebody sends."""
+        self._senders += 1
+        try:
+            yield
+        finally:
+            self._senders -= 1
+            if not self._senders:
+                free, self._free = self._free, []
+                await asyncio.gather(*(hang_up(connection.client) for connection in free))
+
+    async def take(self) -> Connection:
+        """One that is free, or a new one; raises NoLine."""
+        while self._free:
+            connection = self._free.pop()
+            if connection.client.is_connected:
+                return connection
+        return Connection(await self.connect())
+
+    async def give_back(self, connection: Connection) -> None:
+        if connection.mails < MAILS_EACH:
+            self._free.append(connection)
+        else:
+            await hang_up(connection.client)
 
     async def connect(self) -> aiosmtplib.SMTP:
         """A connection that is ready for mail; raises NoLine."""

@@ -41,7 +41,7 @@ from activities.endpoints import ChannelsConfig, MailServer
 from activities.mail_address import mail_address_problem, normal_mail_address
 from activities.mail_mould import ID, LEAVE, TO, Mould, new_mail, put_html, put_text
 from activities.pacing import Limit
-from activities.smtp import CREDENTIALS, MailLine, NoLine, NoLogin, hand_over, hang_up, reset
+from activities.smtp import CREDENTIALS, Connection, MailLine, NoLine, NoLogin, hand_over, hang_up, reset
 from activities.templating import templates
 from alerts.edition import Edition, LanguageText
 from alerts.vocabulary import Kind, MessageKind
@@ -149,7 +149,9 @@ class EmailChannel:
         outcomes: list[Outcome] = [NotSent("not sent")] * len(messages)
         queue = iter(enumerate(messages))
         lanes = (_lane(post, queue, mail, outcomes, still) for _ in range(min(CONNECTIONS, len(messages))))
-        for trouble in filter(None, await asyncio.gather(*lanes)):
+        async with post.line.held():
+            troubles = await asyncio.gather(*lanes)
+        for trouble in filter(None, troubles):
             for index, _ in queue:
                 outcomes[index] = trouble
         return _believed(outcomes)
@@ -238,19 +240,20 @@ async def _lane(
     still: Callable[[], bool],
 ) -> Outcome:
     """One connection, taking messages from the common queue until it is empty; why it gave up before that."""
-    client: aiosmtplib.SMTP | None = None
+    connection: Connection | None = None
     for index, message in queue:
-        if client is None or not client.is_connected:
+        if connection is None or not connection.client.is_connected:
             try:
-                client = await post.line.connect()
+                connection = await post.line.take()
             except NoLine as error:
                 outcomes[index] = (Denied if isinstance(error, NoLogin) else Unreachable)(str(error))
                 return outcomes[index]
         if not still():
             break
-        outcomes[index] = await _send(client, post.server, message, mail(message), still)
-    if client is not None:
-        await hang_up(client)
+        connection.mails += 1
+        outcomes[index] = await _send(connection.client, post.server, message, mail(message), still)
+    if connection is not None:
+        await post.line.give_back(connection)
     return None
 
 

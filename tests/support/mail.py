@@ -24,8 +24,11 @@ class MailServer:
 
     def __init__(self, answers: Answer) -> None:
         self.taken: list[Envelope] = []
+        self.refused: dict[str, str] = {}
+        """What comes back on RCPT, by address."""
         self.logins = 0
         """Attempts."""
+        self.goodbyes = 0
         self.port = 0
         self._answers = answers
 
@@ -38,6 +41,10 @@ class MailServer:
         self.logins += 1
         return AuthResult(success=said.password == PASSWORD.encode(), handled=False)
 
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.goodbyes += 1
+        return "221 2.0.0 bye"
+
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
         answer = self._answers("MAIL")
         if not answer:
@@ -45,7 +52,7 @@ class MailServer:
         return answer or "250 2.1.0 fine"
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
-        answer = self._answers("RCPT")
+        answer = self.refused.get(address) or self._answers("RCPT")
         if not answer:
             envelope.rcpt_tos.append(address)
         return answer or "250 2.1.5 fine"
@@ -84,23 +91,20 @@ async def send(
 ) -> Sequence[Outcome]:
     """So many mails; a cancel says that the alert ended."""
     channel = email_channel(endpoint)
-    edition = make_edition(case_document(public={"situation": situation}))
-    photos = tuple(PhotoBytes(token=one.token, sha256=one.sha256, jpeg=JPEG) for one in edition.photos)
-    ended = {"nl": "Dit alert is beëindigd.", "en": "This alert has ended."}
-    job = WaveJob(
-        "a1",
-        Kind.ACTUAL,
-        1,
-        0,
-        None,
-        channel.render(edition, BASE_URL),
-        photos,
-        ended if kind is MessageKind.CANCEL else None,
-    )
-    addresses = [f"r{n}@demo.baken.example" for n in range(number)]
-    ids = [f"{n:032x}" for n in range(number)]
-    return await channel.send(job, Messages(ids, [kind] * number, addresses, ["nl"] * number), still)
+    return await channel.send(wave(channel, kind, situation), messages(number, kind), still)
 
 
 def email_channel(endpoint: EmailEndpoint) -> EmailChannel:
     return EmailChannel(ChannelsConfig(channels=LiveChannels(email=endpoint)), BASE_URL, lambda: KEY)
+
+
+def wave(channel: EmailChannel, kind: MessageKind = MessageKind.ALERT, situation: str = "Kijk uit.") -> WaveJob:
+    edition = make_edition(case_document(public={"situation": situation}))
+    photos = tuple(PhotoBytes(token=one.token, sha256=one.sha256, jpeg=JPEG) for one in edition.photos)
+    ended = {"nl": "Dit alert is beëindigd.", "en": "This alert has ended."} if kind is MessageKind.CANCEL else None
+    return WaveJob("a1", Kind.ACTUAL, 1, 0, None, channel.render(edition, BASE_URL), photos, ended)
+
+
+def messages(number: int, kind: MessageKind = MessageKind.ALERT) -> Messages:
+    addresses = [f"r{n}@demo.baken.example" for n in range(number)]
+    return Messages([f"{n:032x}" for n in range(number)], [kind] * number, addresses, ["nl"] * number)

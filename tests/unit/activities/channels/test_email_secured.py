@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 
 from activities.channels.base import Unreachable
 from activities.endpoints import EmailEndpoint
+from activities.smtp import MAILS_EACH
 from alerts.vocabulary import Kind
 from simulators.tls import server_context
-from tests.support.mail import PASSWORD, MailServer, email_channel, send, serving
+from tests.support.mail import PASSWORD, MailServer, email_channel, messages, send, serving, wave
 
 ELSEWHERE = "127.0.0.2"
 """An address that the certificate does not name."""
@@ -48,6 +50,23 @@ async def test_mail_when_secured_and_logged_in_arrives(tls: tuple[ssl.SSLContext
         assert await email_channel(at(server, authority)).probe(Kind.ACTUAL) is None
         assert await send(at(server, authority), 25) == [None] * 25
     assert len(server.taken) == 25
+
+
+async def test_connection_when_others_send_too_goes_on_to_the_next_chunk(tls: tuple[ssl.SSLContext, Path]) -> None:
+    """But brings no more than its share, and everybody says goodbye in the end."""
+    context, authority = tls
+    async with serving(**strict(context)) as server:
+        channel = email_channel(at(server, authority))
+        job = wave(channel)
+
+        async def chunks() -> None:
+            for _ in range(MAILS_EACH + 20):
+                assert await channel.send(job, messages(1), lambda: True) == [None]
+
+        await asyncio.gather(chunks(), chunks())
+    assert len(server.taken) == 2 * (MAILS_EACH + 20)
+    assert 3 <= server.logins <= 4
+    assert server.goodbyes == server.logins
 
 
 async def test_password_when_wrong_is_said_so_and_tried_once_a_connection(tls: tuple[ssl.SSLContext, Path]) -> None:
