@@ -53,7 +53,8 @@ def _schema() -> Any:
 
 def xmlsec1(certificate: Path, files: Sequence[Path]) -> bool:
     """Whether xmlsec1, which trusts that certificate alone, accepts the signature of every file."""
-    command = ["xmlsec1", "--verify", "--trusted-pem", str(certificate), *map(str, files)]
+    options = ["--enabled-key-data", "x509", "--trusted-pem", str(certificate)]
+    command = ["xmlsec1", "--verify", *options, *map(str, files)]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 

@@ -10,6 +10,9 @@ from random import Random
 from xml.etree import ElementTree
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from lxml import etree  # type: ignore[import-untyped]
+from signxml.signer import XMLSigner
 
 from activities.cap_signature import CapSigner
 from activities.channels.cap import CapChannel
@@ -119,6 +122,16 @@ def test_signature_when_a_word_was_changed_is_refused_by_xmlsec1(
 def test_signature_of_another_installation_is_refused_by_xmlsec1(told: list[Told], tmp_path: Path) -> None:
     theirs = _file(tmp_path / "theirs.pem", CapSigner(lambda: KEY[::-1]).certificate)
     assert not xmlsec1(theirs, [_file(tmp_path / "ours.xml", told[0].xml)])
+
+
+def test_signature_with_a_key_that_the_message_brings_is_refused_by_xmlsec1(
+    told: list[Told], certificate: Path, tmp_path: Path
+) -> None:
+    unsigned = etree.fromstring(told[0].xml)
+    unsigned.remove(unsigned[-1])
+    forged = XMLSigner().sign(unsigned, key=rsa.generate_private_key(65537, 2048))
+    assert forged.find(".//{*}KeyValue") is not None
+    assert not xmlsec1(certificate, [_file(tmp_path / "forged.xml", etree.tostring(forged))])
 
 
 def test_references_of_every_sequence_name_all_that_is_in_force(told: list[Told]) -> None:
