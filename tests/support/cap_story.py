@@ -85,7 +85,7 @@ class RandomStory:
             area=self._area(),
         )
         edition = self.alert.make(document, number=self._number)
-        return _in_municipalities(edition, rng.randrange(1, 13)) if rng.random() < 0.3 else edition
+        return _in_municipalities(edition, rng.randrange(1, 7)) if rng.random() < 0.3 else edition
 
     def _area(self) -> dict[str, Any]:
         lat, lon = self._rng.uniform(51.9, 52.5), self._rng.uniform(5.2, 5.9)
