@@ -97,6 +97,14 @@ class ExercisePartner(Partner):
     """A partner's system for exercises; never fits where the public's belongs."""
 
 
+class CapPartner(Value):
+    """One that fetches CAP messages from an address of its own, so that its silence is seen."""
+
+    name: str
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+    """Of that address. It opens nothing that is not public."""
+
+
 class AppServer(Server):
     """A gateway that brings messages to phones: where to post one, and the bearer token that lets us."""
 
@@ -139,6 +147,7 @@ class ExerciseWebPushEndpoint(PushSender):
 class LiveChannels(Value):
     """Counterparts that reach the public."""
 
+    cap: tuple[CapPartner, ...] = ()
     email: EmailEndpoint | None = None
     webhook: tuple[WebhookPartner, ...] = ()
     app: AppEndpoint | None = None

@@ -204,6 +204,7 @@ def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFil
     push = {"contact": DEMO_CONTACT, "authority": ports["webpush"]["authority"]}
     return ChannelsFile(
         channels=LiveChannels(
+            cap=live.cap,
             email=live.email or EmailEndpoint(port=ports["smtp"], **mail),
             webhook=live.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners"]),
             app=live.app or AppEndpoint(**ports["app"]),

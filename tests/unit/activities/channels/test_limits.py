@@ -93,11 +93,15 @@ def test_longest_text_when_rendered_keeps_to_what_is_declared(
 
 
 @pytest.mark.parametrize("channel", [name for name, can in CAPABILITIES.items() if can.headline_max])
-def test_headline_over_the_limit_when_rendered_is_told_to_the_approver(
+def test_headline_over_the_limit_when_rendered_is_cut_and_said_whole_in_the_text(
     channels: dict[str, Channel], channel: str
 ) -> None:
     limit = CAPABILITIES[channel].headline_max or 0
-    long = case_document(public={"headline": {"nl": "x" * 160, "en": "x" * 160}, "situation": "Kijk uit."})
-    edition = make_edition(long, kind=Kind.EXERCISE)
-    assert all(len(text.headline) > limit for text in edition.texts.values())
-    assert len(channels[channel].render(edition, BASE_URL).problems) == len(edition.texts)
+    long = ("woord " * 26).strip()
+    edition = make_edition(case_document(public={"headline": {"nl": long, "en": long}, "situation": "Kijk uit."}))
+    assert len(long) > limit
+    (part,) = channels[channel].render(edition, BASE_URL).parts
+    headlines = [node.text or "" for node in ElementTree.fromstring(part.content).iter("{*}headline")]
+    assert len(headlines) == len(edition.texts)
+    assert all(len(one) <= limit and one.startswith("woord woord") for one in headlines)
+    assert read(part).count(long) == len(edition.texts)
