@@ -101,7 +101,7 @@ def test_headline_over_the_limit_when_rendered_is_cut_and_said_whole_in_the_text
     edition = make_edition(case_document(public={"headline": {"nl": long, "en": long}, "situation": "Kijk uit."}))
     assert len(long) > limit
     (part,) = channels[channel].render(edition, BASE_URL).parts
-    headlines = [node.text or "" for node in ElementTree.fromstring(part.content).iter("{*}headline")]
+    headlines = [node.text or "" for node in ElementTree.fromstring(part.content).findall(".//{*}headline")]
     assert len(headlines) == len(edition.texts)
-    assert all(len(one) <= limit and one.startswith("woord woord") for one in headlines)
+    assert all(len(one) <= limit and "woord woord" in one for one in headlines)
     assert read(part).count(long) == len(edition.texts)
