@@ -61,6 +61,7 @@ def test_approval_is_refused_to_everybody_it_should_be(shared_baken: Running, tm
     baken.until(alert_id, lambda view: view["stage"] == WAITS, what="the amended edition")
     assert "changed since" in _refused(baken, alert_id, Action.APPROVE, "supervisor1", digest=old)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    baken.until(alert_id, lambda view: view["standing"] == "edition", what="the approved edition declared")
     assert "nothing waits" in _refused(baken, alert_id, Action.APPROVE, "supervisor2")
     baken.accepted(alert_id, Action.FOUND, "operator1")
     assert "comes after the end" in _refused(baken, alert_id, Action.APPROVE, "supervisor1")
