@@ -65,7 +65,7 @@ async def test_connection_when_others_send_too_goes_on_to_the_next_chunk(tls: tu
 
         await asyncio.gather(chunks(), chunks())
     assert len(server.taken) == 2 * (MAILS_EACH + 20)
-    assert 3 <= server.logins <= 4
+    assert 3 <= server.logins <= 12  # each time both are between two chunks, the last one hangs up
     assert server.goodbyes == server.logins
 
 
