@@ -69,6 +69,12 @@ class Answer(NamedTuple):
     in_doubt: bool = False
     """Whether the counterpart may have taken it all the same."""
 
+    @property
+    def trouble(self) -> str:
+        """Of who did not answer: what goes behind its name."""
+        what = "'s answer makes no sense" if self.error in NONSENSE else " does not answer"
+        return f"{what} ({self.error})"
+
 
 NOT_SENT = Answer(0)
 """Nothing was sent: it was stopped before."""

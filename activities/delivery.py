@@ -124,9 +124,10 @@ class DeliveryActivities:
         `judge` says what its recipients are taken for, by the number of those for whom the ledger does not know it
         yet; None: nobody was sent anything. The same and the number come back.
         """
-        batch, number = self._open_batch(asked), 0
+        batch = self._open_batch(asked)
         chunks = list(batch.chunks)
-        status = judge(sum(len(chunk.members) for chunk in chunks))
+        number = sum(len(chunk.members) for chunk in chunks)
+        status = judge(number)
         if status is None:
             return Status.NONE, 0
         for chunk in chunks:
@@ -134,7 +135,6 @@ class DeliveryActivities:
                 intent = chunk.intent or ledger.write_intent(connection, batch.wave, chunk, at)
                 statuses = bytes([status]) * len(chunk.members)
                 ledger.record_outcomes(connection, intent, chunk.members.positions, statuses, at, at)
-            number += len(chunk.members)
         return status, number
 
     async def _work_off(self, batch: _Batch) -> None:

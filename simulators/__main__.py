@@ -60,7 +60,7 @@ async def main(home: Path) -> None:
     live = [Partner(name, exercise=False, secret=_secret(earlier, name)) for name in LIVE]
     drill = [Partner(name, exercise=True, secret=_secret(earlier, name)) for name in EXERCISE]
     tls, authority = server_context(path.parent)
-    mail = {"username": USERNAME, "password": _mail_password(earlier), "authority": str(authority)}
+    mail = {"username": USERNAME, "password": _word(earlier, "mail", "password"), "authority": str(authority)}
     listeners = {
         name: Listener(sockets[name], await serve_mail(inbox, tls, mail["password"]), faults.on("email"))
         for name, inbox in zip(("smtp", "smtp_exercise"), inboxes, strict=True)
@@ -87,7 +87,7 @@ async def main(home: Path) -> None:
         port = int(sockets[name].getsockname()[1])
         gateways[name] = {
             "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
-            "token": _token(earlier, name),
+            "token": _word(earlier, name, "token"),
             "authority": await serve_bulk(name, "app", Http2Server(later(gateway.answer, delay), decode=False)),
         }
     if bench:
@@ -150,12 +150,9 @@ def _secret(earlier: Ports, name: str) -> str | None:
     return next((str(one["secret"]) for one in partners if one["name"] == name), None)
 
 
-def _token(earlier: Ports, name: str) -> str:
-    return str(earlier[name]["token"]) if earlier else secrets.token_urlsafe(24)
-
-
-def _mail_password(earlier: Ports) -> str:
-    return str(earlier["mail"]["password"]) if earlier else secrets.token_urlsafe(24)
+def _word(earlier: Ports, name: str, what: str) -> str:
+    """The token or password that this one had before, or a new one."""
+    return str(earlier[name][what]) if earlier else secrets.token_urlsafe(24)
 
 
 def _any_port() -> int:

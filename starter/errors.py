@@ -72,7 +72,7 @@ def as_problem(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
     from store.database import STORE_AWAY  # noqa: PLC0415  heavy, and rarely needed
-    from store.keys import KeyStoreAway  # noqa: PLC0415
+    from store.keys import KeyStoreAway  # noqa: PLC0415  as above
     from store.witness import StoreRestored  # noqa: PLC0415  as above
 
     if isinstance(error, StoreRestored):

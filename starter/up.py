@@ -25,7 +25,7 @@ from starter.ports import answers, quiet_port
 from starter.settings import Settings
 
 READY_WITHIN = 60.0
-"""Seconds; it takes about five on two cores."""
+"""Seconds; it takes two or three on two cores."""
 STOP_WITHIN = 8.0
 OURS = ("worker", "starter.serve", "starter.replay_open", "starter.reconcile")
 SEARCH_ATTRIBUTES = ("BakenProgramme", "BakenStage", "BakenChannel", "BakenDrill")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from activities.bulk_http import NONSENSE, Answer, BulkHttp, Request, classified
+from activities.bulk_http import Answer, BulkHttp, Request, classified
 from activities.channels.base import (
     Busy,
     Capabilities,
@@ -191,5 +191,4 @@ def _outcome(answer: Answer) -> Outcome:
 def _unanswered(answer: Answer) -> Outcome:
     if not answer.error:
         return NotSent("something newer holds")
-    what = "'s answer makes no sense" if answer.error in NONSENSE else " does not answer"
-    return Unreachable(f"the app gateway{what} ({answer.error})", in_doubt=answer.in_doubt)
+    return Unreachable(f"the app gateway{answer.trouble}", in_doubt=answer.in_doubt)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
-from activities.bulk_http import NONSENSE, TIMED_OUT, Answer, BulkHttp, Request, classified
+from activities.bulk_http import TIMED_OUT, Answer, BulkHttp, Request, classified
 from activities.channels.base import (
     Busy,
     Capabilities,
@@ -260,5 +260,4 @@ def _outcome(answer: Answer) -> Outcome:
 def _unanswered(answer: Answer) -> Outcome:
     if not answer.error:
         return NotSent("something newer holds")
-    what = "'s answer makes no sense" if answer.error in NONSENSE else " does not answer"
-    return Unreachable(f"a push service{what} ({answer.error})", in_doubt=answer.in_doubt)
+    return Unreachable(f"a push service{answer.trouble}", in_doubt=answer.in_doubt)

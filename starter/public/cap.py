@@ -52,17 +52,13 @@ class CapSite:
     def newest(self, request: Request, alert_id: str) -> Response:
         with self._parts.db.read() as session:
             messages = cap_messages.messages(session, alert_id)
-        return self.message(request, alert_id, messages[-1].n if messages else 0)
+            return self._answer(request, session, messages[-1] if messages else None)
 
     def message(self, request: Request, alert_id: str, n: int) -> Response:
         """One message; after a withdrawal only the Cancel is still there."""
         with self._parts.db.read() as session:
             messages = cap_messages.messages(session, alert_id)
-            found = next((message for message in messages if message.n == n), None)
-            if found is None:
-                return plain("there is no such message", 404)
-            xml = self._bytes(session, found)
-        return plain("withdrawn", 410) if xml is None else respond(request, xml, CAP)
+            return self._answer(request, session, next((message for message in messages if message.n == n), None))
 
     def feed(self, request: Request, address: str = "/feeds/cap.atom") -> Response:
         """Every message that can be read, the newest first: a partner that was away repairs itself from it."""
@@ -92,6 +88,12 @@ class CapSite:
 
     def certificate(self, request: Request) -> Response:
         return respond(request, self._signer.certificate, PEM)
+
+    def _answer(self, request: Request, session: Session, message: CapMessage | None) -> Response:
+        if message is None:
+            return plain("there is no such message", 404)
+        xml = self._bytes(session, message)
+        return plain("withdrawn", 410) if xml is None else respond(request, xml, CAP)
 
     def _listed(self, session: Session, now: datetime) -> Sequence[CapMessage]:
         """Of live alerts every message, of all the Cancels still in force; exercises are nobody's business here."""

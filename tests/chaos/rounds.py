@@ -126,7 +126,8 @@ class Round:
         try:
             self._run()
         except (AssertionError, Problem, *AWAY) as error:
-            self._findings.add(f"did not get there: {type(error).__name__}: {error}"[:1500])
+            why = f" ({error.__cause__!r})" if error.__cause__ else ""
+            self._findings.add(f"did not get there: {type(error).__name__}: {error}{why}"[:1500])
         messages = self._messages()
         silence = self._silence_after_kill(messages)
         if silence is not None and silence > GOES_ON_WITHIN:
@@ -156,7 +157,8 @@ class Round:
         )
 
     def _run(self) -> None:
-        self._alert = self._start()
+        with tempfile.TemporaryDirectory() as folder:
+            self._alert = self._baken.start_alert(amber_case(Path(folder)), Path(folder))
         self._baken.until(self._alert, _armed, 60, "an approvable edition")
         self._began = time.monotonic()
         self._give(Action.APPROVE, "supervisor1", until=lambda view: view["stage"] != "awaiting_approval")
@@ -225,18 +227,6 @@ class Round:
         watch = _Withdrawal(self._stage.store.url, self._alert)
         self._give(Action.FOUND, "operator1", lambda view: view["outcome"] == "found", content=POLICE)
         return watch.at()
-
-    def _start(self) -> str:
-        """As a person does: again when told that Temporal did not answer, as on a machine that is short of cores."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                with tempfile.TemporaryDirectory() as folder:
-                    return self._baken.start_alert(amber_case(Path(folder)), Path(folder))
-            except CannotReach:
-                if time.monotonic() > until:
-                    raise
-            time.sleep(TRY_AGAIN)
 
     def _give(self, action: Action, who: str, until: Callable[[dict[str, Any]], bool], **more: Any) -> None:
         """Give a command as a person does: until it shows, again when told that something does not answer.

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import httpx
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 from signxml.verifier import XMLVerifier
 
 from tests.support.cap import texts

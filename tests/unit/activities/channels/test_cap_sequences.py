@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 from signxml.signer import XMLSigner
 
 from activities.cap_signature import CapSigner
