@@ -36,7 +36,7 @@ class Story:
         alert_id, baken = self.alert_id, self._baken
         baken.until_pending(alert_id)
         self._look("waiting")
-        for channel in PERSONAL:
+        for channel in (*PERSONAL, "signage"):
             baken.fault(channel, "error", 2)
         baken.accepted(alert_id, Action.APPROVE, "supervisor1")
         baken.until_channels(alert_id, "showing", 1)
@@ -92,6 +92,15 @@ def at_recipients(channel: str) -> Eye:
     return eye
 
 
+def at_screens(baken: Running, alert_id: str) -> str:
+    """Screens that listen to the broker, and those that have the player open, show the same."""
+    shown = at_recipients("signage")(baken, alert_id)
+    told = [baken.get("/signage/content.json", exercise=drills).json() for drills in ("0", "1")]
+    playing = [_edition_in(one["html"]) for some in told for one in some if one["alert_id"] == alert_id]
+    assert playing == ([shown] if shown.startswith("edition") else [])
+    return shown
+
+
 def _edition_in(text: str) -> str:
     found = [f"edition {number}" for number, words in ((1, FIRST), (2, SECOND)) if words in text]
     return found[0] if found else "gone"
@@ -104,4 +113,5 @@ EYES: dict[str, Eye] = {
     "webhook": at_recipients("webhook"),
     "app": at_recipients("app"),
     "webpush": at_recipients("webpush"),
+    "signage": at_screens,
 }
