@@ -77,7 +77,11 @@ def kept(broker: SignageEndpoint, topic: str = "baken/#") -> list[MQTTMessage]:
     client = Client(CallbackAPIVersion.VERSION2, "latecomer", protocol=MQTTProtocolVersion.MQTTv5)
     client.username_pw_set(broker.username, broker.password)
     client.tls_set(broker.authority)
-    client.on_connect = lambda *_: client.subscribe(topic, qos=1)
+
+    def subscribe(*_: object) -> None:
+        client.subscribe(topic, qos=1)
+
+    client.on_connect = subscribe
     client.on_message = lambda _client, _data, message: got.append(message)
     settled: list[float] = []
     client.on_subscribe = lambda *_: settled.append(time.monotonic() + SETTLED)
