@@ -155,7 +155,7 @@ def _screen(edition: Edition, language: str) -> str:
 
 def _message(edition: Edition, base_url: str) -> dict[str, object]:
     """What does not change with revision and lease."""
-    names = {"event", "headline", "body", "more", "ask", "warning", "end"}
+    names = {"event", "headline", "body", "children", "more", "ask", "warning", "end"}
     return {
         "alert_id": edition.alert_id,
         "status": edition.kind.value,

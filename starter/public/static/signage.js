@@ -57,8 +57,8 @@ function show() {
   idle.hidden = Boolean(next);
 }
 
-// Makes words smaller until all fit, then leaves out whole ones: first the story, then the request. Headline, facts,
-// plate and number stay.
+// Makes words smaller until all fit, then leaves out whole paragraphs: the story, the request, what the child looks like.
+// Headline, where and when, plate and number stay.
 function fit(node) {
   const giving = [...node.querySelectorAll("[data-give-way]")].sort((a, b) => a.dataset.giveWay - b.dataset.giveWay);
   for (const one of giving) one.hidden = false;
