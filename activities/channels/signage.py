@@ -109,8 +109,15 @@ class SignageChannel:
             mqtt.bring(broker, f"baken{job.alert_id}", message, may_go)
 
     def _shown(self, job: PublishJob) -> mqtt.Retained:
-        lease = job.desired.lease_until
-        assert lease is not None
+        """With the lease that stands now: a broker that was away for long may get what was renewed since."""
+        assert job.desired.lease_until is not None
+        with self._db.read() as session:
+            lease = max(
+                standing(session, job.alert_id).lease_until or job.desired.lease_until, job.desired.lease_until
+            )
+        left = int((lease - self._clock()).total_seconds())
+        if left < 1:
+            raise Superseded(f"the lease of revision {job.desired.revision} of alert {job.alert_id} is over")
         frozen = json.loads(job.rendition.part("message"))
         said = {
             **frozen,
@@ -118,9 +125,8 @@ class SignageChannel:
             "sent": job.sent.isoformat(),
             "lease_until": lease.isoformat(),
         }
-        left = int((lease - self._clock()).total_seconds())
         payload = json.dumps(said, ensure_ascii=False).encode()
-        return mqtt.Retained(topic=topic(job), payload=payload, lasts=max(left, 1), said=_said(job))
+        return mqtt.Retained(topic=topic(job), payload=payload, lasts=left, said=_said(job))
 
     def _require_newest(self, job: PublishJob) -> None:
         with self._db.read() as session:

@@ -80,7 +80,7 @@ def test_screen_when_it_starts_late_gets_the_alert_with_what_is_left_of_its_leas
 def test_lease_when_renewed_is_longer_and_when_not_the_broker_forgets(
     alert: ShownAlert, clean: SignageEndpoint
 ) -> None:
-    alert.show(lease=timedelta(seconds=1))
+    alert.show(lease=timedelta(seconds=2))
     alert.publish("signage")
     alert.renew(lease=timedelta(seconds=3))
     alert.publish("signage")
@@ -132,6 +132,19 @@ def test_publication_when_it_hangs_cannot_arrive_after_what_takes_it_away(clean:
     late.join(10)
     assert [type(error) for error in ended] == [Unreachable]
     assert kept(clean) == []
+
+
+def test_publication_when_its_lease_ran_out_meanwhile_stays_here_unless_it_was_renewed(
+    alert: ShownAlert, clean: SignageEndpoint
+) -> None:
+    late = alert.show(lease=timedelta(seconds=-1))
+    with pytest.raises(Superseded):
+        alert.publish("signage", late)
+    assert kept(clean) == []
+    alert.renew(lease=timedelta(minutes=10))
+    alert.publish("signage", late)
+    (message,) = kept(clean)
+    assert 590 <= life_of(message) <= 600
 
 
 def test_exercise_when_broker_is_shared_has_a_topic_of_its_own(tmp_path: Path, clean: SignageEndpoint) -> None:
