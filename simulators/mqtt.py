@@ -62,6 +62,7 @@ class Broker:
         self._heard = heard
         self._kept: dict[str, Kept] = {}
         self._links: dict[str, Link] = {}
+        self._open: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     async def serve(self, tls: ssl.SSLContext | None = None) -> int:
@@ -70,12 +71,15 @@ class Broker:
         return int(self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, and end what is open."""
         if self._server is not None:
             self._server.close()
+        for writer in self._open:
+            writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(writer)
+        self._open.add(writer)
         try:
             async for packet in _packets(reader):
                 if not link.client_id and not isinstance(packet, mqtt5.ConnectPacket):
@@ -88,6 +92,7 @@ class Broker:
         except OSError:
             pass  # gone; so is everything it still had to say
         finally:
+            self._open.discard(writer)
             if self._links.get(link.client_id) is link:
                 del self._links[link.client_id]
             with contextlib.suppress(OSError):

@@ -268,4 +268,7 @@ def screen(
         raise BadInput("NAME", "give it a name of letters, digits, spaces and . , -")
     with parts_of(home) as parts:
         address = screen_address(parts.keys, parts.settings.run_info().web, name, exercise=exercise)
-    out({"address": address}, as_json)
+    if as_json:
+        out({"address": address}, as_json)
+    else:
+        typer.echo(address)  # whole, to be copied: a table would cut it

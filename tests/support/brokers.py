@@ -36,6 +36,7 @@ def simulated(folder: Path) -> Iterator[SignageEndpoint]:
     port = asyncio.run_coroutine_threadsafe(broker.serve(tls), loop).result(5)
     yield _endpoint(port, authority)
     loop.call_soon_threadsafe(broker.close)
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(SETTLED), loop).result(5)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)
     loop.close()
