@@ -22,6 +22,7 @@ from alerts.criteria import Result, fits, judge_criteria
 from alerts.edition import ChannelTraits, Edition, EditionPhoto, EditionRef, LanguageText
 from alerts.programme import Programme
 from alerts.public import PublicCase, public_view
+from alerts.sign import signs
 from alerts.state import Verdict
 from alerts.vocabulary import Kind, Meaning
 from store import audit, editions, outbox, views
@@ -124,10 +125,11 @@ class AlertActivities:
     ) -> tuple[Edition, tuple[str, ...]]:
         area = resolve_case_area(self._db, asked.case, asked.programme)
         texts = compose(public, asked.programme, asked.kind)
+        lines = signs(public, asked.programme, asked.kind)
         purpose: Literal["alert", "outcome"] = "alert"
         photos: tuple[EditionPhoto, ...] = ()
         if asked.outcome_texts is not None:
-            purpose, texts = "outcome", _outcome(texts, asked.outcome_texts)
+            purpose, texts, lines = "outcome", _outcome(texts, asked.outcome_texts), {}
         elif asked.programme.photos and asked.kind is not Kind.PUBLIC_TEST:
             photos = tuple(_photos(public, display))
         edition = Edition(
@@ -144,6 +146,7 @@ class AlertActivities:
             channels=asked.programme.channels,
             refresh_mode=asked.programme.refresh.mode,
             tip_line=tip_line(public, asked.programme),
+            signs=lines,
             last_seen=public.seen_until,
         )
         return edition, area.warnings

@@ -144,6 +144,33 @@ class ExerciseWebPushEndpoint(PushSender):
     """Browsers for exercises; never fits where the public's belongs."""
 
 
+class Broker(Value):
+    """An MQTT 5 broker that screens listen to."""
+
+    host: str
+    port: int = 8883
+    tls: bool = True
+    """Without it only on this machine: what is shown and our password would cross the network in the clear."""
+    authority: str | None = None
+    """File of the authority whose certificate it shows; None: those that this machine trusts."""
+    username: str | None = None
+    password: str | None = None
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if not self.tls and not is_loopback(self.host):
+            raise ValueError(f"tls = false is for this machine only, and {self.host} is another")
+        return self
+
+
+class SignageEndpoint(Broker):
+    """Screens that the public sees."""
+
+
+class ExerciseSignageEndpoint(Broker):
+    """Screens for exercises; never fits where the public's belongs."""
+
+
 class LiveChannels(Value):
     """Counterparts that reach the public."""
 
@@ -152,6 +179,7 @@ class LiveChannels(Value):
     webhook: tuple[WebhookPartner, ...] = ()
     app: AppEndpoint | None = None
     webpush: WebPushEndpoint | None = None
+    signage: SignageEndpoint | None = None
 
 
 class ExerciseChannels(Value):
@@ -161,6 +189,7 @@ class ExerciseChannels(Value):
     webhook: tuple[ExercisePartner, ...] = ()
     app: ExerciseAppEndpoint | None = None
     webpush: ExerciseWebPushEndpoint | None = None
+    signage: ExerciseSignageEndpoint | None = None
 
 
 class ChannelsFile(Value):
@@ -201,6 +230,8 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
             yield f"{group}.email", endpoints.email.host
         if endpoints.app:
             yield f"{group}.app", _host_of(endpoints.app.url)
+        if endpoints.signage:
+            yield f"{group}.signage", endpoints.signage.host
         for partner in endpoints.webhook:
             yield f"{group}.webhook {partner.name}", _host_of(partner.url)
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 from sqlmodel import Session
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.alerts import load_rendition, now
 from activities.beating import beating, in_thread
-from activities.channels.base import Channel, PhotoBytes, PublicChannel, PublishJob
+from activities.channels.base import Busy, Channel, ChannelError, PhotoBytes, PublicChannel, PublishJob
 from alerts.edition import Edition
 from alerts.state import ArmReport
 from alerts.vocabulary import Kind
-from store import editions
+from store import editions, ledger
 from store.areas import codes_of
 from store.audience import AudienceStore
 from store.database import Database
 from store.keys import KeyStore
 from store.standing import Superseded
+from store.tables.sending import ChannelTrouble
 from store.witness import Witness
 from workflows import ports
 
@@ -68,19 +71,34 @@ class PublishingActivities:
 
     def show(self, asked: ports.Publish) -> ports.Published:
         """`publish`, whatever store this is."""
-        try:
-            self._public(asked.channel).publish(self._job(asked))
-        except Superseded:
-            return ports.Published(at=now(), superseded=True)
-        return ports.Published(at=now())
+        return self._change(asked, self._public(asked.channel).publish)
 
     @activity.defn(name=ports.TAKE_DOWN.name)
     def take_down(self, asked: ports.Publish) -> ports.Published:
+        return self._change(asked, self._public(asked.channel).take_down)
+
+    def _change(self, asked: ports.Publish, change: Callable[[PublishJob], None]) -> ports.Published:
+        """What keeps a counterpart from it is written down for whoever watches, and raised: it is tried again."""
+        superseded = False
         try:
-            self._public(asked.channel).take_down(self._job(asked))
+            change(self._job(asked))
         except Superseded:
-            return ports.Published(at=now(), superseded=True)
-        return ports.Published(at=now())
+            superseded = True
+        except ChannelError as error:
+            with self._db.write() as session:
+                ledger.note_trouble(session, asked.alert_id, asked.channel, str(error), now())
+            delay = timedelta(seconds=error.retry_after) if isinstance(error, Busy) else None
+            raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=delay) from error
+        self._clear(asked)
+        return ports.Published(at=now(), superseded=superseded)
+
+    def _clear(self, asked: ports.Publish) -> None:
+        """Most channels never have trouble, and one that shows should wait for no other writer."""
+        with self._db.read() as session:
+            troubled = session.get(ChannelTrouble, (asked.alert_id, asked.channel)) is not None
+        if troubled:
+            with self._db.write() as session:
+                ledger.clear_trouble(session, asked.alert_id, asked.channel)
 
     def _public(self, name: str) -> PublicChannel:
         channel = self._channels[name]

@@ -77,6 +77,8 @@ class Edition(Value):
     channels: tuple[str, ...]
     refresh_mode: Literal["renew", "repeat"]
     tip_line: str
+    signs: dict[str, tuple[str, str, str]] = {}
+    """Three lines for road signs, by language."""
     last_seen: Instant | None = None
     renderer: str = RENDERER
     approval_digest: str = ""
@@ -92,6 +94,8 @@ class Edition(Value):
     def _approved(self) -> dict[str, Any]:
         names = {"alert_id", "purpose", "kind", "programme", "texts", "language", "channels", "refresh_mode"}
         said = self.model_dump(mode="json", include={*names, "tip_line", "renderer"})
+        if self.signs:  # editions of before there were signs keep the digest people approved
+            said["signs"] = self.signs
         photos = [photo.model_dump(mode="json", exclude={"token"}) for photo in self.photos]
         return {**said, "photos": photos, "envelope": self.envelope.digest}
 

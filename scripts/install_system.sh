@@ -9,6 +9,7 @@ while read -r package; do
     gcc) command -v cc >/dev/null && continue ;;
     libc6-dev) [ -e /usr/include/time.h ] && continue ;;
     xmlsec1) command -v xmlsec1 >/dev/null && continue ;;
+    mosquitto) [ -x /usr/sbin/mosquitto ] && continue ;;
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && continue ;;
   esac
   missing+=("$package")

@@ -28,14 +28,19 @@ from simulators.gateway import BenchGateway, Gateway, Kept
 from simulators.http2 import Http2Server, later
 from simulators.listener import Listener, bind
 from simulators.mail import USERNAME, Inbox, serve_mail
+from simulators.mqtt import Broker
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
 from simulators.push import KeptPushes, PushService
 from simulators.received import Record
+from simulators.screens import EXERCISE as EXERCISE_SCREENS
+from simulators.screens import LIVE as LIVE_SCREENS
+from simulators.screens import Screens
 from simulators.tls import server_context
 
 Ports = dict[str, Any]
 PARTNERS = ("partners", "partners_exercise")
 GATEWAYS = ("app", "app_exercise")
+BROKERS = ("signage", "signage_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
 """In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
 DELAY = "BAKEN_SIMULATORS_DELAY"
@@ -48,10 +53,7 @@ async def main(home: Path) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     path = home / "demo" / "ports.json"
     earlier: Ports = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    # All ports of before first: what binds any free one might take them.
-    sockets = {name: bind(earlier.get(name, 0)) for name in ("smtp", "smtp_exercise")}
-    sockets |= {name: bind(_port(earlier[name][0]["url"]) if earlier else 0) for name in PARTNERS}
-    sockets |= {name: bind(_port(earlier[name]["url"]) if earlier else 0) for name in GATEWAYS}
+    sockets = _sockets(earlier)
     browsers = Browsers.of_demo(path.parent, _any_port)
     sockets["webpush"] = bind(browsers.port)
     control = bind(_port(earlier["control"]) if earlier else 0)
@@ -71,7 +73,7 @@ async def main(home: Path) -> None:
     bench = bool(os.environ.get(BENCH))
     delay = float(os.environ.get(DELAY, "0"))
     kept, pushes = Kept(), KeptPushes(browsers)
-    gateways: dict[str, dict[str, str]] = {"mail": mail}
+    gateways: dict[str, dict[str, Any]] = {"mail": mail}
 
     async def serve_bulk(name: str, channel: str, server: Http2Server) -> str:
         """The file of the authority that clients trust."""
@@ -96,13 +98,18 @@ async def main(home: Path) -> None:
         service = Http2Server(PushService(record, faults, browsers).answer, decode=True)
     gateways["webpush"] = {"url": browsers.origin, "authority": await serve_bulk("webpush", "webpush", service)}
 
+    screens = [Screens(record, LIVE_SCREENS, exercise=False), Screens(record, EXERCISE_SCREENS, exercise=True)]
+    for name, network in zip(BROKERS, screens, strict=True):
+        known = earlier.get(name, {})
+        listeners[name], gateways[name] = await host.broker(network, faults, path.parent, known, sockets[name])
+
     async def settle() -> None:
         for listener in listeners.values():
             await listener.follow()
 
     await settle()
     simulators = Simulators(
-        record, faults, inboxes, [*live, *drill], {"app": kept, "webpush": pushes} if bench else {}
+        record, faults, inboxes, [*live, *drill], screens, {"app": kept, "webpush": pushes} if bench else {}
     )
     control_port = await host.serve(control_app(simulators, settle), control)
     ports = {name: listener.port for name, listener in listeners.items()}
@@ -121,6 +128,7 @@ class Host:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[Http2Server] = []
+        self._brokers: list[Broker] = []
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -138,11 +146,34 @@ class Host:
     def hold(self, server: Http2Server) -> None:
         self._servers.append(server)
 
+    async def broker(
+        self, network: Screens, faults: Faults, folder: Path, earlier: dict[str, Any], bound: socket.socket
+    ) -> tuple[Listener, dict[str, Any]]:
+        """A broker for these screens on this socket, and what clients must know of it."""
+        password = str(earlier.get("password") or secrets.token_urlsafe(24))
+        tls, authority = server_context(folder)
+        broker = Broker(password, faults, network.hear)
+        self._brokers.append(broker)
+        listener = Listener(bound, await broker.serve(tls), faults.on("signage"))
+        said = {"host": "127.0.0.1", "port": listener.port, "authority": str(authority)}
+        return listener, {**said, "username": "baken", "password": password}
+
     def end(self) -> None:
+        for broker in self._brokers:
+            broker.close()
         for server in self._servers:
             server.close()
         for task in self._tasks:
             task.cancel()
+
+
+def _sockets(earlier: Ports) -> dict[str, socket.socket]:
+    """All ports of before, before anything binds any free one and might take them."""
+    ports = {name: earlier.get(name, 0) for name in ("smtp", "smtp_exercise")}
+    ports |= {name: _port(earlier[name][0]["url"]) if earlier else 0 for name in PARTNERS}
+    ports |= {name: _port(earlier[name]["url"]) if earlier else 0 for name in GATEWAYS}
+    ports |= {name: earlier.get(name, {}).get("port", 0) for name in BROKERS}
+    return {name: bind(port) for name, port in ports.items()}
 
 
 def _secret(earlier: Ports, name: str) -> str | None:
@@ -172,7 +203,7 @@ def _write_ports(
     control: int,
     live: list[Partner],
     drill: list[Partner],
-    gateways: dict[str, dict[str, str]],
+    gateways: dict[str, dict[str, Any]],
 ) -> None:
     def listed(port: int, some: list[Partner]) -> list[dict[str, str]]:
         return [

@@ -15,8 +15,9 @@ from simulators.faults import MODES, Faults
 from simulators.mail import Inbox, Mail
 from simulators.partners import Partner
 from simulators.received import Line, Record
+from simulators.screens import Screens
 
-CHANNELS = ("email", "webhook", "app", "webpush")
+CHANNELS = ("email", "webhook", "app", "webpush", "signage")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
@@ -46,6 +47,7 @@ class Simulators:
         faults: Faults,
         inboxes: Sequence[Inbox],
         partners: Sequence[Partner],
+        screens: Sequence[Screens],
         kept: Mapping[str, Counts],
     ) -> None:
         self.kept = kept
@@ -54,6 +56,7 @@ class Simulators:
         self.faults = faults
         self.inboxes = inboxes
         self.partners = partners
+        self.screens = screens
 
     def mails(self) -> list[Mail]:
         """Of all inboxes, the newest first."""
@@ -70,6 +73,7 @@ class Simulators:
             "browsers": self._receivers("webpush", alerts),
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
+            "signs": [sign for some in self.screens for sign in some.seen(alerts)],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},
         }
 

@@ -24,7 +24,7 @@ from starter.errors import CannotReach, RefusedByRule
 LOOK = 0.05
 """Seconds between two looks."""
 PATIENCE = 30.0
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "signage")
 RECORDED = ("email", "webhook", "app", "webpush")
 """Their counterparts keep a record of what they took in; page, photo and feed are looked at."""
 
@@ -81,7 +81,9 @@ class _Watch:
         """Give the command and look; seconds since it was given at which each showed, or was gone."""
         since, seen = _now(), dict[str, float]()
         given = asyncio.ensure_future(command)
-        looks = {"web": self._page, "cap": self._cap} | ({} if shows else {"photo": self._photo_there})
+        looks = {"web": self._page, "cap": self._cap, "signage": self._screens} | (
+            {} if shows else {"photo": self._photo_there}
+        )
         wanted = {*CHANNELS, *looks}
         while _now() - since < PATIENCE and not wanted <= seen.keys():
             for name, there in looks.items():
@@ -122,6 +124,11 @@ class _Watch:
     async def _cap(self) -> bool:
         answer = await self._public.get(f"/alerts/{self._alert_id}/cap.xml")
         return answer.status_code == httpx.codes.OK and "<msgType>Cancel" not in answer.text
+
+    async def _screens(self) -> bool:
+        """Whether any screen of the network shows it; they change in one moment."""
+        newest = {line["recipient"]: line["kind"] for line in await self._received("signage")}
+        return any(kind != "cancel" for kind in newest.values())
 
     async def _counterparts(self, seen: dict[str, float], since: float, kind: str) -> None:
         """Of each personal channel, when its last recipient had it."""

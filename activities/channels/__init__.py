@@ -9,13 +9,14 @@ from activities.channels.app import AppChannel
 from activities.channels.base import Capabilities, Channel, SubscribedChannel
 from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
+from activities.channels.signage import SignageChannel
 from activities.channels.web import WebChannel
 from activities.channels.webhook import WebhookChannel
 from activities.channels.webpush import WebPushChannel
 from activities.endpoints import ChannelsConfig
 from store.database import Database
 
-CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel, WebPushChannel)
+CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel, WebPushChannel, SignageChannel)
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
 NAMES = tuple(CAPABILITIES)
 PERSONAL = tuple(name for name, can in CAPABILITIES.items() if can.audience == "personal")
@@ -43,5 +44,6 @@ def build_channels(
         WebhookChannel(config),
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),
+        SignageChannel(db, display_key, clock, config),
     )
     return {channel.name: channel for channel in channels}

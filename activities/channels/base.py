@@ -201,7 +201,8 @@ class PublishJob(Value):
 class PublicChannel(Channel, Protocol):
     """A channel that shows one thing to everybody; both calls are idempotent and compare-and-set on the revision.
 
-    They raise `store.standing.Superseded` when the store knows a higher revision than the job's.
+    They raise `store.standing.Superseded` when the store knows a higher revision than the job's, and a `ChannelError`
+    when a counterpart does not take it: that is shown to the operator, and tried again.
     """
 
     def publish(self, job: PublishJob) -> None: ...

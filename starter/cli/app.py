@@ -1,9 +1,10 @@
-"""The commands outside `alert` and `subscribers`: up, web, areas, programmes, audit, bench, doctor."""
+"""The commands outside `alert` and `subscribers`: up, web, areas, programmes, audit, bench, doctor, screen."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -251,3 +252,23 @@ def doctor(home: HomeOption = None, as_json: AsJson = False) -> None:
     away = [str(one["channel"]) for one in found if not one["ok"]]
     if away:
         raise CannotReach(", ".join(away), "see above what each says")
+
+
+@app.command()
+def screen(
+    name: Annotated[str, typer.Argument(help="Of the screen, as colleagues know it.")],
+    exercise: Annotated[bool, typer.Option("--exercise", help="It shows exercises, and nothing else.")] = False,
+    home: HomeOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """The address at which a screen opens the player and vouches for what it shows; keep it to that screen."""
+    from starter.screens import SCREEN_NAME, screen_address
+
+    if not re.match(SCREEN_NAME, name):
+        raise BadInput("NAME", "give it a name of letters, digits, spaces and . , -")
+    with parts_of(home) as parts:
+        address = screen_address(parts.keys, parts.settings.run_info().web, name, exercise=exercise)
+    if as_json:
+        out({"address": address}, as_json)
+    else:
+        typer.echo(address)  # whole, to be copied: a table would cut it

@@ -23,12 +23,14 @@ from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
 from starter.public.answers import plain, respond
 from starter.public.cap import cap_router
+from starter.screens import ScreenReport
 from starter.web.times import local_words
 from store import editions, subscribers
 from store.standing import UnknownAlert, by_code, may_serve, standing, visible
 from store.tables.alert import AlertStanding, Publication
 
 LANGUAGES = ("nl", "en")
+SCREEN = {language: f"screen.{language}" for language in LANGUAGES}
 HTML = "text/html; charset=utf-8"
 
 _templates = templates(Path(__file__).parent / "templates")
@@ -122,6 +124,30 @@ class PublicSite:
             ended = subscribers.leave(session, key, word, self._clock())
         return self._html(request, "unsubscribe.html", 200 if ended else 404, language=language, ended=ended)
 
+    def player(self, request: Request, *, exercise: bool) -> Response:
+        """A page that screens keep open; what it shows it asks for again and again."""
+        return self._html(request, "signage.html", language=language_of(request), exercise=exercise)
+
+    def on_screens(self, request: Request, *, exercise: bool) -> Response:
+        """What screens show now, the oldest first, each with the end of its lease."""
+        language = language_of(request)
+        with self._parts.db.read() as session:
+            rows = [
+                standing(session, one.alert_id) for one in editions.publications(session, "signage", SCREEN[language])
+            ]
+            shown = [
+                {"alert_id": row.alert_id, "lease_until": row.lease_until.isoformat(), "html": content.decode()}
+                for row in reversed(rows)
+                if (row.kind == Kind.EXERCISE) == exercise
+                and row.lease_until is not None
+                and (content := self._published(session, row, "signage", SCREEN[language])) is not None
+            ]
+        return Response(json.dumps(shown), headers={"cache-control": "no-store"}, media_type="application/json")
+
+    def screen_report(self, said: ScreenReport) -> Response:
+        counts = self._parts.screens.report(said, self._parts.keys, self._clock())
+        return Response(status_code=204 if counts else 403)
+
     def _live_items(self, exercise: bool) -> list[tuple[AlertStanding, Publication, bytes]]:
         found = []
         with self._parts.db.read() as session:
@@ -181,6 +207,18 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     @get("/feeds/rss.xml")
     def rss(request: Request) -> Response:
         return site.rss(request)
+
+    @get("/signage")
+    def player(request: Request, exercise: bool = False) -> Response:
+        return site.player(request, exercise=exercise)
+
+    @get("/signage/content.json")
+    def on_screens(request: Request, exercise: bool = False) -> Response:
+        return site.on_screens(request, exercise=exercise)
+
+    @router.post("/signage/seen")
+    def screen_report(said: ScreenReport) -> Response:
+        return site.screen_report(said)
 
     @get("/media/{token}")
     def photo(request: Request, token: str) -> Response:

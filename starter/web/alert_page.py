@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -113,13 +114,20 @@ def _page(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
         },
     )
     pending = previewing.pending_of(parts, view, who)
-    return {**_live(view, who), "shown": shown, "pending": pending, "tokens": tokens}
+    return {**_live(desk, view, who), "shown": shown, "pending": pending, "tokens": tokens}
 
 
-def _live(view: View, who: Visitor) -> dict[str, Any]:
+def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
     """What the live partial needs."""
     labels = {one["channel"]: channel_label(one["channel"], who.language) for one in view["channels"]}
-    return {"view": view, "labels": labels, "children": children_of(view), "key": fingerprint(view), "moved": False}
+    return {
+        "view": view,
+        "labels": labels,
+        "screens": desk.baken.parts.screens.showing(view["alert_id"], datetime.now(UTC)),
+        "children": children_of(view),
+        "key": fingerprint(view),
+        "moved": False,
+    }
 
 
 async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor) -> AsyncIterator[ServerSentEvent]:
@@ -128,7 +136,7 @@ async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor)
     while True:
         view = await desk.baken.show(alert_id, live=False)
         if view["version"] >= since:
-            values = _live(view, who)
+            values = _live(desk, view, who)
             html = desk.pages.text("console/parts/live.html", who, **{**values, "moved": values["key"] != key})
             if html != last:
                 yield ServerSentEvent(event="live", raw_data=html)

@@ -28,6 +28,9 @@ NAMES = {
     "event": N_("Name of the alert"),
     "xml": N_("CAP message"),
     "payload": N_("Call to the partner"),
+    "screen": N_("On a screen"),
+    "sign": N_("On a road sign"),
+    "message": N_("Message to screens"),
 }
 
 

@@ -72,6 +72,26 @@ class Screen:
 
 
 @dataclass(frozen=True)
+class OnSign:
+    """What a screen or road sign has of one alert; its words are known until a restart."""
+
+    alert_id: str
+    state: State
+    headline: str
+    lines: tuple[str, ...]
+    at: str
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One screen or road sign."""
+
+    name: str
+    exercise: bool
+    shows: tuple[OnSign, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Of one alert: which channels show it, and which have taken it down."""
 
@@ -93,6 +113,7 @@ class Wall:
     browsers: tuple[Receivers, ...]
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
+    signs: tuple[Sign, ...]
     faults: dict[str, str | None]
 
     @property
@@ -107,6 +128,8 @@ class Wall:
                 states[receivers.alert_id][channel] = {receivers.state}
         for call in (call for screen in self.screens for call in screen.calls):
             states[call.alert_id].setdefault("webhook", set()).add(call.state)
+        for one in (one for sign in self.signs for one in sign.shows):
+            states[one.alert_id].setdefault("signage", set()).add(one.state)
         drills = {page.alert_id for page in self.pages if page.exercise}
         drills |= {message.alert_id for message in self.cap if message.exercise}
         return tuple(_verdict(alert, channels, alert in drills) for alert, channels in states.items())
@@ -133,6 +156,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         browsers=_receivers(seen.get("browsers", ()), alerts),
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
+        signs=tuple(_sign(one, alerts, language) for one in seen.get("signs", ())),
         faults=seen.get("faults", {}),
     )
 
@@ -195,6 +219,21 @@ def _screen(said: dict[str, Any], alerts: list[str], language: str) -> Screen:
         if call["alert_id"] in alerts
     ]
     return Screen(said["name"], said["exercise"], tuple(calls))
+
+
+def _sign(said: dict[str, Any], alerts: list[str], language: str) -> Sign:
+    shows = [
+        OnSign(
+            alert_id=one["alert_id"],
+            state="shown" if one["up"] else "down",
+            headline=one["headline"].get(language, ""),
+            lines=tuple(one["lines"].get(language, ())),
+            at=_clock(one["at"]),
+        )
+        for one in said["shows"]
+        if one["alert_id"] in alerts
+    ]
+    return Sign(said["name"], said["exercise"], tuple(shows))
 
 
 def _verdict(alert: str, channels: dict[str, set[State]], exercise: bool) -> Verdict:

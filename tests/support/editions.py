@@ -18,6 +18,7 @@ from alerts.edition import ChannelTraits, Edition, EditionPhoto, EditionRef
 from alerts.geometry import resolve
 from alerts.programme import Programme
 from alerts.public import PublicCase, public_view
+from alerts.sign import signs
 from alerts.state import Desired
 from alerts.vocabulary import LANGUAGES, CancelReason, Kind, Meaning
 from store import editions
@@ -78,6 +79,7 @@ def make_edition(
         channels=programme.channels,
         refresh_mode="renew",
         tip_line=tip_line(public, programme),
+        signs=signs(public, programme, kind),
         last_seen=public.seen_until,
     )
 

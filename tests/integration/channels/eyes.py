@@ -46,10 +46,22 @@ def at_recipients(channel: str) -> Eye:
     return eye
 
 
+def at_screens(baken: Running, alert_id: str) -> str:
+    """Of screens that listen to the broker; those that have the player open show nothing else once it answers."""
+    shown = at_recipients("signage")(baken, alert_id)
+    told = [baken.get("/signage/content.json", exercise=drills).json() for drills in ("0", "1")]
+    playing = [_edition_in(one["html"]) for some in told for one in some if one["alert_id"] == alert_id]
+    if shown == "gone":
+        assert playing == []
+    return shown
+
+
 def _edition_in(text: str) -> str:
     found = _COAT.search(text)
     return f"edition {found[1]}" if found else "gone"
 
 
-EYES: dict[str, Eye] = {"web": at_page, "cap": at_cap} | {name: at_recipients(name) for name in PERSONAL}
+EYES: dict[str, Eye] = {"web": at_page, "cap": at_cap, "signage": at_screens} | {
+    name: at_recipients(name) for name in PERSONAL
+}
 """A public channel has an eye of its own; what recipients got stands in the demo's record."""

@@ -19,6 +19,8 @@ PORTS = {
     "partners_exercise": [],
     "app": {"url": "https://127.0.0.1:1/", "token": "t"},
     "app_exercise": {"url": "https://127.0.0.1:2/", "token": "t"},
+    "signage": {"host": "127.0.0.1", "port": 4, "authority": "ca.pem", "username": "u", "password": "p"},
+    "signage_exercise": {"host": "127.0.0.1", "port": 5, "authority": "ca.pem", "username": "u", "password": "p"},
     "webpush": {"url": "https://127.0.0.1:3", "authority": "ca.pem"},
 }
 

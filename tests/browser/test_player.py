@@ -1,0 +1,183 @@
+"""The player in a browser: it follows, fits every screen, and lets go of the alert by itself at the end of a lease."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page
+
+from alerts.vocabulary import Meaning
+from starter.client import Baken
+from starter.demo_case import draw_portrait
+from starter.parts import Parts, open_parts
+from starter.screens import screen_address
+from starter.serve import build_app
+from store import editions
+from tests.browser.looking import AXE, TAGS
+from tests.support.editions import ShownAlert, case_document
+from tests.support.homes import silent_home
+from tests.support.waiting import eventually
+
+ALERT = "abcdefghij"
+LYING, STANDING = (1280, 720), (540, 960)
+DAY = 86_400_000
+"""Milliseconds."""
+RELEASE = {"by": "x", "role": "officier van justitie", "at": "2026-11-24T11:30:00Z"}
+INSIDE = """() => [...document.querySelectorAll(".event, .words > *, .tip, .photos img")]
+  .filter((one) => !one.hidden)
+  .filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.top < -1 || box.left < -1 || box.bottom > innerHeight + 1 || box.right > innerWidth + 1
+      || box.width < 1 || box.height < 1 || one.scrollWidth > one.clientWidth + 1;
+  }).map((one) => one.className || one.tagName)"""
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    opened = open_parts(silent_home(tmp_path / "home"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def web(parts: Parts) -> Iterator[str]:
+    """The web server of a home of which nothing else runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        app = build_app(Baken(parts), parts.settings)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, args=([bound],))
+        thread.start()
+        eventually(lambda: server.started, what="the web server")
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def alert(parts: Parts, tmp_path: Path) -> ShownAlert:
+    parts.keys.create(ALERT)
+    alert = ShownAlert(parts.db, alert_id=ALERT, key=parts.keys.display_key(ALERT))
+    draw_portrait(tmp_path / "noor.jpg")
+    with parts.db.write() as session:
+        editions.put_photo(
+            session, alert.key, ALERT, alert.edition.photos[0].sha256, (tmp_path / "noor.jpg").read_bytes()
+        )
+    return alert
+
+
+def show(alert: ShownAlert, seconds: float = 3600, **changes: Any) -> datetime:
+    """On screens from now on, for so long; until when."""
+    alert.now = datetime.now(UTC)
+    alert.show(alert.make(case_document(**changes), number=alert.edition.number), lease=timedelta(seconds=seconds))
+    alert.publish("signage")
+    return alert.now + timedelta(seconds=seconds)
+
+
+@contextmanager
+def screen(browser: Browser, address: str, size: tuple[int, int] = LYING, *, clock: int = 0) -> Iterator[Page]:
+    """A player that must not complain; `clock` is how wrong its wall clock is, in milliseconds."""
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="nl-NL")
+    context.add_init_script(f"const right = Date.now; Date.now = () => right() + {clock};")
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+    page.goto(address)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("clock", [0, -DAY], ids=["clock-right", "clock-a-day-slow"])
+def test_alert_when_the_network_is_cut_leaves_the_screen_at_lease_end(
+    browser: Browser, web: str, alert: ShownAlert, clock: int
+) -> None:
+    show(alert)
+    with screen(browser, f"{web}/signage", clock=clock) as page:
+        page.locator(".screen h1", has_text="Noor").wait_for()
+        page.wait_for_function("document.querySelector('.screen img')?.naturalWidth > 0")
+        until = datetime.now(UTC) + timedelta(seconds=6)
+        alert.renew(lease=until - alert.now)
+        for _ in range(2):  # what was asked for before may be answered after
+            page.wait_for_event("response", lambda answer: "content.json" in answer.url)
+        page.context.set_offline(True)
+        time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() - 2))
+        assert page.locator(".screen").count() == 1, "it goes on showing while the lease runs"
+        page.locator(".screen").wait_for(state="detached", timeout=10_000)
+        assert -2 < (datetime.now(UTC) - until).total_seconds() < 1
+        assert page.locator("#idle").is_visible()
+
+
+def test_lease_when_renewed_keeps_it_and_found_takes_it_off(browser: Browser, web: str, alert: ShownAlert) -> None:
+    until = show(alert, seconds=8)
+    with screen(browser, f"{web}/signage") as page:
+        page.locator(".screen h1").wait_for()
+        alert.renew(lease=timedelta(minutes=5))
+        time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() + 1))
+        assert page.locator(".screen").count() == 1
+        alert.dark_at_once(Meaning.WITHDRAWN)
+        page.locator(".screen").wait_for(state="detached", timeout=5_000)
+
+
+@pytest.mark.parametrize("size", [LYING, STANDING, (1920, 480), (320, 240)], ids=str)
+def test_largest_alert_when_shown_fits_with_headline_plate_and_number_whole(
+    browser: Browser, web: str, alert: ShownAlert, size: tuple[int, int]
+) -> None:
+    child = case_document()["children"][0]
+    car = {"plate": "VX-1?3-B", "colour": "donkergrijze", "make": "bestelbus", "release": RELEASE}
+    show(
+        alert,
+        children=[{**child, "name": "Noor-Wilhelmina Voorbeeld van den Verzonnenhoven"}],
+        vehicles=[car],
+        suspect={"description": "Een man van ongeveer veertig jaar met een groene jas. " * 4, "release": RELEASE},
+        public={
+            "situation": "Verhaal.",
+            "headline": {"nl": "Vermist " * 19, "en": "Missing " * 19},
+            "body": {"nl": "Verhaal. " * 150},
+        },
+        tip_line="0800-6070 (gratis, dag en nacht)",
+    )
+    with screen(browser, f"{web}/signage", size) as page:
+        page.locator(".screen h1").wait_for()
+        page.wait_for_function("document.querySelector('.screen img')?.naturalWidth > 0")
+        assert page.evaluate(INSIDE) == []
+        shown = page.locator(".screen").inner_text()
+        for said in ("Vermist Vermist", "VX-1?3-B", "0800-6070 (gratis, dag en nacht)", "Bel 112"):
+            assert said in shown
+        assert page.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("size", [LYING, STANDING], ids=str)
+def test_usual_alert_when_shown_leaves_nothing_out_and_axe_finds_nothing(
+    browser: Browser, web: str, alert: ShownAlert, size: tuple[int, int]
+) -> None:
+    show(alert)
+    with screen(browser, f"{web}/signage", size) as page:
+        page.locator(".screen h1").wait_for()
+        page.wait_for_function("document.querySelector('.screen img')?.naturalWidth > 0")
+        assert page.evaluate(INSIDE) == []
+        assert page.locator(".screen [hidden]").count() == 0
+        page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+        assert [one["id"] for one in found["violations"]] == []
+
+
+def test_screen_when_it_has_a_name_tells_what_it_shows(
+    browser: Browser, web: str, parts: Parts, alert: ShownAlert
+) -> None:
+    show(alert)
+    with screen(browser, screen_address(parts.keys, web, "Hal 1", exercise=False)) as page:
+        page.locator(".screen h1").wait_for()
+        assert eventually(lambda: parts.screens.showing(ALERT, datetime.now(UTC)), within=6) == {"Hal 1": 1}
+        alert.dark_at_once(Meaning.WITHDRAWN)
+        eventually(lambda: parts.screens.showing(ALERT, datetime.now(UTC)) == {}, within=10)

@@ -1,0 +1,109 @@
+"""The player's content obeys the store's revision and lease; a screen's report counts with its own key alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from alerts.vocabulary import Kind, Meaning
+from starter.parts import Parts, open_parts
+from starter.public.site import public_router
+from starter.screens import FRESH, screen_address
+from tests.support.editions import BASE_URL, ShownAlert, case_document
+from tests.support.homes import silent_home
+
+Site = httpx.AsyncClient
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    opened = open_parts(silent_home(tmp_path / "home"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def alert(parts: Parts) -> ShownAlert:
+    return shown(parts, "abcdefghij")
+
+
+def shown(parts: Parts, alert_id: str, kind: Kind = Kind.ACTUAL) -> ShownAlert:
+    parts.keys.create(alert_id)
+    alert = ShownAlert(parts.db, alert_id=alert_id, kind=kind, key=parts.keys.display_key(alert_id))
+    alert.show()
+    alert.publish("signage")
+    return alert
+
+
+@pytest.fixture
+async def site(parts: Parts, alert: ShownAlert) -> AsyncIterator[Site]:
+    app = FastAPI()
+    app.include_router(public_router(parts, BASE_URL, lambda: alert.now))
+    async with Site(transport=httpx.ASGITransport(app), base_url="http://baken") as client:
+        yield client
+
+
+async def content(site: Site, **params: Any) -> list[dict[str, str]]:
+    told: list[dict[str, str]] = (await site.get("/signage/content.json", params={"lang": "nl", **params})).json()
+    return told
+
+
+async def test_content_when_shown_has_what_was_approved_and_its_lease(site: Site, alert: ShownAlert) -> None:
+    (one,) = await content(site)
+    assert one["alert_id"] == alert.alert_id
+    assert one["html"] == alert.channels["signage"].render(alert.edition, BASE_URL).part("screen.nl")
+    assert one["lease_until"] == (alert.now + timedelta(hours=2)).isoformat()
+
+
+async def test_content_when_taken_away_is_empty_at_once_whatever_the_channel_did(
+    site: Site, alert: ShownAlert
+) -> None:
+    alert.dark_at_once(Meaning.WITHDRAWN)
+    assert await content(site) == []
+
+
+async def test_content_when_the_lease_is_over_is_empty(site: Site, alert: ShownAlert) -> None:
+    alert.pass_time(hours=2)
+    assert await content(site) == []
+
+
+async def test_content_when_retracted_stays_away_until_the_edition_without_it(site: Site, alert: ShownAlert) -> None:
+    alert.dark_at_once(Meaning.HELD)
+    alert.show(alert.make(case_document(), number=2))
+    assert await content(site) == []
+    alert.publish("signage")
+    assert 'data-edition="2"' in (await content(site))[0]["html"]
+
+
+async def test_exercise_is_on_screens_for_exercises_and_on_no_other(parts: Parts, site: Site) -> None:
+    shown(parts, "drillalert", Kind.EXERCISE)
+    assert [one["alert_id"] for one in await content(site)] == ["abcdefghij"]
+    assert [one["alert_id"] for one in await content(site, exercise=1)] == ["drillalert"]
+
+
+async def report(site: Site, parts: Parts, screen: str, *, of: str | None = None) -> int:
+    """With the key of another screen where `of` names one."""
+    address = screen_address(parts.keys, BASE_URL, of or screen, exercise=False)
+    key = parse_qs(urlsplit(address).fragment)["key"][0]
+    shows = [{"alert_id": "abcdefghij", "edition": 1}]
+    return (await site.post("/signage/seen", json={"screen": screen, "key": key, "shows": shows})).status_code
+
+
+async def test_report_when_it_has_the_screens_own_key_counts_for_a_minute(
+    parts: Parts, site: Site, alert: ShownAlert
+) -> None:
+    assert await report(site, parts, "Hal 1") == 204
+    assert parts.screens.showing("abcdefghij", alert.now) == {"Hal 1": 1}
+    assert parts.screens.showing("abcdefghij", alert.now + FRESH) == {}
+
+
+async def test_report_when_the_key_is_anothers_does_not_count(parts: Parts, site: Site, alert: ShownAlert) -> None:
+    assert await report(site, parts, "Hal 1", of="Hal 2") == 403
+    assert parts.screens.showing("abcdefghij", alert.now) == {}
