@@ -104,8 +104,8 @@ class EmailChannel:
             return f"the mail server at {endpoint.host}:{endpoint.port} does not answer ({type(error).__name__})"
         return None
 
-    def limit(self, kind: Kind) -> Limit | None:
-        server = self._endpoint(kind)
+    def limit(self, job: WaveJob) -> Limit | None:
+        server = self._endpoint(job.alert_kind)
         return server.limit(f"smtp://{server.host}:{server.port}") if server else None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
