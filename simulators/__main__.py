@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,11 +31,13 @@ from simulators.mail import Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
 from simulators.push import KeptPushes, PushService
 from simulators.received import Record
+from simulators.sms import Phones, endpoint
 from simulators.tls import server_context
 
 Ports = dict[str, Any]
 PARTNERS = ("partners", "partners_exercise")
 GATEWAYS = ("app", "app_exercise")
+SMS = ("sms", "sms_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
 """In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
 DELAY = "BAKEN_SIMULATORS_DELAY"
@@ -49,9 +51,7 @@ async def main(home: Path) -> None:
     path = home / "demo" / "ports.json"
     earlier: Ports = json.loads(path.read_text("utf-8")) if path.exists() else {}
     # All ports of before first: what binds any free one might take them.
-    sockets = {name: bind(earlier.get(name, 0)) for name in ("smtp", "smtp_exercise")}
-    sockets |= {name: bind(_port(earlier[name][0]["url"]) if earlier else 0) for name in PARTNERS}
-    sockets |= {name: bind(_port(earlier[name]["url"]) if earlier else 0) for name in GATEWAYS}
+    sockets = _sockets(earlier)
     browsers = Browsers.of_demo(path.parent, _any_port)
     sockets["webpush"] = bind(browsers.port)
     control = bind(_port(earlier["control"]) if earlier else 0)
@@ -66,10 +66,13 @@ async def main(home: Path) -> None:
     for name, some in zip(PARTNERS, (live, drill), strict=True):
         behind = await host.serve(partner_app(some, record, faults))
         listeners[name] = Listener(sockets[name], behind, faults.on("webhook"))
-    bench = bool(os.environ.get(BENCH))
-    delay = float(os.environ.get(DELAY, "0"))
+    phones = await _sms_centres(host, earlier, record, faults)
+    listeners |= {name: Listener(sockets[name], some.port, faults.on("sms")) for name, some in phones.items()}
+    bench, delay = bool(os.environ.get(BENCH)), float(os.environ.get(DELAY, "0"))
     kept, pushes = Kept(), KeptPushes(browsers)
-    gateways: dict[str, dict[str, str]] = {}
+    gateways: dict[str, Mapping[str, Any]] = {
+        name: endpoint(listeners[name].port, some.password) for name, some in phones.items()
+    }
 
     async def serve_bulk(name: str, channel: str, server: Http2Server) -> str:
         """The file of the authority that clients trust."""
@@ -101,7 +104,7 @@ async def main(home: Path) -> None:
 
     await settle()
     simulators = Simulators(
-        record, faults, inboxes, [*live, *drill], {"app": kept, "webpush": pushes} if bench else {}
+        record, faults, inboxes, [*live, *drill], [*phones.values()], {"app": kept, "webpush": pushes} if bench else {}
     )
     control_port = await host.serve(control_app(simulators, settle), control)
     ports = {name: listener.port for name, listener in listeners.items()}
@@ -114,12 +117,20 @@ async def main(home: Path) -> None:
         await listener.end()
 
 
+def _sockets(earlier: Ports) -> dict[str, socket.socket]:
+    """Of all but browsers, by name: on their ports of before, else on free ones."""
+    sockets = {name: bind(earlier.get(name, 0)) for name in ("smtp", "smtp_exercise")}
+    sockets |= {name: bind(_port(earlier[name][0]["url"]) if earlier else 0) for name in PARTNERS}
+    sockets |= {name: bind(_port(earlier[name]["url"]) if earlier else 0) for name in GATEWAYS}
+    return sockets | {name: bind(earlier[name]["port"] if earlier else 0) for name in SMS}
+
+
 class Host:
     """Holds what runs in this process: a task nobody holds may vanish."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
-        self._servers: list[Http2Server] = []
+        self._servers: list[Http2Server | Phones] = []
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -134,7 +145,7 @@ class Host:
         self.keep(server.main_loop())
         return int(bound.getsockname()[1])
 
-    def hold(self, server: Http2Server) -> None:
+    def hold(self, server: Http2Server | Phones) -> None:
         self._servers.append(server)
 
     def end(self) -> None:
@@ -151,6 +162,17 @@ def _secret(earlier: Ports, name: str) -> str | None:
 
 def _token(earlier: Ports, name: str) -> str:
     return str(earlier[name]["token"]) if earlier else secrets.token_urlsafe(24)
+
+
+async def _sms_centres(host: Host, earlier: Ports, record: Record, faults: Faults) -> dict[str, Phones]:
+    """By name, with passwords of eight characters: SMPP has room for no more."""
+    centres = {}
+    for name in SMS:
+        password = str(earlier[name]["password"]) if earlier else secrets.token_urlsafe(6)
+        centres[name] = Phones(record, faults, password, exercise=name != "sms")
+        await centres[name].serve()
+        host.hold(centres[name])
+    return centres
 
 
 def _any_port() -> int:
@@ -170,7 +192,7 @@ def _write_ports(
     control: int,
     live: list[Partner],
     drill: list[Partner],
-    gateways: dict[str, dict[str, str]],
+    gateways: dict[str, Mapping[str, Any]],
 ) -> None:
     def listed(port: int, some: list[Partner]) -> list[dict[str, str]]:
         return [

@@ -15,12 +15,14 @@ from simulators.faults import MODES, Faults
 from simulators.mail import Inbox, Mail
 from simulators.partners import Partner
 from simulators.received import Line, Record
+from simulators.sms import Phones
 
-CHANNELS = ("email", "webhook", "app", "webpush")
+CHANNELS = ("email", "webhook", "app", "webpush", "sms")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
 IN_THE_INBOX = 8
+_EXPECTED = {"/faults": "channel, mode and seconds (1 to 3600)", "/texts": "sender and text"}
 
 
 class Counts(Protocol):
@@ -37,6 +39,14 @@ class Fault(BaseModel):
     seconds: float = Field(gt=0, le=3600)
 
 
+class Text(BaseModel):
+    """A text message that a phone sends."""
+
+    sender: str
+    text: str
+    exercise: bool = False
+
+
 class Simulators:
     """All counterparts of one demo."""
 
@@ -46,6 +56,7 @@ class Simulators:
         faults: Faults,
         inboxes: Sequence[Inbox],
         partners: Sequence[Partner],
+        phones: Sequence[Phones],
         kept: Mapping[str, Counts],
     ) -> None:
         self.kept = kept
@@ -54,6 +65,7 @@ class Simulators:
         self.faults = faults
         self.inboxes = inboxes
         self.partners = partners
+        self.phones = phones
 
     def mails(self) -> list[Mail]:
         """Of all inboxes, the newest first."""
@@ -68,6 +80,8 @@ class Simulators:
             "mailboxes": self._receivers("email", alerts),
             "phones": self._receivers("app", alerts),
             "browsers": self._receivers("webpush", alerts),
+            "handsets": self._receivers("sms", alerts),
+            "texts": [text for phones in self.phones for text in phones.shown() if text["alert_id"] in alerts],
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},
@@ -92,9 +106,9 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
     app = FastAPI(openapi_url=None)
 
     @app.exception_handler(RequestValidationError)
-    async def bad_input(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def bad_input(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return _problem(f"{first['loc'][-1]}: {first['msg']}; expected channel, mode and seconds (1 to 3600)")
+        return _problem(f"{first['loc'][-1]}: {first['msg']}; expected {_EXPECTED[request.url.path]}")
 
     @app.get("/received.json")
     async def received(channel: str | None = None, alert: str | None = None) -> JSONResponse:
@@ -127,6 +141,12 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
         for kept in simulators.kept.values():
             kept.clear()
         return JSONResponse({"kept": "none"})
+
+    @app.post("/texts")
+    async def text(text: Text) -> JSONResponse:
+        """Somebody answers with a text message, such as STOP."""
+        heard = await simulators.phones[text.exercise].write(text.sender, text.text)
+        return JSONResponse(text.model_dump()) if heard else _problem("nobody listens for text messages", 404)
 
     @app.get("/wall.json")
     async def wall() -> dict[str, Any]:

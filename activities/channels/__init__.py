@@ -9,13 +9,14 @@ from activities.channels.app import AppChannel
 from activities.channels.base import Capabilities, Channel, SubscribedChannel
 from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
+from activities.channels.sms import SmsChannel
 from activities.channels.web import WebChannel
 from activities.channels.webhook import WebhookChannel
 from activities.channels.webpush import WebPushChannel
 from activities.endpoints import ChannelsConfig
 from store.database import Database
 
-CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel, WebPushChannel)
+CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel, WebPushChannel, SmsChannel)
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
 NAMES = tuple(CAPABILITIES)
 PERSONAL = tuple(name for name, can in CAPABILITIES.items() if can.audience == "personal")
@@ -23,6 +24,7 @@ SUBSCRIBED: Mapping[str, type[SubscribedChannel]] = {
     "email": EmailChannel,
     "app": AppChannel,
     "webpush": WebPushChannel,
+    "sms": SmsChannel,
 }
 """Those that people subscribe to."""
 
@@ -43,5 +45,6 @@ def build_channels(
         WebhookChannel(config),
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),
+        SmsChannel(config, db, system_key, clock),
     )
     return {channel.name: channel for channel in channels}

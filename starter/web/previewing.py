@@ -26,6 +26,9 @@ NAMES = {
     "text": N_("Plain text"),
     "html": N_("Mail as most people see it"),
     "event": N_("Name of the alert"),
+    "sms": N_("Text message"),
+    "changed": N_("Text message to those who had an earlier one"),
+    "cost": N_("Parts and cost"),
     "xml": N_("CAP message"),
     "payload": N_("Call to the partner"),
 }

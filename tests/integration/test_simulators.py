@@ -225,7 +225,7 @@ def test_a_fault_that_cannot_be_is_refused_and_says_what_can(
     answer = counterparts.ask("POST", "/faults", json=said)
     assert answer.status_code == 400
     assert names in answer.json()["detail"]
-    assert counterparts.wall()["faults"] == {"email": None, "webhook": None, "app": None, "webpush": None}
+    assert counterparts.wall()["faults"] == {"email": None, "webhook": None, "app": None, "webpush": None, "sms": None}
 
 
 # What benches measure against

@@ -104,4 +104,5 @@ EYES: dict[str, Eye] = {
     "webhook": at_recipients("webhook"),
     "app": at_recipients("app"),
     "webpush": at_recipients("webpush"),
+    "sms": at_recipients("sms"),
 }

@@ -45,5 +45,9 @@ class TestWebPush(ChannelContract):
     channel = "webpush"
 
 
+class TestSms(ChannelContract):
+    channel = "sms"
+
+
 def test_contract_when_listed_is_kept_by_every_channel() -> None:
     assert {kept.channel for kept in ChannelContract.__subclasses__()} == set(NAMES)
