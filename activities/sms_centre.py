@@ -39,8 +39,9 @@ UDH_INDICATOR, RECEIPT, KIND_OF_MESSAGE = 0x40, 0x04, 0x3C
 """Bits of `esm_class` (section 5.2.12)."""
 LATER = {0x04: "is not bound", 0x08: "system error", 0x14: "its queue is full", 0x58: "we are too fast"}
 """Statuses after which a part is tried again (SMPP 3.4 section 5.1.3)."""
-_BROKEN = (0x04, 0x08)
-"""Those after which another session is better."""
+NOT_BOUND = 0x04
+_BROKEN = (NOT_BOUND, 0x08)
+"""Those after which another centre is better."""
 
 Heard = Callable[[smpp34.DeliverSmEvent], Awaitable[None]]
 
@@ -142,7 +143,8 @@ class Session:
                 return status
         if status in _BROKEN:
             self._fail(f"the SMS centre has trouble ({LATER[status]})")
-            await self._drop(smsc)
+        if status == NOT_BOUND and self._open is smsc:
+            self._open = None  # what is under way in it may still be answered
         return status
 
     def _fail(self, why: str) -> None:

@@ -28,7 +28,7 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
-from activities.endpoints import ChannelsConfig, SmsCentre, SmsServer
+from activities.endpoints import ChannelsConfig, SmsCentre
 from activities.pacing import Limit
 from activities.phone_number import normal_phone_number, phone_number_problem
 from activities.sms_centre import (
@@ -87,7 +87,7 @@ class SmsChannel:
         self._db = db
         self._system_key = system_key
         self._clock = clock
-        self._sessions: dict[tuple[SmsCentre, bool], Session] = {}
+        self._sessions: dict[SmsCentre, Session] = {}
         self._receipts: Counter[bool] = Counter()
 
     @staticmethod
@@ -119,12 +119,12 @@ class SmsChannel:
         server = self._config.endpoints_for(kind).sms
         if server is None:
             return f"no SMS centre is configured for {kind.value} alerts"
-        trouble = [await self._session_trouble(server, centre, kind) for centre in server.centres]
+        trouble = [await self._trouble(centre) for centre in server.centres]
         return "; ".join(filter(None, trouble)) or None
 
-    async def _session_trouble(self, server: SmsServer, centre: SmsCentre, kind: Kind) -> str | None:
+    async def _trouble(self, centre: SmsCentre) -> str | None:
         try:
-            await self._session(centre, exercise=kind is Kind.EXERCISE).opened()
+            await self._session(centre).opened()
         except Away as away:
             return str(away)
         return None
@@ -143,8 +143,7 @@ class SmsChannel:
         server = self._config.endpoints_for(job.alert_kind).sms
         if server is None:
             return [Rejected("no SMS centre is configured")] * len(messages)
-        exercise = job.alert_kind is Kind.EXERCISE
-        sessions = [self._session(centre, exercise=exercise) for centre in server.centres]
+        sessions = [self._session(centre) for centre in server.centres]
         said = {one: _encoded(job, *one) for one in set(zip(messages.kinds, messages.languages, strict=True))}
         lease = None if job.end_texts is not None else job.lease_until
         lives = validity(lease - self._clock() if lease else END_LIVES)
@@ -172,11 +171,8 @@ class SmsChannel:
 
     async def listen(self) -> None:
         """Keep a line to every centre open, so that whoever answers STOP is heard at once; close them at the end."""
-        lines = [
-            self._session(centre, exercise=exercise)
-            for exercise, server in ((False, self._config.channels.sms), (True, self._config.exercise.sms))
-            for centre in (server.centres if server else ())
-        ]
+        servers = (self._config.channels.sms, self._config.exercise.sms)
+        lines = [self._session(centre) for server in servers if server for centre in server.centres]
         told_at = asyncio.get_running_loop().time()
         try:
             while lines:
@@ -190,17 +186,12 @@ class SmsChannel:
         finally:
             await asyncio.gather(*(session.close() for session in lines), return_exceptions=True)
 
-    def _session(self, centre: SmsCentre, *, exercise: bool) -> Session:
-        key = (centre, exercise)
-        if key not in self._sessions:
+    def _session(self, centre: SmsCentre) -> Session:
+        if centre not in self._sessions:
+            self._sessions[centre] = Session(centre, self._hear)
+        return self._sessions[centre]
 
-            async def heard(event: smpp34.DeliverSmEvent) -> None:
-                await self._hear(event, exercise=exercise)
-
-            self._sessions[key] = Session(centre, heard)
-        return self._sessions[key]
-
-    async def _hear(self, event: smpp34.DeliverSmEvent, *, exercise: bool) -> None:
+    async def _hear(self, event: smpp34.DeliverSmEvent) -> None:
         if event.esm_class & KIND_OF_MESSAGE == RECEIPT:
             states = [tlv.as_int() for tlv in event.tlvs if tlv.tag == MESSAGE_STATE]
             self._receipts[_DELIVERED in states or b"stat:DELIVRD" in event.short_message] += 1
@@ -211,15 +202,20 @@ class SmsChannel:
         words = decode(content, event.data_coding).split()
         number = f"+{event.source_addr}" if event.source_addr_ton == 1 else event.source_addr
         if words and words[0].strip(".,!").upper() == "STOP" and phone_number_problem(number) is None:
-            await self._stop(normal_phone_number(number), exercise=exercise)
+            await self._stop(normal_phone_number(number))
 
-    async def _stop(self, number: str, *, exercise: bool) -> None:
-        """The centre was told that we have it, so it is tried until it is written down."""
-        subscribers = Subscribers(self._system_key("subscribers"), self.name, exercise=exercise)
+    async def _stop(self, number: str) -> None:
+        """From alerts and exercises alike: a centre may be both's.
+
+        The centre was told that we have it, so it is tried until it is written down.
+        """
+        key = self._system_key("subscribers")
 
         def write() -> None:
             with self._db.write() as session:
-                subscribers.unsubscribe(session, number, self._clock())
+                for exercise in (False, True):
+                    subscribers = Subscribers(key, self.name, exercise=exercise)
+                    subscribers.unsubscribe(session, number, self._clock())
 
         while True:
             try:

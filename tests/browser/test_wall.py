@@ -69,7 +69,9 @@ def test_an_opened_mail_fits_a_phone_and_axe_finds_nothing(shared_baken: Running
 def test_wall_follows_by_itself_when_the_child_is_found(shared_baken: Running, page: Page, live: str) -> None:
     page.goto(f"{shared_baken.web}/demo/?lang=en")
     line = page.locator("#verdict p", has_text=live)
-    assert "is now on: Website, CAP feed, E-mail, App, Browsers, Partners (webhook)" in line.inner_text()
+    assert (
+        "is now on: Website, CAP feed, E-mail, App, Browsers, Text messages, Partners (webhook)" in line.inner_text()
+    )
     code, _, said = shared_baken.cli("alert", "found", live, "--as", "operator1", "--confirmed-by", "police")
     assert code == 0, said
     page.locator("#verdict p.is-down", has_text=live).wait_for(timeout=15_000)

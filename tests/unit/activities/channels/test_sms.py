@@ -140,7 +140,7 @@ async def test_answers_when_not_yes_are_classified(
 ) -> None:
     async with serving(tmp_path) as centre:
         await centre.fault(mode)
-        outcomes = await send(channel_of(unused, centre.said), 3)
+        outcomes = await send(channel_of(unused, centre.said), 14)
     assert {type(outcome) for outcome in outcomes} == {means}
     assert not any(getattr(outcome, "in_doubt", False) for outcome in outcomes)
     assert centre.lines == []
@@ -216,9 +216,10 @@ async def test_home_without_a_centre_says_so_and_sends_nothing(unused: Database)
 
 @pytest.mark.parametrize("said", ["STOP", "stop.", "Stop graag"])
 async def test_phone_that_answers_stop_hears_no_more(db: Database, tmp_path: Path, said: str) -> None:
-    subscribers = Subscribers(KEY, "sms")
     with db.write() as session:
-        subscribers.subscribe(session, [Entry(PHONE), Entry("+31690000002")], NOW)
+        for exercise in (False, True):
+            numbers = [Entry(PHONE), Entry("+31690000002")]
+            Subscribers(KEY, "sms", exercise=exercise).subscribe(session, numbers, NOW)
     async with serving(tmp_path) as centre:
         channel = channel_of(db, centre.said)
         listening = asyncio.create_task(channel.listen())
@@ -228,6 +229,7 @@ async def test_phone_that_answers_stop_hears_no_more(db: Database, tmp_path: Pat
         assert await _until(lambda: not _here(db, PHONE))
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+    assert not _here(db, PHONE, exercise=True)
     assert _here(db, "+31690000002")
 
 
@@ -239,9 +241,9 @@ async def _until(true: Callable[[], object]) -> bool:
     return False
 
 
-def _here(db: Database, number: str) -> bool:
+def _here(db: Database, number: str, *, exercise: bool = False) -> bool:
     with db.read() as session:
-        row = Subscribers(KEY, "sms").find(session, number)
+        row = Subscribers(KEY, "sms", exercise=exercise).find(session, number)
     return row is not None and row.left_at is None
 
 
