@@ -118,19 +118,24 @@ class DeliveryActivities:
         await asyncio.to_thread(self._clear, asked)
         return batch.answer(superseded=overtaken)
 
-    def assume(self, asked: ports.Deliver, status: Status, at: datetime) -> int:
+    def assume(self, asked: ports.Deliver, judge: Callable[[int], Status | None], at: datetime) -> tuple[Status, int]:
         """Write a batch into the ledger that left before this store was restored from a copy, and send nothing.
 
-        For how many of its recipients the ledger did not know it yet.
+        `judge` says what its recipients are taken for, by the number of those for whom the ledger does not know it
+        yet; None: nobody was sent anything. The same and the number come back.
         """
         batch, number = self._open_batch(asked), 0
-        for chunk in batch.chunks:
+        chunks = list(batch.chunks)
+        status = judge(sum(len(chunk.members) for chunk in chunks))
+        if status is None:
+            return Status.NONE, 0
+        for chunk in chunks:
             with self._db.write_rows() as connection:
                 intent = chunk.intent or ledger.write_intent(connection, batch.wave, chunk, at)
                 statuses = bytes([status]) * len(chunk.members)
                 ledger.record_outcomes(connection, intent, chunk.members.positions, statuses, at, at)
             number += len(chunk.members)
-        return number
+        return status, number
 
     async def _work_off(self, batch: _Batch) -> None:
         """Take chunks until there are none, something newer holds, or nothing gets through."""

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import col, select
@@ -220,9 +221,8 @@ class _Again:
         self._publishing.take_down(deed.asked)
 
     def _deliver(self, deed: Deed) -> None:
-        status = _status(deed)
-        if status is not None:
-            self._told[deed.asked.channel, status] += self._delivery.assume(deed.asked, status, deed.at)
+        status, number = self._delivery.assume(deed.asked, partial(_status, deed), deed.at)
+        self._told[deed.asked.channel, status] += number
 
     def _wave(self, deed: Deed) -> None:
         """Batch by batch, all of it."""
@@ -237,14 +237,21 @@ class _Again:
         self._view = deed.asked
 
 
-def _status(deed: Deed) -> Status | None:
-    """What its recipients have to be taken for; None when surely nothing was sent."""
+def _status(deed: Deed, due: int) -> Status | None:
+    """What those `due` have to be taken for; None when surely nothing was sent.
+
+    An alert that went through its batch reached all who are due. The end went to those who had the alert then; the
+    ledger now takes more for such, of whom it is in doubt, so only where the numbers agree it surely reached them.
+    """
     answer = deed.answer
-    if answer is None or deed.attempts > 1:
-        return Status.ASSUMED if answer is None or answer.superseded or answer.failed else Status.REACHED
-    if answer.superseded:
-        return Status.ASSUMED if answer.reached or answer.failed else None
-    return Status.ASSUMED if answer.failed else Status.REACHED
+    if answer is None:
+        return Status.ASSUMED
+    shows, once = deed.asked.purpose == "show", deed.attempts <= 1
+    if once and not answer.reached and not answer.failed and (answer.superseded or not shows):
+        return None
+    if answer.superseded or answer.failed:
+        return Status.ASSUMED
+    return Status.REACHED if shows or (once and answer.reached == due) else Status.ASSUMED
 
 
 def _stands(row: AlertStanding) -> str:

@@ -1,0 +1,50 @@
+"""What the batches that a restored store forgot are taken for: never for more than is sure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from alerts.edition import EditionRef
+from alerts.state import Desired
+from alerts.vocabulary import Kind, Meaning
+from starter.histories import Deed
+from starter.reconcile import _status
+from store.ledger import Status
+from workflows import ports
+
+NOW = datetime(2026, 11, 24, 14, 10, tzinfo=UTC)
+DUE = 100
+
+
+@pytest.mark.parametrize(
+    ("purpose", "answer", "attempts", "expected"),
+    [
+        ("show", None, 1, Status.ASSUMED),
+        ("show", ports.Delivered(reached=DUE), 1, Status.REACHED),
+        ("show", ports.Delivered(), 1, Status.REACHED),  # all had it already
+        ("show", ports.Delivered(reached=40), 2, Status.REACHED),  # the first attempt reached the others
+        ("show", ports.Delivered(reached=98, failed=2), 1, Status.ASSUMED),  # who failed is not known
+        ("show", ports.Delivered(reached=40, superseded=True), 1, Status.ASSUMED),
+        ("show", ports.Delivered(superseded=True), 1, None),
+        ("show", ports.Delivered(superseded=True), 2, Status.ASSUMED),
+        ("end", None, 1, Status.ASSUMED),
+        ("end", ports.Delivered(reached=DUE), 1, Status.REACHED),
+        ("end", ports.Delivered(reached=40), 1, Status.ASSUMED),  # it went to those who had the alert then
+        ("end", ports.Delivered(), 1, None),
+        ("end", ports.Delivered(reached=DUE), 2, Status.ASSUMED),
+    ],
+)
+def test_batch_is_taken_for_what_is_sure(
+    purpose: ports.Purpose, answer: ports.Delivered | None, attempts: int, expected: Status | None
+) -> None:
+    desired = Desired(
+        meaning=Meaning.EDITION,
+        edition=EditionRef(number=1, digest="d", approval_digest="a", channels={}),
+        revision=1,
+    )
+    asked = ports.Deliver(
+        alert_id="a", channel="app", kind=Kind.ACTUAL, purpose=purpose, desired=desired, start=0, count=DUE
+    )
+    assert _status(Deed(NOW, ports.DELIVER.name, asked, answer, attempts), DUE) is expected
