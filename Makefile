@@ -12,7 +12,7 @@ RECIPIENTS ?= 20000
 # What waits most comes first, so that what computes most can go on beside it and neither is left over at the end.
 LEVELS := tests/integration tests/browser tests/chaos tests/workflow tests/replay tests/structure tests/unit
 
-.PHONY: help install demo test check lock bench chaos screens test-areas clean
+.PHONY: help install demo test check lock bench chaos screens channels test-areas clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -78,6 +78,9 @@ chaos: install build/.system ## rounds of kills and outages while thousands are 
 
 screens: install build/.system ## write screenshots of every page to docs/screens
 	$(PY) -m tests.browser.screens $(ARGS)
+
+channels: install ## write the tables of docs/channels/README.md: what each channel can do and was put to
+	$(PY) -m tests.integration.channels.table
 
 lock: ## renew requirements.lock and package-lock.json
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock

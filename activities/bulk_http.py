@@ -48,6 +48,11 @@ HEAD_OF_CURL = 50
 _STATUS = pycurl.RESPONSE_CODE
 TIMED_OUT = f"curl error {pycurl.E_OPERATION_TIMEDOUT}"
 """What `Answer.error` says where nothing came in time."""
+_HTTP2_STREAM = 92
+"""Of libcurl; pycurl has no name for it."""
+_NO_SUCH_PROTOCOL = (pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_SSL_CONNECT_ERROR, pycurl.E_HTTP2, _HTTP2_STREAM)
+NONSENSE = frozenset(f"curl error {code}" for code in _NO_SUCH_PROTOCOL)
+"""What it says where what came is no answer in HTTP/2 over TLS."""
 
 
 Request = tuple[str, tuple[str, ...], bytes]

@@ -27,16 +27,22 @@ from cap_tools.models import (
     Value,
     ValueName,
 )
+from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.models.datatype import XmlDateTime
 
 from activities.channels.base import PhotoBytes, PublishJob
+from alerts.cap_profile import AREA_DESC_BELOW, HEADLINE_MAX
 from alerts.compose import AMSTERDAM, dark_text, end_text
 from alerts.edition import Edition, LanguageText
+from alerts.fitting import cut
 from alerts.vocabulary import Kind, Meaning
 
 STATUS = {Kind.ACTUAL: Status.ACTUAL, Kind.EXERCISE: Status.EXERCISE, Kind.PUBLIC_TEST: Status.TEST}
 SENDER_NAME = "Baken"
+COUNTRY = {"nl": "Nederland", "en": "The Netherlands"}
+_ANY_BYTES = 10_000
+"""XML has no limit of its own."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,7 @@ class CapWriter:
         """An Alert or Update, the case's own language first."""
         languages = sorted(edition.texts, key=lambda language: language != edition.language)
         infos = [self._info(edition, language, envelope, photos) for language in languages]
-        note = "Exercise; not for the public." if edition.kind is Kind.EXERCISE else None
-        return _xml(self._message(edition.kind, message_type, envelope, infos, note))
+        return _xml(self._message(edition.kind, message_type, envelope, infos))
 
     def cancel(self, job: PublishJob, envelope: Envelope) -> str:
         """Without personal data: that it ended, and nothing else. It outlives the display key, in the clear."""
@@ -83,15 +88,13 @@ class CapWriter:
                 headline=text.event,
                 description=_last_words(job, language),
                 web=self._page(job.alert_id),
-                areas=_named_area(job.edition, language),
+                areas=[_named_area(job.edition, language)],
             )
             for language, text in job.edition.texts.items()
         ]
         return _xml(self._message(job.kind, MsgType.CANCEL, envelope, infos))
 
-    def _message(
-        self, kind: Kind, message_type: MsgType, envelope: Envelope, infos: list[Info], note: str | None = None
-    ) -> Alert:
+    def _message(self, kind: Kind, message_type: MsgType, envelope: Envelope, infos: list[Info]) -> Alert:
         return Alert(
             identifier=envelope.identifier,
             sender=self._sender,
@@ -99,7 +102,7 @@ class CapWriter:
             status=STATUS[kind],
             msg_type=message_type,
             scope=Scope.PUBLIC,
-            note=note,
+            note="Exercise; not for the public." if kind is Kind.EXERCISE else None,
             references=" ".join(envelope.references) or None,
             infos=infos,
         )
@@ -117,7 +120,7 @@ class CapWriter:
             effective=_time(envelope.sent),
             expires=_time(envelope.expires),
             sender_name=SENDER_NAME,
-            headline=text.headline,
+            headline=_headline(text),
             description=_description(text),
             instruction=f"{text.ask} {edition.tip_line}" + (f" {text.warning}" if text.warning else ""),
             web=self._page(edition.alert_id),
@@ -148,8 +151,13 @@ def written(moment: datetime) -> str:
 _LANGUAGE = {"nl": "nl-NL", "en": "en-GB"}
 
 
+def _headline(text: LanguageText) -> str:
+    return cut(text.headline, HEADLINE_MAX, _ANY_BYTES)
+
+
 def _description(text: LanguageText) -> str:
-    lines = [text.body]
+    """Everything that is said, and so a headline that had to be cut too."""
+    lines = [text.body] if _headline(text) == text.headline else [text.headline, text.body]
     for child in text.children:
         lines.append(f"{child.title}: " + "; ".join(f"{fact.label}: {fact.value}" for fact in child.facts))
     lines += [f"{fact.label}: {fact.value}" for fact in text.more]
@@ -162,7 +170,7 @@ def _area(edition: Edition, language: str) -> Area:
     if area.circle:
         circles = [f"{area.circle.lat:.5f},{area.circle.lon:.5f} {area.circle.radius_m / 1000:.3f}"]
     return Area(
-        area_desc=area.name[language],
+        area_desc=_area_desc(area.name[language]),
         polygons=[] if circles else [_ring(ring) for ring in area.polygons],
         circles=circles,
         geocodes=_geocodes(area.codes),
@@ -173,11 +181,21 @@ def _last_words(job: PublishJob, language: str) -> str:
     return end_text(language, job.desired.why) if job.desired.meaning is Meaning.WITHDRAWN else dark_text(language)
 
 
-def _named_area(edition: Edition, language: str) -> list[Area]:
-    """Municipalities by name and code; a circle or a drawn shape may tell where the child was."""
+def _named_area(edition: Edition, language: str) -> Area:
+    """Municipalities by name and code; of a circle or a drawn shape, which may tell where the child was, the country.
+
+    Google refuses a message without an area, and so would never hear that the alert ended.
+    """
     if not edition.area.codes:
-        return []
-    return [Area(area_desc=edition.area.name[language], geocodes=_geocodes(edition.area.codes))]
+        return Area(
+            area_desc=COUNTRY[language], geocodes=[Geocode(value_name=ValueName("ISO 3166-1"), value=Value("NL"))]
+        )
+    return Area(area_desc=_area_desc(edition.area.name[language]), geocodes=_geocodes(edition.area.codes))
+
+
+def _area_desc(name: str) -> str:
+    """Of many municipalities the first; their codes are there for all of them."""
+    return cut(name, AREA_DESC_BELOW - 1, _ANY_BYTES)
 
 
 def _geocodes(codes: Sequence[str]) -> list[Geocode]:
@@ -194,5 +212,9 @@ def _time(moment: datetime) -> XmlDateTime:
     return XmlDateTime.from_datetime(moment.astimezone(AMSTERDAM).replace(microsecond=0))
 
 
+_CONTEXT = XmlContext()
+"""What is known of the classes of CAP: finding it out anew takes longer than writing a message."""
+
+
 def _xml(message: Alert) -> str:
-    return XmlSerializer().render(message, ns_map={None: "urn:oasis:names:tc:emergency:cap:1.2"})
+    return XmlSerializer(context=_CONTEXT).render(message, ns_map={None: "urn:oasis:names:tc:emergency:cap:1.2"})

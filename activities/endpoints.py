@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from activities.pacing import Limit
 from alerts.values import Value
@@ -26,15 +26,52 @@ class Server(Value):
         return Limit(endpoint, self.rate) if self.rate else None
 
 
+class DkimKey(Value):
+    """What our mail is signed with (RFC 6376), and where in DNS the public key stands."""
+
+    domain: str
+    """That of the sender's address, or one above it: else the signature says nothing of the sender (DMARC)."""
+    selector: str
+    key: str
+    """File of the private key in PEM: RSA of at least 2048 bits, or Ed25519."""
+
+
 class MailServer(Server):
     """An SMTP server, and who the mail is from."""
 
     host: str
     port: int
     sender: str = "alert@baken.example"
-    starttls: bool = False
+    starttls: bool | None = None
+    """None: everywhere but on this machine, the only place where mail may go unsecured."""
+    authority: str | None = None
+    """File of the authority whose certificate it shows; None: those that this machine trusts."""
     username: str | None = None
-    password: str | None = None
+    password: str | None = Field(default=None, repr=False)
+    dkim: DkimKey | None = None
+    """None: whoever takes our mail signs it, or nobody does."""
+
+    @property
+    def secured(self) -> bool:
+        """Whether a connection without TLS is of no use."""
+        return not is_loopback(self.host) if self.starttls is None else self.starttls
+
+    @property
+    def domain(self) -> str:
+        """Of the sender."""
+        return self.sender.rpartition("@")[2].lower()
+
+    @model_validator(mode="after")
+    def _keeps_its_secrets(self) -> Self:
+        if not self.secured and not is_loopback(self.host):
+            raise ValueError("mail leaves this machine over STARTTLS only; take starttls = false away")
+        if not self.secured and self.username:
+            raise ValueError("a password goes over STARTTLS only; write starttls = true")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together; give both or neither")
+        if self.dkim and not f".{self.domain}".endswith(f".{self.dkim.domain.lower()}"):
+            raise ValueError(f"dkim.domain must be {self.domain}, that of the sender, or one above it")
+        return self
 
 
 class EmailEndpoint(MailServer):
@@ -59,6 +96,14 @@ class WebhookPartner(Partner):
 
 class ExercisePartner(Partner):
     """A partner's system for exercises; never fits where the public's belongs."""
+
+
+class CapPartner(Value):
+    """One that fetches CAP messages from an address of its own, so that its silence is seen."""
+
+    name: str
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+    """Of that address. It opens nothing that is not public."""
 
 
 class AppServer(Server):
@@ -140,6 +185,7 @@ class ExerciseSmsEndpoint(SmsServer):
 class LiveChannels(Value):
     """Counterparts that reach the public."""
 
+    cap: tuple[CapPartner, ...] = ()
     email: EmailEndpoint | None = None
     webhook: tuple[WebhookPartner, ...] = ()
     app: AppEndpoint | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 import time
 import zlib
 from collections.abc import Awaitable, Callable
@@ -20,10 +21,11 @@ from activities.sms_text import Encoded
 
 CONNECT = 3.0
 """Seconds in which a centre must let us in."""
-ANSWER = 5.0
+ANSWER = 8.0
 """Seconds in which it must answer a part."""
 TRIES = 4
 """Of a part that it could not take just now; the parts it has are not sent again."""
+REMEMBERED = 10_000
 AT_ONCE = 12
 """Messages under way in one session: with four parts each they fill a window that centres commonly grant."""
 WINDOW = 64
@@ -33,6 +35,8 @@ PAUSE = 1.0
 """Seconds after a failed attempt at a connection in which there is no other."""
 USER_MESSAGE_REFERENCE, MESSAGE_STATE = 0x0204, 0x0427
 """Parameters (section 5.3.2)."""
+_HEAD = struct.Struct(">4I")
+_BIND, _ANSWER = 0x00000009, 0x80000000
 UCS2 = 8
 """`data_coding`; 0 is the GSM alphabet, one septet a byte."""
 UDH_INDICATOR, RECEIPT, KIND_OF_MESSAGE = 0x40, 0x04, 0x3C
@@ -67,6 +71,10 @@ class Away(Exception):
         self.in_doubt = in_doubt
 
 
+class NotLetIn(Away):
+    """The centre does not accept our credentials."""
+
+
 class Session:
     """With one centre, shared by all who send in this process; `heard` gets whatever phones and the centre say."""
 
@@ -77,7 +85,9 @@ class Session:
         self._opening = asyncio.Lock()
         self._open: smpp34.Smsc | None = None
         self._hearing: asyncio.Task[None] | None = None
-        self._failed = ""
+        self._taken: dict[str, set[int]] = {}
+        """Of messages that were not taken whole, the parts that were: those are not sent again."""
+        self._failed = Away("")
         self._failed_at = float("-inf")
 
     @property
@@ -90,7 +100,7 @@ class Session:
             if self._open is not None:
                 return self._open
             if time.monotonic() - self._failed_at < PAUSE:
-                raise Away(self._failed)
+                raise self._failed
             self._open = await self._bind()
             self._failed_at = float("-inf")
             self._hearing = asyncio.create_task(self._hear(self._open))
@@ -110,18 +120,20 @@ class Session:
         )
         try:
             return await client.connect()
-        except smpp34.SmppError as error:
-            # smpp34 tells a bind that was refused as one that nobody answered.
-            refused = str(error).startswith("bind")
-            why = "does not let us in; are system_id and password right?" if refused else "does not answer"
-            self._fail(f"the SMS centre at {centre.host}:{centre.port} {why}")
-            raise Away(self._failed) from None
+        except smpp34.SmppError:
+            self._fail(await _why(centre))
+            raise self._failed from None
 
     async def submit(self, message: ShortMessage) -> int:
         """Send all its parts; 0, or the status of one that was refused. Raises Away."""
         smsc, same = await self.opened(), _told(self._centre, message)
-        tasks = [self._part(smsc, message.number.removeprefix("+"), part, same) for part in _parts(message)]
+        parts, taken = _parts(message), self._taken.setdefault(message.id, set())
+        missing = [n for n in range(len(parts)) if n not in taken]
+        tasks = [self._part(smsc, message.number.removeprefix("+"), parts[n], same) for n in missing]
         answers = await asyncio.gather(*tasks, return_exceptions=True)
+        taken |= {n for n, answer in zip(missing, answers, strict=True) if answer == 0}
+        if len(taken) == len(parts) or len(self._taken) > REMEMBERED:
+            self._taken.pop(message.id)
         refused: list[int] = []
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -130,7 +142,7 @@ class Session:
         return min(refused, key=LATER.__contains__, default=0)
 
     async def _part(self, smsc: smpp34.Smsc, destination: str, part: bytes, same: dict[str, Any]) -> int:
-        status = 0
+        status, began = 0, time.monotonic()
         for again in range(TRIES):
             await asyncio.sleep(again * 0.2)
             try:
@@ -139,15 +151,15 @@ class Session:
                 await self._drop(smsc)
                 raise Away("the SMS centre went away before it answered", in_doubt=True) from None
             status = answer.command_status
-            if status not in LATER:
-                return status
+            if status not in LATER or time.monotonic() - began > ANSWER:
+                break
         if status in _BROKEN:
-            self._fail(f"the SMS centre has trouble ({LATER[status]})")
+            self._fail(Away(f"the SMS centre has trouble ({LATER[status]})"))
         if status == NOT_BOUND and self._open is smsc:
             self._open = None  # what is under way in it may still be answered
         return status
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: Away) -> None:
         self._failed, self._failed_at = why, time.monotonic()
 
     async def _hear(self, smsc: smpp34.Smsc) -> None:
@@ -167,6 +179,25 @@ class Session:
             await self._drop(self._open)
         if self._hearing is not None:
             self._hearing.cancel()
+
+
+async def _why(centre: SmsCentre) -> Away:
+    """Why no session came about: smpp34 tells refusal, nonsense and silence alike, so one bind is read here."""
+    name = f"the SMS centre at {centre.host}:{centre.port}"
+    body = f"{centre.system_id}\0{centre.password}\0\0\x34\0\0\0".encode()
+    try:
+        async with asyncio.timeout(CONNECT):
+            reader, writer = await asyncio.open_connection(centre.host, centre.port, ssl=centre.tls or None)
+            with contextlib.closing(writer):
+                writer.write(_HEAD.pack(_HEAD.size + len(body), _BIND, 0, 1) + body)
+                _, command, status, _ = _HEAD.unpack(await reader.readexactly(_HEAD.size))
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return Away(f"{name} does not answer")
+    if command != _BIND | _ANSWER:
+        return Away(f"{name} gives an answer that makes no sense")
+    if status:
+        return NotLetIn(f"{name} does not accept our system_id or password (0x{status:02x})")
+    return Away(f"{name} does not answer in time")
 
 
 def validity(lives: timedelta) -> str:

@@ -6,10 +6,10 @@ Plate, tip number, warning and the address of the page are never cut: what gives
 from __future__ import annotations
 
 from activities.endpoints import SmsServer
-from activities.fitting import cut_until
 from activities.sms_text import ALONE, OF_SEVERAL, costly, encode, plain
 from alerts.compose import vehicles
 from alerts.edition import Edition
+from alerts.fitting import cut_until
 from alerts.vocabulary import Kind
 
 PARTS = 4

@@ -72,8 +72,9 @@ def decode(content: bytes, data_coding: int) -> str:
 
 
 def costly(text: str) -> str:
-    """The characters, each once, for which the whole text leaves the GSM alphabet."""
-    return "".join(sign for sign in dict.fromkeys(text) if encode(sign).alphabet == "UCS-2")
+    """The Latin letters, each once, for which the whole text leaves the GSM alphabet: others say something."""
+    letters = (sign for sign in dict.fromkeys(text) if unicodedata.name(sign, "").startswith("LATIN"))
+    return "".join(sign for sign in letters if encode(sign).alphabet == "UCS-2")
 
 
 def _divided(content: bytes, alphabet: Alphabet, length: int) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from activities.endpoints import CONTACT, Loopback, is_loopback
+from activities.p256 import CURVE, key_pair
 from alerts.vocabulary import MessageKind
 
 PLAINTEXT_MAX: Final = 3993
@@ -37,7 +38,6 @@ TOKEN_RENEWAL: Final = timedelta(hours=1)
 TOKENS_MAX: Final = 1000
 """Origins remembered. Push services are a handful; anybody who subscribes can name more."""
 
-_CURVE = ec.SECP256R1()
 _ECDH = ec.ECDH()
 _ES256 = ec.ECDSA(SHA256())
 _RECORD_AND_KEY_LENGTH = (4096).to_bytes(4, "big") + bytes([65])
@@ -55,8 +55,6 @@ _KEPT = re.compile(
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 _BASE64URL = re.compile(r"([A-Za-z0-9_-]*)={0,2}")
 _CONTACT = re.compile(CONTACT)
-_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of P-256 (SP 800-186 section 3.2.1.3)."""
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -179,7 +177,7 @@ def _unpadded(name: str, text: str, length: int) -> bytes:
 
 def _point(p256dh: bytes) -> ec.EllipticCurvePublicKey:
     try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, p256dh)
+        return ec.EllipticCurvePublicKey.from_encoded_point(CURVE, p256dh)
     except ValueError:
         raise ValueError("p256dh is not a point on the curve P-256") from None
 
@@ -192,7 +190,7 @@ def encrypt(subscription: Subscription, plaintext: bytes) -> bytes:
     """
     if len(plaintext) > PLAINTEXT_MAX:
         raise ValueError(f"the message has {len(plaintext)} bytes; Web Push carries at most {PLAINTEXT_MAX}")
-    return _encrypt(subscription, plaintext, ec.generate_private_key(_CURVE), os.urandom(16))
+    return _encrypt(subscription, plaintext, ec.generate_private_key(CURVE), os.urandom(16))
 
 
 def _encrypt(subscription: Subscription, plaintext: bytes, own: ec.EllipticCurvePrivateKey, salt: bytes) -> bytes:
@@ -220,8 +218,7 @@ def _key_and_nonce(material: bytes, salt: bytes) -> tuple[bytes, bytes]:
 
 def vapid_key(secret: bytes) -> ec.EllipticCurvePrivateKey:
     """The key pair that follows from a secret of 32 bytes, always the same: browsers subscribe to its public half."""
-    wide = hmac.digest(secret, b"the VAPID key of Web Push", "sha512")
-    return ec.derive_private_key(int.from_bytes(wide, "big") % (_ORDER - 1) + 1, _CURVE)
+    return key_pair(secret, b"the VAPID key of Web Push")
 
 
 class Vapid:

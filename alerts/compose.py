@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from alerts.case import HEADLINE_MAX
 from alerts.edition import ChildFacts, Fact, LanguageText
+from alerts.fitting import cut
 from alerts.programme import Programme
 from alerts.public import PublicCase, PublicChild, PublicVehicle
 from alerts.vocabulary import LANGUAGES, CancelReason, Kind
@@ -185,15 +187,7 @@ def _headline(public: PublicCase, words: dict[str, str]) -> str:
     names = [_called(child, words) for child in public.children] or [words["unknown_name"]]
     joined = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {words['and']} {names[-1]}"
     full = f"{words['missing']}: {joined}" + (f", {public.place}" if public.place else "")
-    return _fit(full, 160)
-
-
-def _fit(text: str, limit: int) -> str:
-    """The text, or as many whole words of it as fit."""
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 3]
-    return (cut.rsplit(" ", 1)[0] if " " in cut else cut) + "..."
+    return cut(full, HEADLINE_MAX)
 
 
 def _called(child: PublicChild, words: dict[str, str]) -> str:

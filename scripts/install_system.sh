@@ -8,6 +8,7 @@ while read -r package; do
     chromium) for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && continue 2; done ;;
     gcc) command -v cc >/dev/null && continue ;;
     libc6-dev) [ -e /usr/include/time.h ] && continue ;;
+    xmlsec1) command -v xmlsec1 >/dev/null && continue ;;
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && continue ;;
   esac
   missing+=("$package")

@@ -27,7 +27,7 @@ from simulators.faults import Faults
 from simulators.gateway import BenchGateway, Gateway, Kept
 from simulators.http2 import Http2Server, later
 from simulators.listener import Listener, bind
-from simulators.mail import Inbox, serve_mail
+from simulators.mail import USERNAME, Inbox, serve_mail
 from simulators.partners import EXERCISE, LIVE, Partner, partner_app
 from simulators.push import KeptPushes, PushService
 from simulators.received import Record
@@ -59,8 +59,10 @@ async def main(home: Path) -> None:
     inboxes = [Inbox(record, faults, exercise=exercise) for exercise in (False, True)]
     live = [Partner(name, exercise=False, secret=_secret(earlier, name)) for name in LIVE]
     drill = [Partner(name, exercise=True, secret=_secret(earlier, name)) for name in EXERCISE]
+    tls, authority = server_context(path.parent)
+    mail = {"username": USERNAME, "password": _mail_password(earlier), "authority": str(authority)}
     listeners = {
-        name: Listener(sockets[name], await serve_mail(inbox), faults.on("email"))
+        name: Listener(sockets[name], await serve_mail(inbox, tls, mail["password"]), faults.on("email"))
         for name, inbox in zip(("smtp", "smtp_exercise"), inboxes, strict=True)
     }
     for name, some in zip(PARTNERS, (live, drill), strict=True):
@@ -71,12 +73,12 @@ async def main(home: Path) -> None:
     bench, delay = bool(os.environ.get(BENCH)), float(os.environ.get(DELAY, "0"))
     kept, pushes = Kept(), KeptPushes(browsers)
     gateways: dict[str, Mapping[str, Any]] = {
-        name: endpoint(listeners[name].port, some.password) for name, some in phones.items()
+        "mail": mail,
+        **{name: endpoint(listeners[name].port, some.password) for name, some in phones.items()},
     }
 
     async def serve_bulk(name: str, channel: str, server: Http2Server) -> str:
         """The file of the authority that clients trust."""
-        tls, authority = server_context(path.parent)
         host.hold(server)
         if bench:
             await server.serve(tls, sockets[name])
@@ -162,6 +164,10 @@ def _secret(earlier: Ports, name: str) -> str | None:
 
 def _token(earlier: Ports, name: str) -> str:
     return str(earlier[name]["token"]) if earlier else secrets.token_urlsafe(24)
+
+
+def _mail_password(earlier: Ports) -> str:
+    return str(earlier["mail"]["password"]) if earlier else secrets.token_urlsafe(24)
 
 
 async def _sms_centres(host: Host, earlier: Ports, record: Record, faults: Faults) -> dict[str, Phones]:

@@ -1,4 +1,4 @@
-"""Faults a counterpart can be given: down, error, slow, flaky, reject, cut; for some seconds."""
+"""Faults a counterpart can be given, for some seconds: down, error, slow, flaky, reject, cut, malformed, denied."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Mode = Literal["down", "error", "slow", "flaky", "reject", "cut"]
+Mode = Literal["down", "error", "slow", "flaky", "reject", "cut", "malformed", "denied"]
+"""`malformed`: the answers are none of its protocol; `denied`: it accepts nobody's credentials."""
 MODES: tuple[str, ...] = get_args(Mode)
 SLOW = 3.0
 """Seconds."""
@@ -37,9 +38,9 @@ class Faults:
         return lambda: self.mode(channel)
 
     def fails(self, channel: str) -> str | None:
-        """Of this one request: `error` or `reject`, or None; every second one of `flaky`."""
+        """Of this one request: `error`, `reject` or `denied`, or None; every second one of `flaky`."""
         mode = self.mode(channel)
         if mode == "flaky":
             self._turns[channel] = self._turns.get(channel, 0) + 1
             return "error" if self._turns[channel] % 2 else None
-        return mode if mode in ("error", "reject") else None
+        return mode if mode in ("error", "reject", "denied") else None

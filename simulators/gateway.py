@@ -18,6 +18,8 @@ CHANNEL = "app"
 GONE = "gone-"
 """Tokens that begin so are of apps that were removed."""
 FIELDS = ("alert_id", "edition", "kind", "id")
+MESSAGE_MAX = 4_096
+"""Bytes of a message."""
 ACCEPTED = Reply(200, b'{"name":"projects/baken/messages/1"}')
 HEAD = 240
 """Bytes of a body that hold recipient and what identifies the message."""
@@ -122,6 +124,18 @@ class BenchGateway:
         return ACCEPTED
 
 
+def _error(status: int, code: str) -> Reply:
+    return Reply(status, json.dumps({"error": {"code": status, "status": code}}).encode())
+
+
+REFUSED = {
+    "error": _error(503, "UNAVAILABLE"),
+    "reject": _error(403, "PERMISSION_DENIED"),
+    "denied": _error(401, "UNAUTHENTICATED"),
+}
+"""By fault."""
+
+
 class Gateway:
     """Answers like the real one; every message is on disk before its answer."""
 
@@ -133,11 +147,13 @@ class Gateway:
         after = SLOW if self._faults.mode(CHANNEL) == "slow" else 0.0
         failure = self._faults.fails(CHANNEL)
         if failure:
-            return _error(403, "PERMISSION_DENIED") if failure == "reject" else _error(503, "UNAVAILABLE")
+            return REFUSED[failure]
         try:
             message = json.loads(asked.body)["message"]
             token, data = str(message["token"]), message["data"]
             said = {name: str(data[name]) for name in FIELDS}
+            if len(asked.body) > MESSAGE_MAX:
+                return _error(400, "INVALID_ARGUMENT")
         except (ValueError, LookupError, TypeError):
             return _error(400, "INVALID_ARGUMENT")
         if token.startswith(GONE):
@@ -151,7 +167,3 @@ class Gateway:
             id=said["id"],
         )
         return Reply(200, b'{"name":"projects/baken/messages/%s"}' % said["id"].encode(), after=after)
-
-
-def _error(status: int, code: str) -> Reply:
-    return Reply(status, json.dumps({"error": {"code": status, "status": code}}).encode())

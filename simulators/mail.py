@@ -1,25 +1,34 @@
-"""A mailbox provider: a real SMTP server on loopback that keeps mails for the wall, in memory only."""
+"""A mailbox provider: a real SMTP server on loopback, with STARTTLS and login, that keeps mails in memory only."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import email
+import logging
+import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import default
 from itertools import count
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from simulators.faults import SLOW, Faults
 from simulators.received import Record
 
 KEEP = 50
 """Mails, one of each sort: five hundred that say the same need not be five hundred on a wall."""
+REFUSED = {
+    "error": "451 4.3.0 try again later",
+    "reject": "550 5.7.1 refused",
+    "denied": "530 5.7.0 authentication required",
+}
+"""Answers by fault."""
 HOSTNAME = "mailbox.demo.baken.example"
 """Said in the greeting; without it every connection would ask the name service who we are."""
+USERNAME = "baken"
 Sort = tuple[str | None, str | None, str | None, str | None]
 _numbers = count(1)
 
@@ -56,6 +65,7 @@ class Mail:
         return {
             **self.head(),
             "from": self.mail["From"],
+            "list_unsubscribe": self.mail["List-Unsubscribe"],
             "text": text.get_content() if text else "",
             "html": body,
         }
@@ -79,7 +89,7 @@ class Inbox:
             await asyncio.sleep(SLOW)
         failure = self._faults.fails("email")
         if failure:
-            return "550 5.7.1 refused" if failure == "reject" else "451 4.3.0 try again later"
+            return REFUSED[failure]
         content = envelope.content
         mail = email.message_from_bytes(content if isinstance(content, bytes) else b"", policy=default)
         assert isinstance(mail, EmailMessage)
@@ -103,12 +113,27 @@ class Inbox:
             self._kept.pop(next(iter(self._kept)))
 
 
-async def serve_mail(inbox: Inbox) -> int:
-    """Listen on a free port; the port."""
+async def serve_mail(inbox: Inbox, tls: ssl.SSLContext, password: str) -> int:
+    """Listen on a free port, for those who come by STARTTLS and log in; the port."""
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # at each login aiosmtpd warns of what it does itself
     loop = asyncio.get_running_loop()
+    right = LoginPassword(USERNAME.encode(), password.encode())
+
+    def let_in(_: SMTP, __: Session, ___: Envelope, ____: str, said: object) -> AuthResult:
+        return AuthResult(success=said == right, handled=False)
 
     def connected() -> SMTP:
-        return SMTP(inbox, enable_SMTPUTF8=True, hostname=HOSTNAME, ident="Baken demo", loop=loop)
+        return SMTP(
+            inbox,
+            enable_SMTPUTF8=True,
+            hostname=HOSTNAME,
+            ident="Baken demo",
+            tls_context=tls,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=let_in,
+            loop=loop,
+        )
 
     server = await loop.create_server(connected, "127.0.0.1", 0, backlog=512)
     return int(server.sockets[0].getsockname()[1])

@@ -17,6 +17,8 @@ from simulators.received import Record
 LIVE = ("De Dagpost", "Spoor & Stations", "Tankstop")
 """Fictitious: a newspaper, a railway, fuel stations."""
 EXERCISE = ("Oefenredactie",)
+REFUSED = {"error": 503, "reject": 403, "denied": 401}
+"""Statuses by fault."""
 KEEP = 50
 """Alerts on one partner's screen."""
 
@@ -71,7 +73,7 @@ def partner_app(partners: list[Partner], record: Record, faults: Faults) -> Fast
             await asyncio.sleep(SLOW)
         failure = faults.fails("webhook")
         if failure:
-            return Response(status_code=403 if failure == "reject" else 503)
+            return Response(status_code=REFUSED[failure])
         body = await request.body()
         try:
             Webhook(partner.secret).verify(body, dict(request.headers))

@@ -22,6 +22,8 @@ from simulators.http2 import Asked, Reply
 from simulators.received import Record
 
 CHANNEL = "webpush"
+REFUSED = {"error": 503, "reject": 400, "denied": 401}
+"""Statuses by fault; a real one says 401 of a token that it does not accept."""
 GONE = "gone-"
 """Browsers whose names begin so ended their subscription."""
 SAMPLE_FIRST, SAMPLE_EACH = 1_000, 1_000
@@ -100,7 +102,7 @@ class PushService:
         after = SLOW if self._faults.mode(CHANNEL) == "slow" else 0.0
         failure = self._faults.fails(CHANNEL)
         if failure:
-            return Reply(400) if failure == "reject" else Reply(503)
+            return Reply(REFUSED[failure])
         path = asked.headers.get(":path", "")
         name = path.removeprefix(PATH)
         if name == path or not name or name.startswith(GONE):

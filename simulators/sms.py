@@ -74,6 +74,9 @@ class Phones:
         if self._server is not None:
             self._server.close()
 
+    def lets_in(self, system_id: str, password: str) -> bool:
+        return (system_id, password) == (SYSTEM_ID, self.password) and self._faults.mode(CHANNEL) != "denied"
+
     def shown(self) -> list[dict[str, Any]]:
         """One of each sort, the newest first."""
         return [asdict(one) for one in reversed(self._kept.values())]
@@ -91,7 +94,7 @@ class Phones:
             await asyncio.sleep(SLOW)
         failure = self._faults.fails(CHANNEL)
         if failure:
-            return WRONG_NUMBER if failure == "reject" else SYSTEM_ERROR
+            return {"reject": WRONG_NUMBER, "denied": NOT_BOUND}.get(failure, SYSTEM_ERROR)
         told = next((tlv.value.decode() for tlv in pdu.tlvs if tlv.tag == REFERENCE_TAG), "").split(" ")
         if len(told) != 4:
             return OK
@@ -162,7 +165,7 @@ class _Session:
         """Answer one PDU; whether the session goes on."""
         if command in _BINDS:
             system_id, password = (part.decode("latin-1") for part in whole[_HEAD.size :].split(b"\0")[:2])
-            self._bound = (system_id, password) == (SYSTEM_ID, self._phones.password)
+            self._bound = self._phones.lets_in(system_id, password)
             self._send(command | ANSWER, OK if self._bound else WRONG_PASSWORD, sequence, b"demo\0" * self._bound)
             if self._bound and command != BIND_TRANSMITTER:
                 self._phones.listens(self)

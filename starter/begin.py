@@ -33,7 +33,7 @@ def prepare_home(settings: Settings, recipients: int, *, reconcile: bool = False
             _ensure_tokens(settings)
         if recipients:
             used = {channel for programme in programmes.values() for channel in programme.channels}
-            _fill_subscribers(parts, recipients, used)
+            fill_subscribers(parts, recipients, used)
         with parts.db.read() as session:
             return any_open(session)
 
@@ -104,7 +104,7 @@ def _nobodys_number(name: str) -> str:
     return f"+316{9 if name.startswith('recipient') else 7}{name[-7:]}"
 
 
-def _fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -> None:
+def fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -> None:
     """Made-up recipients of those of these channels that have no partners: so many of each in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
     browsers = Browsers.of_demo(parts.settings.paths.demo, quiet_port)

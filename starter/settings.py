@@ -202,17 +202,19 @@ def _read_config(path: Path, *, must_exist: bool) -> ChannelsFile:
 def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFile:
     """The demo's counterparts take the place of what is not configured."""
     live, exercise = config.channels, config.exercise
+    mail = {"host": "127.0.0.1", "starttls": True, **ports["mail"]}
     push = {"contact": DEMO_CONTACT, "authority": ports["webpush"]["authority"]}
     return ChannelsFile(
         channels=LiveChannels(
-            email=live.email or EmailEndpoint(host="127.0.0.1", port=ports["smtp"]),
+            cap=live.cap,
+            email=live.email or EmailEndpoint(port=ports["smtp"], **mail),
             webhook=live.webhook or tuple(WebhookPartner(**partner) for partner in ports["partners"]),
             app=live.app or AppEndpoint(**ports["app"]),
             webpush=live.webpush or WebPushEndpoint(**push),
             sms=live.sms or SmsEndpoint(**ports["sms"]),
         ),
         exercise=ExerciseChannels(
-            email=exercise.email or ExerciseEmailEndpoint(host="127.0.0.1", port=ports["smtp_exercise"]),
+            email=exercise.email or ExerciseEmailEndpoint(port=ports["smtp_exercise"], **mail),
             webhook=exercise.webhook or tuple(ExercisePartner(**partner) for partner in ports["partners_exercise"]),
             app=exercise.app or ExerciseAppEndpoint(**ports["app_exercise"]),
             webpush=exercise.webpush or ExerciseWebPushEndpoint(**push),

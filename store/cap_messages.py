@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from store.tables.alert import CapMessage
@@ -16,12 +17,11 @@ def messages(session: Session, alert_id: str) -> Sequence[CapMessage]:
     return session.exec(query.order_by(col(CapMessage.n))).all()
 
 
-def newest_of_all(session: Session) -> list[CapMessage]:
-    """The newest message of every alert, newest first."""
-    newest: dict[str, CapMessage] = {}
-    for row in session.exec(select(CapMessage).order_by(col(CapMessage.n))):
-        newest[row.alert_id] = row
-    return sorted(newest.values(), key=lambda row: row.intent_at, reverse=True)
+def expired_after(session: Session, moment: datetime) -> Sequence[CapMessage]:
+    """Of every alert the messages that were in force after a moment, the newest first; without what they say."""
+    without = defer(CapMessage.sealed, raiseload=True)  # type: ignore[arg-type]  # sqlmodel types it by its value
+    query = select(CapMessage).where(col(CapMessage.expires) > moment).options(without)
+    return session.exec(query.order_by(col(CapMessage.intent_at).desc(), col(CapMessage.n).desc())).all()
 
 
 def by_identifier(session: Session, alert_id: str, identifier: str) -> CapMessage | None:
@@ -56,5 +56,5 @@ def aad(alert_id: str, identifier: str) -> bytes:
 def _since_cancel(session: Session, alert_id: str) -> list[CapMessage]:
     since: list[CapMessage] = []
     for message in messages(session, alert_id):
-        since = [] if message.message_type == "Cancel" else [*since, message]
+        since = [] if message.cancels else [*since, message]
     return since

@@ -92,7 +92,7 @@ class KeyStore:
         return row is not None and row[1] is not None
 
     def system_key(self, purpose: str) -> bytes:
-        """A key of the installation itself (`subscribers`, `audit`, `session`, `vapid`), made at first use."""
+        """A key of the installation itself (`subscribers`, `audit`, `session`, `vapid`, `cap`), made at first use."""
         with self._session(write=True) as session:
             if self._row(session, _SYSTEM, purpose) is None:
                 self._make(session, _SYSTEM, purpose)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, func, select
@@ -59,12 +62,18 @@ class Subscribers:
     def __init__(self, key: bytes, channel: str, *, exercise: bool = False) -> None:
         self._key = key
         self._sealer = Sealer(key)
+        self._words = _words(key)
         self.channel = channel
         self.exercise = exercise
 
     def fingerprint(self, address: str) -> bytes:
         """16 bytes that find an address again and tell nothing without the key."""
         return hmac.digest(self._key, f"{self.channel}\n{address}".encode(), hashlib.sha256)[:16]
+
+    def leave_word(self, address: str) -> str:
+        """What in a link ends this one subscription (`leave`); always the same, and it tells nothing of whose."""
+        said = bytes([self.exercise]) + self.fingerprint(address) + self.channel.encode()
+        return urlsafe_b64encode(self._words.encrypt(said, None)).rstrip(b"=").decode()
 
     def subscribe(self, session: Session, entries: Iterable[Entry], now: datetime) -> int:
         """Add those who are not here yet and bring back those who left; how many were new."""
@@ -242,6 +251,19 @@ def tallies(session: Session, *, exercise: bool) -> dict[str, Tally]:
     return {channel: Tally(*numbers) for channel, *numbers in session.connection().execute(query)}
 
 
+def leave(session: Session, key: bytes, word: str, now: datetime) -> bool:
+    """End the subscription that `leave_word` was made for, if it goes on; whether it is one of our words."""
+    try:
+        said = _words(key).decrypt(urlsafe_b64decode(word + "=" * (-len(word) % 4)), None)
+    except (ValueError, InvalidTag):
+        return False
+    exercise, fingerprint, channel = said[:1] == b"\x01", said[1:17], said[17:].decode()
+    mine = col(Subscriber.channel) == channel, col(Subscriber.exercise) == exercise
+    there = *mine, col(Subscriber.fingerprint) == fingerprint, col(Subscriber.left_at).is_(None)
+    session.exec(update(Subscriber).where(*there).values(left_at=now))
+    return True
+
+
 def open_address(sealer: Sealer, sealed: bytes) -> str:
     return sealer.unseal(sealed, aad=_AAD).decode()
 
@@ -249,6 +271,11 @@ def open_address(sealer: Sealer, sealed: bytes) -> str:
 def drop(connection: Connection, ids: Sequence[int], now: datetime) -> None:
     """End the subscriptions that their counterpart says are gone."""
     connection.execute(update(Subscriber).where(col(Subscriber.id).in_(ids)).values(left_at=now))
+
+
+def _words(key: bytes) -> AESSIV:
+    """Seals without a nonce, which random ones would repeat: each mail of every alert carries a word."""
+    return AESSIV(hmac.digest(key, b"leave", hashlib.sha256))
 
 
 class _Here(NamedTuple):

@@ -40,8 +40,8 @@ def build_channels(
     """Every channel, wired to this home's store and counterparts."""
     channels: tuple[Channel, ...] = (
         WebChannel(db, display_key, clock),
-        CapChannel(db, display_key, clock, base_url),
-        EmailChannel(config),
+        CapChannel(db, display_key, clock, base_url, lambda: system_key("cap"), config.channels.cap),
+        EmailChannel(config, base_url, lambda: system_key("subscribers")),
         WebhookChannel(config),
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from activities.bulk_http import Answer, BulkHttp, Request, classified
+from activities.bulk_http import NONSENSE, Answer, BulkHttp, Request, classified
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Denied,
     Gone,
     Messages,
     NotSent,
@@ -32,11 +33,15 @@ from activities.channels.base import (
 from activities.endpoints import AppServer, ChannelsConfig
 from activities.pacing import Limit
 from alerts.edition import Edition, LanguageText
+from alerts.fitting import cut
 from alerts.vocabulary import Kind, MessageKind
 
 BODY_MAX = 1_000
-"""Characters of the notification's text: with all else a message stays under the gateway's 4,096 bytes."""
+"""Characters of the notification's text; fewer where they take many bytes."""
 MESSAGE_MAX = 4_096
+"""Bytes that the gateway takes."""
+ENVELOPE = 1_000
+"""Bytes of a message beside what is shown: token, ids, and what each kind of phone wants to know."""
 END_LIVES = timedelta(weeks=4)
 """How long the end waits for a phone that is off: it may still show the alert. The gateway's longest."""
 _TOKEN = re.compile(r"[A-Za-z0-9_:.-]{8,512}")
@@ -53,6 +58,7 @@ class AppChannel:
         renews="late_joiners",
         picture=True,
         text_max=BODY_MAX,
+        credentials="bearer token",
         chunk=500,
     )
 
@@ -155,14 +161,15 @@ class _Moulds:
 
 
 def _shown(edition: Edition, text: LanguageText, base_url: str, image: str | None) -> str:
-    body = text.body if len(text.body) <= BODY_MAX else text.body[: BODY_MAX - 3].rsplit(" ", 1)[0] + "..."
     said = {
         "event": text.event,
         "title": text.headline,
-        "body": body,
+        "body": "",
         "url": f"{base_url}/alerts/{edition.alert_id}",
         "image": image,
     }
+    around = len(json.dumps(said, ensure_ascii=False).encode())
+    said["body"] = cut(text.body, BODY_MAX, MESSAGE_MAX - ENVELOPE - around)
     return json.dumps(said, ensure_ascii=False)
 
 
@@ -170,12 +177,19 @@ def _outcome(answer: Answer) -> Outcome:
     status = answer.status
     if status == 200:
         return None
-    if status == 0 and not answer.error:
-        return NotSent("something newer holds")
     if status == 0:
-        return Unreachable(f"the app gateway does not answer ({answer.error})", in_doubt=answer.in_doubt)
+        return _unanswered(answer)
+    if status == 401:
+        return Denied("the app gateway does not accept our token (401)")
     if status == 404:
         return Gone("the app was removed")
     if status == 429 or status >= 500:
         return Busy(f"the app gateway asks for patience ({status})", retry_after=min(answer.retry_after, 60.0) or 1.0)
     return Rejected(f"the app gateway refused it ({status})")
+
+
+def _unanswered(answer: Answer) -> Outcome:
+    if not answer.error:
+        return NotSent("something newer holds")
+    what = "'s answer makes no sense" if answer.error in NONSENSE else " does not answer"
+    return Unreachable(f"the app gateway{what} ({answer.error})", in_doubt=answer.in_doubt)

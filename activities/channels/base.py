@@ -37,6 +37,14 @@ class Capabilities:
     languages: tuple[str, ...] = ("nl", "en")
     headline_max: int | None = None
     text_max: int | None = None
+    characters: str = "Unicode"
+    """Its character set; what is not in it cannot be said."""
+    counterpart: bool = True
+    """Somebody else's server takes what it sends, and can fail; else Baken itself shows it."""
+    credentials: str = ""
+    """What it proves itself with to its counterpart."""
+    receipts: bool = False
+    """Whether its counterpart says afterwards what became of a message, beyond having taken it."""
     partners: bool = False
     """Its recipients are partners that the configuration names: nobody subscribes to it."""
     chunk: int = 100
@@ -70,9 +78,9 @@ class PhotoBytes(Value):
     jpeg: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WaveJob:
-    """What all messages of one wave share, so that each of a million is small."""
+    """What all messages of one wave share, so that each of a million is small. A key for what is made once."""
 
     alert_id: str
     alert_kind: Kind
@@ -115,7 +123,11 @@ class Messages:
 
 
 class ChannelError(Exception):
-    """Root of what a counterpart can answer; `str()` is for operators and holds no address."""
+    """Root of what a counterpart can answer; `str()` is for operators and holds no address.
+
+    Of every channel they read of a counterpart that it "does not answer", that its answer "makes no sense", or that it
+    "does not accept our" credentials: three faults with three remedies.
+    """
 
 
 class Gone(ChannelError):
@@ -140,6 +152,10 @@ class Unreachable(ChannelError):
     def __init__(self, message: str, *, in_doubt: bool = False) -> None:
         super().__init__(message)
         self.in_doubt = in_doubt
+
+
+class Denied(Unreachable):
+    """It does not accept our credentials: ours to mend, and tried again, for then it must go out by itself."""
 
 
 class NotSent(ChannelError):

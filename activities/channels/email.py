@@ -1,19 +1,21 @@
 """`email`: SMTP to subscribers, text and HTML with the photo inside; the end message to those reached.
 
-A mail is built once per kind and language; recipient and ids are spliced in, since building an `EmailMessage` for
-each recipient costs five times as much (docs/gotchas.md). Message-ID follows from the message's id, so a mailbox
-that gets the same mail twice shows it once.
+A mail is built once per kind and language; recipient, ids and the word that ends the subscription are put in, since
+building an `EmailMessage` for each recipient costs five times as much (docs/gotchas.md). Message-ID follows from the
+message's id, so a mailbox that gets the same mail twice shows it once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import formataddr, localtime
+from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
 
 import aiosmtplib
 import css_inline
@@ -21,6 +23,9 @@ import css_inline
 from activities.channels.base import (
     Busy,
     Capabilities,
+    ChannelError,
+    Denied,
+    Gone,
     Messages,
     NotSent,
     Outcome,
@@ -31,19 +36,27 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
+from activities.dkim import BadKey, Signer
 from activities.endpoints import ChannelsConfig, MailServer
 from activities.mail_address import mail_address_problem, normal_mail_address
+from activities.mail_mould import ID, LEAVE, TO, Mould, new_mail, put_html, put_text
 from activities.pacing import Limit
+from activities.smtp import CREDENTIALS, Connection, MailLine, NoLine, NoLogin, hand_over, hang_up, reset
 from activities.templating import templates
 from alerts.edition import Edition, LanguageText
 from alerts.vocabulary import Kind, MessageKind
+from store.subscribers import Subscribers
 
 CONNECTIONS = 10
-TIMEOUT = 10.0
-"""Seconds; a chunk of 100 over 10 connections ends well within the 30 s a send may take."""
-DOMAIN = "baken.example"
-_TO, _ID = "recipient-placeholder@baken.invalid", "id-placeholder"
+_NOBODY = frozenset({"5.1.1", "5.1.6", "5.1.10"})
+"""There is no such mailbox, it moved to nobody knows where (RFC 3463), its domain takes no mail (RFC 7505).
 
+Not 5.1.2: a domain that is not found may be the fault of the server's name service. Not 5.2.1: a mailbox that is
+disabled is there. Not a bare 550: that is said of spam and of policies as well.
+"""
+_STATUS = re.compile(r"5\.\d{1,3}\.\d{1,3}(?!\d)")
+SUSPECT = 10
+"""So many mailboxes of one chunk that do not exist, and they more than half of it: rather the server errs."""
 _templates = templates(Path(__file__).parent / "templates")
 _PREFIX = {
     MessageKind.UPDATE: {"nl": "Gewijzigd: ", "en": "Changed: "},
@@ -51,6 +64,7 @@ _PREFIX = {
     MessageKind.ALERT: {"nl": "", "en": ""},
 }
 _ENDED = {"nl": "Beëindigd", "en": "Ended"}
+_LEAVE = {"nl": "Geen mails meer ontvangen", "en": "Stop these mails"}
 
 
 class EmailChannel:
@@ -63,11 +77,17 @@ class EmailChannel:
         renews="late_joiners",
         picture=True,
         attaches=True,
+        credentials="login",
         chunk=100,
     )
 
-    def __init__(self, config: ChannelsConfig) -> None:
+    def __init__(self, config: ChannelsConfig, base_url: str, subscribers_key: Callable[[], bytes]) -> None:
+        """`subscribers_key` is the installation's, from which the words to leave by follow."""
         self._config = config
+        self._leave_url = leave_url(base_url)
+        self._subscribers_key = cache(subscribers_key)
+        self._posts: dict[MailServer, _Post] = {}
+        self._made: WeakKeyDictionary[WaveJob, _Moulds] = WeakKeyDictionary()
 
     @staticmethod
     def address_problem(address: str) -> str | None:
@@ -81,12 +101,16 @@ class EmailChannel:
         parts: list[Part] = []
         for language, text in edition.texts.items():
             html = _templates.get_template("mail.html").render(
-                edition=edition, text=text, language=language, base_url=base_url
+                edition=edition,
+                text=text,
+                language=language,
+                base_url=base_url,
+                leave=(_LEAVE[language], leave_url(base_url) + LEAVE),
             )
             inlined = css_inline.inline(html, load_remote_stylesheets=False)
             parts += [
                 Part(name=f"subject.{language}", media="text", content=text.subject),
-                Part(name=f"text.{language}", media="text", content=_plain(edition, text, base_url)),
+                Part(name=f"text.{language}", media="text", content=_plain(edition, text, language, base_url)),
                 Part(name=f"html.{language}", media="html", content=inlined),
                 Part(name=f"event.{language}", media="text", content=text.event),
             ]
@@ -96,12 +120,11 @@ class EmailChannel:
         endpoint = self._endpoint(kind)
         if endpoint is None:
             return f"no mail server is configured for {kind.value} alerts"
-        client = _client(endpoint)
         try:
-            await client.connect()
-            await client.quit()
-        except (aiosmtplib.SMTPException, OSError) as error:
-            return f"the mail server at {endpoint.host}:{endpoint.port} does not answer ({type(error).__name__})"
+            post = self._post(endpoint)
+            await hang_up(await post.line.connect())
+        except (BadKey, NoLine) as error:
+            return str(error)
         return None
 
     def limit(self, job: WaveJob) -> Limit | None:
@@ -114,96 +137,133 @@ class EmailChannel:
         endpoint = self._endpoint(job.alert_kind)
         if endpoint is None:
             return [Rejected("no mail server is configured")] * len(messages)
-        moulds = _Moulds(endpoint, job)
+        try:
+            post = self._post(endpoint)
+        except BadKey as error:
+            return [Unreachable(str(error))] * len(messages)
+        moulds = self._moulds(post, job)
+
+        def mail(message: Outgoing) -> bytes:
+            return moulds.mail(job, message)
+
         outcomes: list[Outcome] = [NotSent("not sent")] * len(messages)
         queue = iter(enumerate(messages))
-        lanes = min(CONNECTIONS, len(messages))
-        await asyncio.gather(*(_lane(endpoint, queue, moulds, outcomes, still) for _ in range(lanes)))
-        return outcomes
+        lanes = (_lane(post, queue, mail, outcomes, still) for _ in range(min(CONNECTIONS, len(messages))))
+        async with post.line.held():
+            troubles = await asyncio.gather(*lanes)
+        for trouble in filter(None, troubles):
+            for index, _ in queue:
+                outcomes[index] = trouble
+        return _believed(outcomes)
 
     def _endpoint(self, kind: Kind) -> MailServer | None:
         return self._config.endpoints_for(kind).email
 
+    def _post(self, endpoint: MailServer) -> _Post:
+        """Raises BadKey, each time until the key is mended."""
+        if endpoint not in self._posts:
+            signer = Signer(endpoint.dkim) if endpoint.dkim else None
+            self._posts[endpoint] = _Post(MailLine(endpoint), endpoint, signer)
+        return self._posts[endpoint]
+
+    def _moulds(self, post: _Post, job: WaveJob) -> _Moulds:
+        if job not in self._made:
+            exercise = job.alert_kind is Kind.EXERCISE
+            subscribers = Subscribers(self._subscribers_key(), self.name, exercise=exercise)
+            self._made[job] = _Moulds(post, self._leave_url, subscribers)
+        return self._made[job]
+
+
+class _Post(NamedTuple):
+    """How mail leaves by one server."""
+
+    line: MailLine
+    server: MailServer
+    signer: Signer | None
+
 
 class _Moulds:
-    """The mail of each kind and language as bytes, built at first use."""
+    """The mail of each kind and language of one wave, built at first use."""
 
-    def __init__(self, endpoint: MailServer, job: WaveJob) -> None:
-        self._endpoint = endpoint
-        self._job = job
-        self._made: dict[tuple[MessageKind, str], bytes] = {}
+    def __init__(self, post: _Post, leave_url: str, subscribers: Subscribers) -> None:
+        self._post = post
+        self._leave_url = leave_url
+        self._subscribers = subscribers
+        self._made: dict[tuple[MessageKind, str], Mould] = {}
 
-    def mail(self, message: Outgoing) -> bytes:
+    def mail(self, job: WaveJob, message: Outgoing) -> bytes:
         key = (message.kind, message.language)
         if key not in self._made:
-            self._made[key] = _build(self._endpoint, self._job, *key)
-        spliced = self._made[key].replace(_TO.encode(), message.address.encode())
-        return spliced.replace(_ID.encode(), message.id.encode())
+            built = _build(self._post.server, job, *key, self._leave_url)
+            self._made[key] = Mould(built, self._leave_url, self._post.signer)
+        return self._made[key].mail(message.address, message.id, self._subscribers.leave_word(message.address))
 
 
-def _build(endpoint: MailServer, job: WaveJob, kind: MessageKind, language: str) -> bytes:
-    rendition = job.rendition
-    mail = EmailMessage(policy=SMTP)
+def leave_url(base_url: str) -> str:
+    """What comes before a recipient's word in the link that ends the subscription."""
+    return f"{base_url}/unsubscribe/"
+
+
+def _build(server: MailServer, job: WaveJob, kind: MessageKind, language: str, leave_at: str) -> EmailMessage:
+    rendition, thread = job.rendition, f"<{job.alert_id}@{server.domain}>"
+    mail = new_mail()
     event = rendition.part(f"event.{language}")
-    mail["From"] = formataddr(("Baken", endpoint.sender))
-    mail["To"] = _TO
+    mail["From"] = formataddr(("Baken", server.sender))
+    mail["To"] = TO
     mail["Date"] = localtime()
-    mail["Message-ID"] = f"<{_ID}@{DOMAIN}>"
-    mail["References"] = f"<{job.alert_id}@{DOMAIN}>"
+    mail["Message-ID"] = f"<{ID}@{server.domain}>"
+    mail["References"] = thread
+    if kind is not MessageKind.ALERT:
+        mail["In-Reply-To"] = thread
     mail["Auto-Submitted"] = "auto-generated"
     mail["Baken-Alert"] = job.alert_id
     mail["Baken-Edition"] = str(job.edition)
     mail["Baken-Kind"] = kind.value
-    mail["Baken-Id"] = _ID
+    mail["Baken-Id"] = ID
     if job.end_texts is not None:
         mail["Subject"] = f"{_ENDED[language]}: {event}"
-        mail.set_content(job.end_texts[language])
-        return mail.as_bytes()
+        put_text(mail, f"{job.end_texts[language]}\n\n{_LEAVE[language]}: {leave_at}{LEAVE}\n")
+        return mail
     mail["Subject"] = _PREFIX[kind][language] + rendition.part(f"subject.{language}")
-    mail.set_content(rendition.part(f"text.{language}"))
-    mail.add_alternative(rendition.part(f"html.{language}"), subtype="html")
-    html = mail.get_body(("html",))
-    assert isinstance(html, EmailMessage)
+    put_text(mail, rendition.part(f"text.{language}"))
+    html = put_html(mail, rendition.part(f"html.{language}"))
     for photo in job.photos:
         html.add_related(photo.jpeg, "image", "jpeg", cid=f"<{photo.token}>", filename="photo.jpg")
-    return mail.as_bytes()
+    return mail
 
 
 async def _lane(
-    endpoint: MailServer,
+    post: _Post,
     queue: Iterator[tuple[int, Outgoing]],
-    moulds: _Moulds,
+    mail: Callable[[Outgoing], bytes],
     outcomes: list[Outcome],
     still: Callable[[], bool],
-) -> None:
-    """One connection, taking messages from the common queue until it is empty."""
-    client: aiosmtplib.SMTP | None = None
+) -> Outcome:
+    """One connection, taking messages from the common queue until it is empty; why it gave up before that."""
+    connection: Connection | None = None
     for index, message in queue:
-        try:
-            if client is None or not client.is_connected:
-                client = _client(endpoint)
-                await client.connect()
-        except (aiosmtplib.SMTPException, OSError) as error:
-            client = None
-            outcomes[index] = Unreachable(f"the mail server does not answer ({type(error).__name__})")
-            continue
+        if connection is None or not connection.client.is_connected:
+            try:
+                connection = await post.line.take()
+            except NoLine as error:
+                outcomes[index] = (Denied if isinstance(error, NoLogin) else Unreachable)(str(error))
+                return outcomes[index]
         if not still():
             break
-        outcomes[index] = await _send(client, endpoint, message, moulds.mail(message), still)
-    if client is not None and client.is_connected:
-        try:
-            await client.quit()
-        except (aiosmtplib.SMTPException, OSError):
-            client.close()
+        connection.mails += 1
+        outcomes[index] = await _send(connection.client, post.server, message, mail(message), still)
+    if connection is not None:
+        await post.line.give_back(connection)
+    return None
 
 
 async def _send(
-    client: aiosmtplib.SMTP, endpoint: MailServer, message: Outgoing, mail: bytes, still: Callable[[], bool]
+    client: aiosmtplib.SMTP, server: MailServer, message: Outgoing, mail: bytes, still: Callable[[], bool]
 ) -> Outcome:
     """One mail; asked again once the server waits for nothing but the mail: three answers of it may take long."""
     handed_over = False
     try:
-        await client.mail(endpoint.sender)
+        await client.mail(server.sender)
         await client.rcpt(message.address)
         ready = await client.execute_command(b"DATA")
         if ready.code != aiosmtplib.SMTPStatus.start_input:
@@ -212,52 +272,44 @@ async def _send(
             client.close()  # the one way out of DATA: a mail without its end is thrown away
             return NotSent("something newer holds")
         handed_over = True
-        await _hand_over(client, mail)
+        await hand_over(client, mail)
     except aiosmtplib.SMTPResponseException as error:
-        await _reset(client)
-        return _answered(error.code)
+        if not 400 <= error.code < 600:
+            client.close()  # what it says next would be no answer to what it is asked next
+            return Unreachable("the mail server's answer makes no sense", in_doubt=handed_over)
+        await reset(client)
+        return _classify(error)
     except (aiosmtplib.SMTPException, OSError) as error:
         client.close()
         return Unreachable(f"the mail server went away ({type(error).__name__})", in_doubt=handed_over)
     return None
 
 
-async def _hand_over(client: aiosmtplib.SMTP, mail: bytes) -> None:
-    """What follows the go-ahead; `client.data` would ask for that itself. Lines of `mail` end in CRLF."""
-    if client.protocol is None:
-        raise aiosmtplib.SMTPServerDisconnected("the connection is lost")
-    client.protocol.write(mail.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-    answer = await client.protocol.read_response(timeout=TIMEOUT)
-    if answer.code != aiosmtplib.SMTPStatus.completed:
-        raise aiosmtplib.SMTPDataError(answer.code, answer.message)
+def _classify(error: aiosmtplib.SMTPResponseException) -> ChannelError:
+    """What an answer that is no yes means for one mail; it repeats nothing of the answer, which may name somebody."""
+    status = _STATUS.match(error.message)
+    if error.code < 500:
+        return Busy(f"the mail server asks for patience ({error.code})", retry_after=1.0)
+    if error.code in CREDENTIALS:
+        return Denied(f"the mail server does not accept our login ({error.code})")
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
+        return Unreachable(f"the mail server refuses our sender ({error.code})")
+    said = f"{error.code} {status[0]}" if status else str(error.code)
+    if status and status[0] in _NOBODY:
+        return Gone(f"the mail server says that there is no such mailbox ({said})")
+    return Rejected(f"the mail server refused it for good ({said})")
 
 
-async def _reset(client: aiosmtplib.SMTP) -> None:
-    """Ready for the next mail after a refused one."""
-    try:
-        await client.rset()
-    except (aiosmtplib.SMTPException, OSError):
-        client.close()
+def _believed(outcomes: list[Outcome]) -> list[Outcome]:
+    """A server that lost its list of mailboxes says of everybody that there is no such one: then nobody is dropped."""
+    gone = sum(isinstance(outcome, Gone) for outcome in outcomes)
+    if gone < SUSPECT or gone <= len(outcomes) // 2:
+        return outcomes
+    doubted = Rejected(f"the mail server says of {gone} in {len(outcomes)} mailboxes that there is no such one")
+    return [doubted if isinstance(outcome, Gone) else outcome for outcome in outcomes]
 
 
-def _answered(code: int) -> Outcome:
-    if code >= 500:
-        return Rejected(f"the mail server refused it for good ({code})")
-    return Busy(f"the mail server asks for patience ({code})", retry_after=1.0)
-
-
-def _client(endpoint: MailServer) -> aiosmtplib.SMTP:
-    return aiosmtplib.SMTP(
-        hostname=endpoint.host,
-        port=endpoint.port,
-        timeout=TIMEOUT,
-        start_tls=endpoint.starttls,
-        username=endpoint.username,
-        password=endpoint.password,
-    )
-
-
-def _plain(edition: Edition, text: LanguageText, base_url: str) -> str:
+def _plain(edition: Edition, text: LanguageText, language: str, base_url: str) -> str:
     lines = [text.headline, "", text.body, ""]
     if text.warning:
         lines += [text.warning, ""]
@@ -265,4 +317,5 @@ def _plain(edition: Edition, text: LanguageText, base_url: str) -> str:
         lines += [child.title, *(f"- {fact.label}: {fact.value}" for fact in child.facts), ""]
     lines += [f"{fact.label}: {fact.value}" for fact in text.more]
     lines += ["", f"{text.ask} {edition.tip_line}", f"{base_url}/alerts/{edition.alert_id}", ""]
+    lines += [f"{_LEAVE[language]}: {leave_url(base_url)}{LEAVE}", ""]
     return "\n".join(lines)

@@ -18,6 +18,7 @@ import smpp34
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Denied,
     Messages,
     NotSent,
     Outcome,
@@ -38,6 +39,7 @@ from activities.sms_centre import (
     RECEIPT,
     UDH_INDICATOR,
     Away,
+    NotLetIn,
     Session,
     ShortMessage,
     validity,
@@ -51,7 +53,7 @@ from store.subscribers import Subscribers
 
 END_LIVES = timedelta(days=3)
 """How long a centre tries to bring the end to a phone that is off."""
-PATIENCE = 8.0
+PATIENCE = 6.0
 """Seconds for which a message waits for its turn; with the centre's own slowness a send stays under 30 s."""
 LOOK_EVERY = 5.0
 """Seconds between two looks whether each centre's line is open."""
@@ -73,6 +75,9 @@ class SmsChannel:
         renews="late_joiners",
         picture=False,
         text_max=PARTS * OF_SEVERAL["GSM-7"],
+        characters="GSM-7, else UCS-2",
+        credentials="system_id and password",
+        receipts=True,
         chunk=50,
     )
 
@@ -162,7 +167,8 @@ class SmsChannel:
                             return Busy("the SMS centre is slow", retry_after=1.0)
                         return _outcome(await session.submit(short)) if still() else NotSent("something newer holds")
                     except Away as away:
-                        trouble = Unreachable(str(away), in_doubt=away.in_doubt)
+                        kind = Denied if isinstance(away, NotLetIn) else Unreachable
+                        trouble = kind(str(away), in_doubt=away.in_doubt)
                         if away.in_doubt:
                             return trouble
             return trouble

@@ -34,6 +34,7 @@ class WebChannel:
         recall=True,
         renews="renew",
         picture=True,
+        counterpart=False,
     )
 
     def __init__(self, db: Database, display_key: Callable[[str], bytes], clock: Callable[[], datetime]) -> None:

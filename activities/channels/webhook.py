@@ -19,6 +19,7 @@ from standardwebhooks.webhooks import Webhook
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Denied,
     Gone,
     Messages,
     NotSent,
@@ -36,6 +37,8 @@ from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+ANSWER_WITHIN = 15.0
+"""Seconds for a call as a whole: a partner that answers a byte at a time keeps every time-out of a read."""
 TYPES = {
     MessageKind.ALERT: "alert.published",
     MessageKind.UPDATE: "alert.updated",
@@ -53,12 +56,14 @@ class WebhookChannel:
         recall=True,
         renews="announce",
         picture=True,
+        credentials="shared secret",
         partners=True,
         chunk=1,
     )
 
-    def __init__(self, config: ChannelsConfig) -> None:
+    def __init__(self, config: ChannelsConfig, answer_within: float = ANSWER_WITHIN) -> None:
         self._config = config
+        self._answer_within = answer_within
         self._trust = ssl.create_default_context()
         """Made once: it takes some 20 ms, in which no other message can leave."""
 
@@ -105,12 +110,16 @@ class WebhookChannel:
         if not still():
             return NotSent("something newer holds")
         try:
-            answer = await client.post(partner.url, content=body.encode(), headers=headers)
-        except httpx.ConnectError:
+            async with asyncio.timeout(self._answer_within):
+                call = client.stream("POST", partner.url, content=body.encode(), headers=headers)
+                async with call as answer:  # its body is of no use to us, and may be endless
+                    return _answered(partner, answer)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
             return Unreachable(f"{partner.name} does not answer")
-        except httpx.HTTPError as error:
+        except httpx.RemoteProtocolError:
+            return Unreachable(f"{partner.name}'s answer breaks off or makes no sense", in_doubt=True)
+        except (httpx.HTTPError, TimeoutError) as error:
             return Unreachable(f"{partner.name} went silent ({type(error).__name__})", in_doubt=True)
-        return _answered(partner, answer)
 
 
 def _body(job: WaveJob, message: Outgoing) -> dict[str, Any]:
@@ -142,6 +151,8 @@ def _headers(partner: Partner, message_id: str, body: str) -> dict[str, str]:
 def _answered(partner: Partner, answer: httpx.Response) -> Outcome:
     if answer.is_success:
         return None
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return Denied(f"{partner.name} does not accept our signature (401)")
     if answer.status_code == httpx.codes.GONE:
         return Gone(f"{partner.name} is gone (410)")
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:

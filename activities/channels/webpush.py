@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
-from activities.bulk_http import TIMED_OUT, Answer, BulkHttp, Request, classified
+from activities.bulk_http import NONSENSE, TIMED_OUT, Answer, BulkHttp, Request, classified
 from activities.channels.base import (
     Busy,
     Capabilities,
+    Denied,
     Gone,
     Messages,
     NotSent,
@@ -28,7 +29,6 @@ from activities.channels.base import (
     WaveJob,
 )
 from activities.endpoints import ChannelsConfig, Loopback, PushSender
-from activities.fitting import cut
 from activities.pacing import Limit
 from activities.web_push import (
     PLAINTEXT_MAX,
@@ -42,6 +42,7 @@ from activities.web_push import (
     vapid_key,
 )
 from alerts.edition import Edition, LanguageText
+from alerts.fitting import cut
 from alerts.vocabulary import Kind, MessageKind
 
 BODY_MAX = 1_000
@@ -62,6 +63,7 @@ class WebPushChannel:
         renews="late_joiners",
         picture=True,
         text_max=BODY_MAX,
+        credentials="VAPID key",
         chunk=500,
     )
 
@@ -249,11 +251,14 @@ def _outcome(answer: Answer) -> Outcome:
         return Gone("the browser ended its subscription")
     if status == 429 or status >= 500:
         return Busy(f"a push service asks for patience ({status})", retry_after=min(answer.retry_after, 60.0) or 1.0)
-    why = "does not accept our VAPID key" if status in (401, 403) else "refused it"
+    if status == 401:
+        return Denied("a push service does not accept our VAPID token (401)")
+    why = "does not accept our VAPID key for this browser" if status == 403 else "refused it"
     return Rejected(f"a push service {why} ({status})")
 
 
 def _unanswered(answer: Answer) -> Outcome:
     if not answer.error:
         return NotSent("something newer holds")
-    return Unreachable(f"a push service does not answer ({answer.error})", in_doubt=answer.in_doubt)
+    what = "'s answer makes no sense" if answer.error in NONSENSE else " does not answer"
+    return Unreachable(f"a push service{what} ({answer.error})", in_doubt=answer.in_doubt)

@@ -6,7 +6,6 @@ channels are still doing, and all of it is served while Temporal and the workers
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,19 +21,17 @@ from sqlmodel import Session
 from activities.templating import templates
 from alerts.compose import end_text
 from alerts.edition import Edition
-from alerts.sealing import unseal
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
+from starter.public.answers import plain, respond
+from starter.public.cap import cap_router
 from starter.web.times import local_words
-from store import cap_messages, editions
+from store import editions, subscribers
 from store.standing import UnknownAlert, by_code, may_serve, standing, visible
-from store.tables.alert import AlertStanding, CapMessage, Publication
+from store.tables.alert import AlertStanding, Publication
 
 LANGUAGES = ("nl", "en")
-ENDED_IN_FEED = timedelta(hours=24)
 HTML = "text/html; charset=utf-8"
-ATOM = "application/atom+xml; charset=utf-8"
-CAP = "application/cap+xml; charset=utf-8"
 
 _templates = templates(Path(__file__).parent / "templates")
 
@@ -84,50 +81,17 @@ class PublicSite:
         with self._parts.db.read() as session:
             media = editions.media_by_token(session, token)
             if media is None:
-                return Response("there is no such photo", 404, media_type="text/plain")
+                return plain("there is no such photo", 404)
             row = standing(session, media.alert_id)
             if not visible(row, self._clock()) or not editions.shows_photo(session, media.alert_id, row.digest, token):
-                return Response("this photo is not shown any more", 410, media_type="text/plain")
+                return plain("this photo is not shown any more", 410)
             try:
                 key = self._parts.keys.display_key(media.alert_id)
             except LookupError:
-                return Response("this photo is not shown any more", 410, media_type="text/plain")
+                return plain("this photo is not shown any more", 410)
             jpeg = editions.get_photo(session, key, media.alert_id, media.sha256)
         assert jpeg is not None, "its row was just read"
         return respond(request, jpeg, "image/jpeg", cache="private, max-age=2, must-revalidate")
-
-    def cap_newest(self, request: Request, alert_id: str) -> Response:
-        with self._parts.db.read() as session:
-            messages = cap_messages.messages(session, alert_id)
-        return self.cap_message(request, alert_id, messages[-1].n if messages else 0)
-
-    def cap_message(self, request: Request, alert_id: str, n: int) -> Response:
-        """One message; after a withdrawal only the Cancel is still there."""
-        with self._parts.db.read() as session:
-            messages = cap_messages.messages(session, alert_id)
-            found = next((message for message in messages if message.n == n), None)
-            if found is None:
-                return Response("there is no such message", 404, media_type="text/plain")
-            xml = self._cap_bytes(session, found)
-        if xml is None:
-            return Response("withdrawn", 410, media_type="text/plain")
-        return respond(request, xml, CAP)
-
-    def atom(self, request: Request) -> Response:
-        """The newest CAP message of every live alert, and the Cancels of the last day."""
-        now = self._clock()
-        entries: list[dict[str, Any]] = []
-        with self._parts.db.read() as session:
-            for message in cap_messages.newest_of_all(session):
-                row = standing(session, message.alert_id)
-                cancelled = message.message_type == "Cancel"
-                recent = message.intent_at > now - ENDED_IN_FEED
-                if row.kind == Kind.EXERCISE or (cancelled and not recent):
-                    continue
-                if self._cap_bytes(session, message) is not None:
-                    entries.append(self._entry(message))
-        xml = _templates.get_template("cap.atom").render(base_url=self._base_url, now=now, entries=entries)
-        return respond(request, xml.encode(), ATOM)
 
     def rss(self, request: Request) -> Response:
         items = [
@@ -146,6 +110,19 @@ class PublicSite:
             return self._html(request, "check.html", 404, language=language, known=False, active=False)
         active = visible(row, self._clock())
         return self._html(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
+
+    def unsubscribe(self, request: Request, word: str | None = None) -> Response:
+        """A page with one button; with the word of a mail the subscription ends at once (RFC 8058).
+
+        Mail servers look at links before people do, so looking changes nothing.
+        """
+        language = language_of(request)
+        if word is None:
+            return self._html(request, "unsubscribe.html", language=language, ended=None)
+        key = self._parts.keys.system_key("subscribers")
+        with self._parts.db.write() as session:
+            ended = subscribers.leave(session, key, word, self._clock())
+        return self._html(request, "unsubscribe.html", 200 if ended else 404, language=language, ended=ended)
 
     def _live_items(self, exercise: bool) -> list[tuple[AlertStanding, Publication, bytes]]:
         found = []
@@ -179,25 +156,6 @@ class PublicSite:
         text = edition.texts.get(language)
         return text.body if text else None
 
-    def _cap_bytes(self, session: Session, message: CapMessage) -> bytes | None:
-        if message.message_type == "Cancel":
-            return message.sealed
-        if not may_serve(standing(session, message.alert_id), message.revision, self._clock()):
-            return None
-        try:
-            key = self._parts.keys.display_key(message.alert_id)
-        except LookupError:
-            return None
-        return unseal(key, message.sealed, aad=cap_messages.aad(message.alert_id, message.identifier))
-
-    def _entry(self, message: CapMessage) -> dict[str, Any]:
-        return {
-            "identifier": message.identifier,
-            "type": message.message_type,
-            "at": message.intent_at,
-            "url": f"{self._base_url}/alerts/{message.alert_id}/cap/{message.n}.xml",
-        }
-
     def _html(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         other = "en" if values["language"] == "nl" else "nl"
         html = _templates.get_template(template).render(other=other, **values)
@@ -207,6 +165,7 @@ class PublicSite:
 def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) -> APIRouter:
     """Routes of the public site."""
     site, router = PublicSite(parts, base_url, clock), APIRouter()
+    router.include_router(cap_router(parts, base_url, clock))
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/")
@@ -226,18 +185,6 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
         """As short as it gets, for a text message."""
         return RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 302)
 
-    @get("/alerts/{alert_id}/cap.xml")
-    def cap_newest(request: Request, alert_id: str) -> Response:
-        return site.cap_newest(request, alert_id)
-
-    @get("/alerts/{alert_id}/cap/{n}.xml")
-    def cap_message(request: Request, alert_id: str, n: int) -> Response:
-        return site.cap_message(request, alert_id, n)
-
-    @get("/feeds/cap.atom")
-    def atom(request: Request) -> Response:
-        return site.atom(request)
-
     @get("/feeds/rss.xml")
     def rss(request: Request) -> Response:
         return site.rss(request)
@@ -249,6 +196,14 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     @get("/check/{code}")
     def check(request: Request, code: str) -> Response:
         return site.check(request, code)
+
+    @get("/unsubscribe/{word}")
+    def unsubscribe(request: Request, word: str) -> Response:
+        return site.unsubscribe(request)
+
+    @router.post("/unsubscribe/{word}")
+    def unsubscribe_now(request: Request, word: str) -> Response:
+        return site.unsubscribe(request, word)
 
     @get("/.well-known/security.txt")
     def security() -> Response:
@@ -265,14 +220,3 @@ def language_of(request: Request) -> str:
     if asked in LANGUAGES:
         return str(asked)
     return "en" if request.headers.get("accept-language", "").startswith("en") else "nl"
-
-
-def respond(
-    request: Request, content: bytes, media_type: str, *, status: int = 200, cache: str = "no-cache"
-) -> Response:
-    """Bytes with an ETag; 304 when the reader has them already."""
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"etag": etag, "cache-control": cache, "vary": "accept-language"}
-    if status == 200 and etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(content, status, headers, media_type=media_type)

@@ -29,6 +29,7 @@ RULES_SAY = (
     N_("needs either age or age_range: [min, max]"),
     N_("needs either at or between: [t1, t2]"),
     N_("the alert is closed; start a new one"),
+    N_("CAP text has HTML in it; plain text is asked for"),
 )
 """What they say most often, word for word."""
 RULES_SAY_OF = (
@@ -42,6 +43,8 @@ RULES_SAY_OF = (
     N_("the time to take the end back ran out at {at}"),
     N_("{what} needs a reason"),
     N_("is longer than {n} characters"),
+    N_("CAP event has {n} characters; fewer than {most} are allowed"),
+    N_("CAP partners that do not fetch the feed: {who}"),
 )
 """Sentences with something of the case in them."""
 

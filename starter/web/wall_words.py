@@ -65,4 +65,7 @@ WORDS: dict[str, dict[str, str]] = {
     "mode_slow": {"nl": "antwoordt traag", "en": "answers slowly"},
     "mode_flaky": {"nl": "faalt om en om", "en": "fails every second time"},
     "mode_reject": {"nl": "weigert alles", "en": "refuses everything"},
+    "mode_cut": {"nl": "breekt antwoorden af", "en": "breaks answers off"},
+    "mode_malformed": {"nl": "antwoordt onzin", "en": "answers nonsense"},
+    "mode_denied": {"nl": "aanvaardt onze inloggegevens niet", "en": "does not accept our credentials"},
 }

@@ -10,7 +10,7 @@ from store.tables.types import UtcDateTime
 
 
 class Meta(SQLModel, table=True):
-    """Facts about the store itself, such as its `incarnation`."""
+    """Facts that are of no alert: the store's own, such as its `incarnation`, and when partners fetched."""
 
     __tablename__ = "meta"
     name: str = Field(primary_key=True)
@@ -109,6 +109,11 @@ class CapMessage(SQLModel, table=True):
     intent_at: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sealed: bytes
+
+    @property
+    def cancels(self) -> bool:
+        """A Cancel, which is kept in the clear and outlives the display key."""
+        return self.message_type == "Cancel"
 
 
 class OutboxCommand(SQLModel, table=True):

@@ -81,8 +81,7 @@ def test_received_json_is_filtered_by_channel_and_alert(counterparts: Counterpar
 
 def test_five_hundred_mails_over_twenty_connections_are_all_written_down(counterparts: Counterparts) -> None:
     async def lane(number: int) -> None:
-        port = counterparts.ports["smtp"]
-        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
+        async with counterparts.mail_client() as client:
             for one in range(25):
                 await client.sendmail("alert@baken.example", [f"r{number}-{one}@demo.baken.example"], mail)
 
@@ -149,8 +148,7 @@ def test_down_refuses_connections_until_it_ends(counterparts: Counterparts) -> N
 
 def test_down_cuts_open_connections(counterparts: Counterparts) -> None:
     async def cut() -> None:
-        port = counterparts.ports["smtp"]
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=5)
+        client = counterparts.mail_client()
         await client.connect()
         await asyncio.to_thread(counterparts.fault, "email", "down")
         with pytest.raises(aiosmtplib.SMTPServerDisconnected):
@@ -166,14 +164,25 @@ def test_cut_takes_the_message_and_breaks_off_its_answer(counterparts: Counterpa
     counterparts.fault("email", "cut")
 
     async def cut() -> None:
-        port = counterparts.ports["smtp"]
-        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False, timeout=5)
+        client = counterparts.mail_client()
         await client.connect()
         await asyncio.sleep(CUT_AFTER)
         with pytest.raises(aiosmtplib.SMTPServerDisconnected):
             await client.noop()
 
     asyncio.run(cut())
+
+
+def test_malformed_answers_nonsense_and_passes_nothing_on(counterparts: Counterparts) -> None:
+    counterparts.fault("email", "malformed")
+    counterparts.fault("webhook", "malformed")
+    with pytest.raises(aiosmtplib.SMTPResponseException, match="Malformed"):
+        counterparts.mail()
+    with pytest.raises(httpx.RemoteProtocolError):
+        counterparts.call()
+    counterparts.ask("DELETE", "/faults")
+    assert counterparts.call().status_code == 204
+    assert [line["channel"] for line in counterparts.received()] == ["webhook"]
 
 
 def test_a_fault_of_one_channel_leaves_the_other_alone(counterparts: Counterparts) -> None:
@@ -187,8 +196,10 @@ def test_a_fault_ends_by_itself_after_its_seconds(counterparts: Counterparts) ->
     assert eventually(lambda: counterparts.call().status_code == 204, within=3)
 
 
-@pytest.mark.parametrize(("mode", "smtp", "http"), [("error", 451, 503), ("reject", 550, 403)])
-def test_error_and_reject_answer_with_their_codes(counterparts: Counterparts, mode: str, smtp: int, http: int) -> None:
+@pytest.mark.parametrize(("mode", "smtp", "http"), [("error", 451, 503), ("reject", 550, 403), ("denied", 530, 401)])
+def test_fault_that_refuses_answers_with_its_codes(
+    counterparts: Counterparts, mode: str, smtp: int, http: int
+) -> None:
     counterparts.fault("email", mode)
     counterparts.fault("webhook", mode)
     with pytest.raises(aiosmtplib.SMTPDataError) as refused:
@@ -214,7 +225,10 @@ def test_flaky_fails_every_second_request(counterparts: Counterparts) -> None:
     ("said", "names"),
     [
         ({"channel": "web", "mode": "down", "seconds": 1}, "email, webhook"),
-        ({"channel": "email", "mode": "tired", "seconds": 1}, "down, error, slow, flaky, reject, cut"),
+        (
+            {"channel": "email", "mode": "tired", "seconds": 1},
+            "down, error, slow, flaky, reject, cut, malformed, denied",
+        ),
         ({"channel": "email", "mode": "down", "seconds": 0}, "seconds"),
         ({"channel": "email", "mode": "down"}, "seconds"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from activities.channels import CAPABILITIES, CHANNELS, NAMES, PERSONAL, SUBSCRIBED
 from alerts.vocabulary import LANGUAGES
+from tests.integration.channels import table
 from tests.structure.files import ROOT, sources
 
 NOT_A_CHANNEL = {"__init__", "base"}
@@ -31,6 +32,12 @@ def test_personal_channels_when_listed_are_subscribed_to_or_have_partners() -> N
     }
 
 
+def test_channels_with_a_counterpart_when_declared_name_what_they_prove_themselves_with() -> None:
+    assert {name: bool(can.credentials) for name, can in CAPABILITIES.items()} == {
+        name: can.counterpart for name, can in CAPABILITIES.items()
+    }
+
+
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
 def test_channel_when_shown_has_a_label_in_each_language(channel: type) -> None:
     assert set(channel.capabilities.label) == set(LANGUAGES)  # type: ignore[attr-defined]
@@ -39,3 +46,7 @@ def test_channel_when_shown_has_a_label_in_each_language(channel: type) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_channel_when_looked_up_has_a_page_of_its_own(name: str) -> None:
     assert (ROOT / "docs" / "channels" / f"{name}.md").is_file()
+
+
+def test_tables_of_channels_when_written_are_what_capabilities_and_suite_say() -> None:
+    assert table.PATH.read_text("utf-8") == table.written(), "run: make channels"

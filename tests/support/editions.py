@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from activities.channels import NAMES, PERSONAL, build_channels
-from activities.channels.base import PhotoBytes, PublicChannel, PublishJob
+from activities.channels.base import Channel, PhotoBytes, PublicChannel, PublishJob, Rendition
 from activities.endpoints import ChannelsConfig
 from activities.publishing import load_photos
 from alerts.area import AreaSpec
@@ -100,14 +100,24 @@ def _photos(public: PublicCase, key: bytes) -> Sequence[EditionPhoto]:
 class ShownAlert:
     """One alert in a store of its own; each call does what its workflows would have done by activity."""
 
-    def __init__(self, db: Database, *, alert_id: str = "a1", kind: Kind = Kind.ACTUAL, key: bytes = KEY) -> None:
+    def __init__(
+        self,
+        db: Database,
+        *,
+        alert_id: str = "a1",
+        kind: Kind = Kind.ACTUAL,
+        key: bytes = KEY,
+        channels: Mapping[str, Channel] | None = None,
+    ) -> None:
+        """`channels` are all of them, unless some are given: a test with hundreds of alerts makes them once."""
         self.alert_id, self.kind, self.now, self.key = alert_id, kind, NOW, key
         self.db = db
         self.desired = Desired()
         self.edition = self.make(case_document())
-        self.channels = build_channels(
+        self.channels = channels or build_channels(
             self.db, lambda _: key, lambda: self.now, BASE_URL, ChannelsConfig(), lambda _: key
         )
+        self._renditions: dict[tuple[str, str], Rendition] = {}
         with self.db.write() as session:
             open_alert(session, alert_id, kind, "amber", NOW)
 
@@ -161,10 +171,17 @@ class ShownAlert:
             identifier=f"{self.alert_id}.{channel}.{suffix}",
             sent=self.now,
             edition=self.edition,
-            rendition=self.channels[channel].render(self.edition, BASE_URL),
+            rendition=self._rendition(channel),
             photos=photos,
             lapsed=lapsed,
         )
+
+    def _rendition(self, channel: str) -> Rendition:
+        """Frozen when the edition is prepared, as in `activities.alerts`."""
+        frozen = (channel, self.edition.digest)
+        if frozen not in self._renditions:
+            self._renditions[frozen] = self.channels[channel].render(self.edition, BASE_URL)
+        return self._renditions[frozen]
 
     def _public(self, name: str) -> PublicChannel:
         channel = self.channels[name]

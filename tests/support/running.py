@@ -174,7 +174,10 @@ class Running:
         check: Callable[[dict[str, Any]], bool],
         within: float = 20.0,
         what: str = "it",
+        every: float = 0.1,
     ) -> dict[str, Any]:
+        """Looks each `every` seconds, which asks server and workers each time."""
+
         async def look(baken: Baken) -> dict[str, Any]:
             deadline = asyncio.get_running_loop().time() + within
             while True:
@@ -184,7 +187,7 @@ class Running:
                 if asyncio.get_running_loop().time() > deadline:
                     seen = {key: view[key] for key in ("stage", "pending", "edition", "channels", "draft")}
                     raise AssertionError(f"{what} did not happen within {within} s: {json.dumps(seen)[:3000]}")
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(every)
 
         return self.ask(look)
 
@@ -205,6 +208,9 @@ class Running:
     def fault(self, channel: str, mode: str, seconds: float) -> None:
         said = {"channel": channel, "mode": mode, "seconds": seconds}
         httpx.post(f"{self.web}/demo/faults", json=said, trust_env=False).raise_for_status()
+
+    def clear_faults(self) -> None:
+        httpx.delete(f"{self.web}/demo/faults", trust_env=False).raise_for_status()
 
 
 def _command(pid: int) -> str:

@@ -100,9 +100,21 @@ class Counterparts:
         asyncio.run(self._mail(build_mail(kind, **{"alert": self.alert, **more}), to, exercise=exercise))
 
     async def _mail(self, mail: EmailMessage, to: Sequence[str], *, exercise: bool) -> None:
-        port = self.ports["smtp_exercise" if exercise else "smtp"]
-        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, timeout=10, start_tls=False) as client:
+        async with self.mail_client(exercise=exercise) as client:
             await client.sendmail("alert@baken.example", list(to), mail.as_bytes())
+
+    def mail_client(self, *, exercise: bool = False) -> aiosmtplib.SMTP:
+        """Secures itself and logs in when it connects."""
+        login = self.ports["mail"]
+        return aiosmtplib.SMTP(
+            hostname="127.0.0.1",
+            port=self.ports["smtp_exercise" if exercise else "smtp"],
+            timeout=10,
+            start_tls=True,
+            cert_bundle=login["authority"],
+            username=login["username"],
+            password=login["password"],
+        )
 
     def call(self, kind: str = "alert", *, partner: int = 0, secret: str | None = None, **more: Any) -> httpx.Response:
         """One signed call to a partner; `secret` other than theirs makes the signature wrong."""

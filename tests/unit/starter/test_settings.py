@@ -14,6 +14,7 @@ CLUSTER = {"BAKEN_TEMPORAL_ADDRESS": "temporal.example:7233"}
 PORTS = {
     "smtp": 2525,
     "smtp_exercise": 2526,
+    "mail": {"username": "baken", "password": "p", "authority": "ca.pem"},
     "partners": [],
     "partners_exercise": [],
     "app": {"url": "https://127.0.0.1:1/", "token": "t"},

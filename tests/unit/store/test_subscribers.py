@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from sqlmodel import select
 
 from store.database import Database
 from store.schema import migrate
-from store.subscribers import AT_ONCE, Entry, Put, Subscribers, Tally, tallies
+from store.subscribers import AT_ONCE, Entry, Put, Subscribers, Tally, leave, tallies
 from store.tables.sending import SubscriberArea
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,6 +117,41 @@ def test_batch_when_put_finds_its_addresses_by_their_index_alone(tmp_path: Path)
     steps = [step[3] for plan in plans for step in plan]
     assert len(steps) == 2
     assert all("INDEX subscriber_once (channel=? AND exercise=? AND fingerprint=?)" in step for step in steps)
+
+
+def test_word_when_followed_ends_its_subscription_and_no_other(db: Database) -> None:
+    key, word = bytes(32), PUSH.leave_word("a")
+    others = Subscribers(key, "push", exercise=True), Subscribers(key, "email")
+    _put(db, Entry("a"), Entry("b"))
+    for at in (0, 1):
+        with db.write() as session:
+            assert leave(session, key, word, NOW + at * DAY)
+    with db.write() as session:
+        for other in others:
+            other.subscribe(session, [Entry("a")], NOW)
+    with db.read() as session:
+        row = PUSH.find(session, "a")
+        assert row is not None
+        assert row.left_at == NOW
+        assert [one.count(session) for one in (PUSH, *others)] == [1, 1, 1]
+    assert len({one.leave_word("a") for one in (PUSH, *others)}) == 3
+
+
+@pytest.mark.parametrize("change", [lambda word: "", lambda word: word[:-4], lambda word: "A" + word[1:], str.lower])
+def test_word_when_not_ours_ends_nothing(db: Database, change: Callable[[str], str]) -> None:
+    _put(db, Entry("a"))
+    with db.write() as session:
+        assert not leave(session, bytes(32), change(PUSH.leave_word("a")), NOW)
+        assert not leave(session, bytes(31) + b"1", PUSH.leave_word("a"), NOW)
+        assert PUSH.count(session) == 1
+
+
+def test_word_when_read_tells_nothing_of_whose_it_is() -> None:
+    word = PUSH.leave_word("a")
+    raw = urlsafe_b64decode(word + "=" * (-len(word) % 4))
+    assert re.fullmatch(r"[A-Za-z0-9_-]{50,60}", word)
+    assert PUSH.fingerprint("a") not in raw
+    assert b"push" not in raw
 
 
 def test_tallies_when_counted_tell_active_paused_and_left_apart(db: Database) -> None:

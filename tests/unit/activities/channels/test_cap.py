@@ -10,14 +10,17 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from lxml import etree  # type: ignore[import-untyped]
+from signxml.verifier import XMLVerifier
 
+from activities.cap_signature import CapSigner
 from activities.channels.cap import CapChannel
 from alerts.values import clean
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from store import cap_messages
 from store.database import Database
 from store.standing import Superseded
-from tests.support.cap import CAP, assert_valid, chain, document, messages, texts
+from tests.support.cap import CAP, assert_valid, chain, document, messages, published, texts
 from tests.support.editions import BASE_URL, JPEG, ShownAlert, case_document, make_edition
 
 
@@ -29,7 +32,7 @@ def alert(db: Database) -> ShownAlert:
 def test_first_publication_when_shown_is_an_alert_in_two_languages(alert: ShownAlert) -> None:
     alert.show()
     alert.publish("cap")
-    tree = document(messages(alert)[0])
+    tree = document(alert, messages(alert)[0])
     assert texts(tree, "cap:msgType") == ["Alert"]
     assert texts(tree, "cap:status") == ["Actual"]
     assert texts(tree, "cap:scope") == ["Public"]
@@ -42,19 +45,19 @@ def test_first_publication_when_shown_is_an_alert_in_two_languages(alert: ShownA
 def test_times_when_written_carry_the_offset_of_the_netherlands(alert: ShownAlert) -> None:
     alert.show()
     alert.publish("cap")
-    winter = document(messages(alert)[0])
+    winter = document(alert, messages(alert)[0])
     assert texts(winter, "cap:sent") == ["2026-11-24T13:00:00+01:00"]
     assert texts(winter, "cap:info/cap:expires") == ["2026-11-24T15:00:00+01:00"] * 2
     alert.now = datetime(2027, 7, 1, 12, 0, tzinfo=UTC)
     alert.renew()
     alert.publish("cap")
-    assert texts(document(messages(alert)[1]), "cap:sent") == ["2027-07-01T14:00:00+02:00"]
+    assert texts(document(alert, messages(alert)[1]), "cap:sent") == ["2027-07-01T14:00:00+02:00"]
 
 
 def test_photo_when_shown_is_a_resource_with_its_digest(alert: ShownAlert) -> None:
     alert.show()
     alert.publish("cap")
-    tree = document(messages(alert)[0])
+    tree = document(alert, messages(alert)[0])
     token = alert.edition.photos[0].token
     assert texts(tree, "cap:info/cap:resource/cap:uri") == [f"{BASE_URL}/media/{token}"] * 2
     assert texts(tree, "cap:info/cap:resource/cap:mimeType") == ["image/jpeg"] * 2
@@ -72,7 +75,7 @@ def test_status_when_of_a_kind_says_so_to_the_end(db: Database, kind: Kind, stat
     alert.end(Meaning.WITHDRAWN)
     alert.take_down("cap")
     for message in messages(alert):
-        tree = document(message)
+        tree = document(alert, message)
         assert texts(tree, "cap:status") == [status]
         english = tree.findall("cap:info", CAP)[1]
         assert texts(english, "cap:headline")[0].startswith(word) or kind is Kind.ACTUAL
@@ -205,6 +208,17 @@ def test_take_down_when_a_newer_edition_stands_is_superseded(alert: ShownAlert) 
         alert.take_down("cap", held)
 
 
+def test_message_when_published_is_signed_once(alert: ShownAlert) -> None:
+    alert.show()
+    alert.publish("cap")
+    alert.end(Meaning.WITHDRAWN)
+    alert.take_down("cap")
+    signer = CapSigner(lambda: alert.key)
+    for message in messages(alert):
+        signed = etree.fromstring(published(alert, message))
+        XMLVerifier().verify(signed, x509_cert=signer.certificate.decode())
+
+
 @pytest.mark.parametrize("why", [None, *CancelReason])
 @pytest.mark.parametrize(
     "area", [{"nation": "NL"}, {"circle": {"lat": 52.1561, "lon": 5.3878, "radius_m": 4321}}], ids=["nation", "circle"]
@@ -234,7 +248,7 @@ def test_cancel_when_only_held_does_not_say_that_it_ended(alert: ShownAlert, mea
     alert.publish("cap")
     alert.end(meaning)
     alert.take_down("cap")
-    assert texts(document(messages(alert)[-1]), "cap:info/cap:description")[1] == said
+    assert texts(document(alert, messages(alert)[-1]), "cap:info/cap:description")[1] == said
 
 
 def test_message_when_stored_is_sealed(alert: ShownAlert) -> None:
@@ -247,7 +261,7 @@ def test_polygon_when_drawn_is_closed_and_in_the_order_of_cap(alert: ShownAlert)
     corners = [[5.0, 52.0], [5.2, 52.0], [5.2, 52.1], [5.0, 52.1]]
     alert.show(make_edition(case_document(area={"polygon": corners})))
     alert.publish("cap")
-    tree = document(messages(alert)[0])
+    tree = document(alert, messages(alert)[0])
     points = texts(tree, "cap:info/cap:area/cap:polygon")[0].split()
     assert points[0] == points[-1]
     assert set(points) == {f"{lat:.5f},{lon:.5f}" for lon, lat in corners}
@@ -256,16 +270,42 @@ def test_polygon_when_drawn_is_closed_and_in_the_order_of_cap(alert: ShownAlert)
 def test_circle_when_named_is_written_in_kilometres(alert: ShownAlert) -> None:
     alert.show(make_edition(case_document(area={"circle": {"lat": 52.15, "lon": 5.38, "radius_m": 2500}})))
     alert.publish("cap")
-    tree = document(messages(alert)[0])
+    tree = document(alert, messages(alert)[0])
     assert texts(tree, "cap:info/cap:area/cap:circle") == ["52.15000,5.38000 2.500"] * 2
 
 
 def test_render_when_previewed_is_valid_and_names_what_does_not_fit(alert: ShownAlert) -> None:
-    said = {"situation": "x", "headline": {"nl": "y" * 160}}
-    edition = make_edition(case_document(public=said), kind=Kind.EXERCISE)
+    edition = make_edition(case_document(public={"situation": "<b>Help</b>"}), kind=Kind.EXERCISE)
     rendition = alert.channels["cap"].render(edition, BASE_URL)
     assert_valid(rendition.part("xml").encode())
-    assert rendition.problems == ("headline of 170 characters; at most 160",)
+    assert rendition.problems == ("CAP text has HTML in it; plain text is asked for",)
+
+
+def test_headline_when_too_long_is_cut_after_a_word_and_said_in_full_below(alert: ShownAlert) -> None:
+    headline = "Wie heeft dit kind gezien? " * 5 + "Bel de politie nu."
+    edition = make_edition(case_document(public={"situation": "x", "headline": {"nl": headline}}), kind=Kind.EXERCISE)
+    rendition = alert.channels["cap"].render(edition, BASE_URL)
+    info = ElementTree.fromstring(rendition.part("xml")).findall("cap:info", CAP)[0]
+    (short,), (description,) = texts(info, "cap:headline"), texts(info, "cap:description")
+    assert len(short) <= 140
+    assert headline.startswith(short.removeprefix("OEFENING: ").removesuffix("..."))
+    assert description.startswith(f"OEFENING: {headline}\n")
+    assert rendition.problems == ()
+
+
+def test_municipalities_when_many_are_named_by_the_first_and_all_their_codes(alert: ShownAlert) -> None:
+    names = ", ".join(f"Gemeente {letter}" for letter in "ABCDEFGH")
+    edition = make_edition(case_document())
+    codes = tuple(f"GM{number:04}" for number in range(8))
+    area = edition.area.model_copy(update={"name": {"nl": names, "en": names}, "codes": codes})
+    alert.show(edition.model_copy(update={"area": area}))
+    alert.publish("cap")
+    alert.end(Meaning.WITHDRAWN)
+    alert.take_down("cap")
+    for message in messages(alert):
+        tree = document(alert, message)
+        assert texts(tree, "cap:info/cap:area/cap:areaDesc") == ["Gemeente A, Gemeente B, Gemeente C, Gemeente..."] * 2
+        assert len(texts(tree, "cap:info/cap:area/cap:geocode/cap:value")) == 2 * 8
 
 
 def test_render_names_the_site_it_is_asked_for(alert: ShownAlert) -> None:
@@ -278,7 +318,7 @@ def test_photo_when_it_shows_two_children_is_one_resource(alert: ShownAlert) -> 
     children = [{"name": name, "age": age, "photos": [photo]} for name, age in (("Noor", 7), ("Sam", 5))]
     alert.show(make_edition(case_document(children=children)))
     alert.publish("cap")
-    assert texts(document(messages(alert)[0]), "cap:info/cap:resource/cap:resourceDesc") == ["Samen"] * 2
+    assert texts(document(alert, messages(alert)[0]), "cap:info/cap:resource/cap:resourceDesc") == ["Samen"] * 2
 
 
 LINES = st.text(max_size=60).filter(clean)

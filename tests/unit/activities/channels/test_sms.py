@@ -15,6 +15,7 @@ from activities import sms_centre
 from activities.channels.base import (
     Busy,
     ChannelError,
+    Denied,
     Messages,
     NotSent,
     Outcome,
@@ -134,7 +135,10 @@ async def test_withdrawal_before_its_turn_hands_nothing_over(unused: Database, t
     assert centre.lines == []
 
 
-@pytest.mark.parametrize(("mode", "means"), [("reject", Rejected), ("error", Busy), ("down", Unreachable)])
+@pytest.mark.parametrize(
+    ("mode", "means"),
+    [("reject", Rejected), ("error", Busy), ("down", Unreachable), ("malformed", Unreachable), ("denied", Denied)],
+)
 async def test_answers_when_not_yes_are_classified(
     unused: Database, tmp_path: Path, mode: str, means: type[ChannelError]
 ) -> None:
@@ -202,9 +206,9 @@ async def test_wrong_password_is_said_in_plain_words(unused: Database, tmp_path:
         channel = channel_of(unused, {**centre.said, "password": "anders"})
         trouble = await channel.probe(Kind.ACTUAL)
         (outcome,) = await send(channel)
-    refused = "does not let us in; are system_id and password right?"
+    refused = "does not accept our system_id or password (0x0e)"
     assert trouble == f"the SMS centre at 127.0.0.1:{centre.listener.port} {refused}"
-    assert isinstance(outcome, Unreachable)
+    assert isinstance(outcome, Denied)
 
 
 async def test_home_without_a_centre_says_so_and_sends_nothing(unused: Database) -> None:

@@ -14,6 +14,7 @@ import pytest
 from activities.channels.base import (
     Busy,
     ChannelError,
+    Denied,
     Gone,
     Messages,
     NotSent,
@@ -226,8 +227,8 @@ ANSWERS: list[tuple[int, type[ChannelError] | None, str]] = [
     (301, Rejected, "a push service refused it (301)"),
     (400, Rejected, "a push service refused it (400)"),
     (413, Rejected, "a push service refused it (413)"),
-    (401, Rejected, "a push service does not accept our VAPID key (401)"),
-    (403, Rejected, "a push service does not accept our VAPID key (403)"),
+    (401, Denied, "a push service does not accept our VAPID token (401)"),
+    (403, Rejected, "a push service does not accept our VAPID key for this browser (403)"),
     (429, Busy, "a push service asks for patience (429)"),
     (500, Busy, "a push service asks for patience (500)"),
     (503, Busy, "a push service asks for patience (503)"),

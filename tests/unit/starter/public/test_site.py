@@ -15,6 +15,7 @@ from alerts.edition import Edition
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts, open_parts
 from starter.public.site import public_router
+from store.subscribers import Entry, Subscribers, tallies
 from tests.support.editions import BASE_URL, JPEG, NOW, ShownAlert, case_document
 from tests.support.homes import silent_home
 
@@ -241,6 +242,37 @@ async def test_check_when_asked_by_id_or_its_beginning_says_real_and_active(site
     assert await statuses(site, *guesses) == [404] * 3
     alert.dark_at_once(Meaning.HELD)
     assert "nu niet actief" in (await site.get(f"/check/{alert.alert_id}")).text
+
+
+@pytest.mark.parametrize(
+    ("language", "asks", "ended"),
+    [("nl", "Stop de mails", "U bent afgemeld"), ("en", "Stop the mails", "Your subscription has ended")],
+)
+async def test_unsubscribe_when_looked_at_changes_nothing_and_one_click_ends_it(
+    site: Site, parts: Parts, language: str, asks: str, ended: str
+) -> None:
+    subscribers = Subscribers(parts.keys.system_key("subscribers"), "email")
+    with parts.db.write() as session:
+        subscribers.subscribe(session, [Entry("a@b.example")], NOW)
+    link = f"/unsubscribe/{subscribers.leave_word('a@b.example')}"
+    page = await site.get(link, params={"lang": language})
+    assert page.text.count("<button>") == 1
+    assert asks in page.text
+    assert left(parts) == 0
+    for _ in range(2):  # mail servers try again
+        answer = await site.post(link, params={"lang": language}, data={"List-Unsubscribe": "One-Click"})
+        assert (answer.status_code, ended in answer.text) == (200, True)
+    assert left(parts) == 1
+
+
+async def test_unsubscribe_when_the_link_is_not_whole_says_so(site: Site, parts: Parts) -> None:
+    answer = await site.post("/unsubscribe/guessed", data={"List-Unsubscribe": "One-Click"})
+    assert (answer.status_code, "Deze link kennen wij niet" in answer.text) == (404, True)
+
+
+def left(parts: Parts) -> int:
+    with parts.db.read() as session:
+        return tallies(session, exercise=False)["email"].left
 
 
 async def test_outcome_when_approved_stands_on_the_end_page(site: Site, alert: ShownAlert) -> None:

@@ -11,14 +11,16 @@ NEAR = 40
 _JOINER = "\u200d"
 
 
-def cut(text: str, characters: int, room: int) -> str:
+def cut(text: str, characters: int, room: int | None = None) -> str:
     """The text, or its beginning with `...`, in at most so many characters, and bytes inside a JSON string.
 
     It ends after a whole word where one is near, and never between a letter and its marks.
     """
 
     def fits(some: str) -> bool:
-        return len(some) <= characters and len(json.dumps(some, ensure_ascii=False).encode()) - 2 <= room
+        if len(some) > characters:
+            return False
+        return room is None or len(json.dumps(some, ensure_ascii=False).encode()) - 2 <= room
 
     return cut_until(text, fits)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.fitting import cut
+from alerts.fitting import cut
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 """One character of five signs, 18 bytes."""

@@ -1,0 +1,55 @@
+"""What a channel shows of an alert, looked at where its receivers are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from activities.channels import PERSONAL
+from tests.support.running import Running
+
+Eye = Callable[[Running, str], str]
+"""`nothing` (yet), `edition n` or `gone`."""
+_COAT = re.compile(r"jas nummer (\d+)\.")
+
+
+def coat(number: int) -> str:
+    """What is said of edition `number`, by which eyes know it."""
+    return f"Zij droeg jas nummer {number}."
+
+
+def at_page(baken: Running, alert_id: str) -> str:
+    answer = baken.get(f"/alerts/{alert_id}")
+    return "nothing" if answer.status_code == 404 else _edition_in(answer.text)
+
+
+def at_cap(baken: Running, alert_id: str) -> str:
+    """The newest message; every earlier one that can still be read must not say more."""
+    answer = baken.get(f"/alerts/{alert_id}/cap.xml")
+    if answer.status_code == 404:
+        return "nothing"
+    shown = "gone" if "<msgType>Cancel<" in answer.text else _edition_in(answer.text)
+    if shown == "gone":
+        assert baken.get(f"/alerts/{alert_id}/cap/1.xml").status_code == 410
+    return shown
+
+
+def at_recipients(channel: str) -> Eye:
+    """What all of them have before them, by the last thing each was sent."""
+
+    def eye(baken: Running, alert_id: str) -> str:
+        newest = {line["recipient"]: line for line in baken.received(alert_id, channel)}
+        shown = {"gone" if line["kind"] == "cancel" else f"edition {line['edition']}" for line in newest.values()}
+        assert len(shown) <= 1, f"recipients of {channel} differ: {shown}"
+        return shown.pop() if shown else "nothing"
+
+    return eye
+
+
+def _edition_in(text: str) -> str:
+    found = _COAT.search(text)
+    return f"edition {found[1]}" if found else "gone"
+
+
+EYES: dict[str, Eye] = {"web": at_page, "cap": at_cap} | {name: at_recipients(name) for name in PERSONAL}
+"""A public channel has an eye of its own; what recipients got stands in the demo's record."""

@@ -1,0 +1,97 @@
+"""Calls to partners on the wire: what their answers mean, however odd, and that none of them holds up a call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from activities.channels.base import (
+    Busy,
+    ChannelError,
+    Denied,
+    Gone,
+    Messages,
+    Outcome,
+    Rejected,
+    Unreachable,
+    WaveJob,
+)
+from activities.channels.webhook import ANSWER_WITHIN, WebhookChannel
+from activities.endpoints import ChannelsConfig, LiveChannels, WebhookPartner
+from alerts.vocabulary import Kind, MessageKind
+from tests.support.editions import BASE_URL, case_document, make_edition
+from tests.support.partner import SECRET
+
+DRIP = 0.02
+"""Seconds between two bytes of a partner that never comes to its end."""
+
+
+@asynccontextmanager
+async def answering(said: bytes, drips: bytes = b"") -> AsyncIterator[int]:
+    """A partner that answers so, whatever it is sent; then byte by byte for ever."""
+
+    calls: list[asyncio.Task[None] | None] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(asyncio.current_task())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        with contextlib.suppress(OSError):
+            while drips:
+                writer.write(drips)
+                await writer.drain()
+                await asyncio.sleep(DRIP)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        await asyncio.wait([call for call in calls if call], timeout=5)
+
+
+async def send(port: int, answer_within: float = ANSWER_WITHIN) -> Sequence[Outcome]:
+    partner = WebhookPartner(name="Own", url=f"http://127.0.0.1:{port}/", secret=SECRET)
+    channel = WebhookChannel(ChannelsConfig(channels=LiveChannels(webhook=(partner,))), answer_within)
+    job = WaveJob("a1", Kind.ACTUAL, 1, 0, None, channel.render(make_edition(case_document()), BASE_URL))
+    told = Messages(["0" * 32], [MessageKind.ALERT], ["Own"], ["nl"])
+    return await channel.send(job, told, lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("said", "means", "in_doubt"),
+    [
+        (b"HTTP/1.1 204 No Content\r\n\r\n", None, False),
+        (b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n", Denied, False),
+        (b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n", Rejected, False),
+        (b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n", Gone, False),
+        (b"HTTP/1.1 503 No\r\nretry-after: soon\r\ncontent-length: 0\r\n\r\n", Busy, False),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnot!", None, False),
+        (b"250 2.0.0 accepted\r\n\r\n", Unreachable, True),
+        (b"", Unreachable, True),
+    ],
+)
+async def test_answer_when_it_comes_is_classified(
+    said: bytes, means: type[ChannelError] | None, in_doubt: bool
+) -> None:
+    async with answering(said) as port:
+        (outcome,) = await send(port)
+    assert (type(outcome) if outcome else None) is means
+    assert getattr(outcome, "in_doubt", False) is in_doubt
+
+
+async def test_body_without_end_when_accepted_is_not_read() -> None:
+    async with asyncio.timeout(5), answering(b"HTTP/1.1 200 OK\r\n\r\n", drips=b"x") as port:
+        assert await send(port) == [None]
+
+
+async def test_head_without_end_is_given_up_and_in_doubt() -> None:
+    async with asyncio.timeout(5), answering(b"HTTP/1.1 200 OK\r\n", drips=b"a: b\r\n") as port:
+        (outcome,) = await send(port, answer_within=0.3)
+    assert isinstance(outcome, Unreachable)
+    assert outcome.in_doubt

@@ -1,0 +1,70 @@
+"""A batch of mail from the frozen audience to a real server: who is dropped, who is tried again, who hears once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.delivery import DeliveryActivities
+from activities.endpoints import EmailEndpoint
+from activities.revisions import RevisionWatch
+from alerts.vocabulary import Kind
+from starter.parts import Parts, open_parts
+from store import editions
+from store.audience import AudienceStore
+from store.subscribers import Entry, Subscribers, tallies
+from tests.support.editions import BASE_URL, NOW, ShownAlert
+from tests.support.homes import silent_home
+from tests.support.mail import email_channel, serving
+from workflows import ports
+
+ADDRESSES = [f"r{n}@demo.baken.example" for n in range(12)]
+GONE, BUSY = ADDRESSES[3], ADDRESSES[7]
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    opened = open_parts(silent_home(tmp_path / "home"))
+    yield opened
+    opened.close()
+
+
+def freeze(parts: Parts, alert: ShownAlert) -> None:
+    """Everybody is in the audience, and the mail is rendered."""
+    key = parts.keys.system_key("subscribers")
+    Subscribers(key, "email").fill(parts.db, map(Entry, ADDRESSES), NOW)
+    AudienceStore(parts.db, alert.key, alert.alert_id, "email").extend(key, None, exercise=False)
+    rendition = alert.channels["email"].render(alert.edition, BASE_URL).model_dump_json()
+    with parts.db.write() as session:
+        editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "email", rendition)
+
+
+async def test_mailbox_that_is_gone_is_dropped_and_a_busy_one_gets_its_mail_at_the_next_attempt(parts: Parts) -> None:
+    parts.keys.create("abcdefghij")
+    alert = ShownAlert(parts.db, alert_id="abcdefghij", key=parts.keys.display_key("abcdefghij"))
+    desired = alert.show()
+    freeze(parts, alert)
+    asked = ports.Deliver(
+        alert_id=alert.alert_id, kind=Kind.ACTUAL, channel="email", desired=desired, purpose="show", start=0, count=12
+    )
+    async with serving() as server:
+        channel = email_channel(EmailEndpoint(host="127.0.0.1", port=server.port))
+        delivery = DeliveryActivities(parts.db, parts.keys, {"email": channel}, RevisionWatch(parts.db))
+        server.refused = {GONE: "550 5.1.1 nobody of that name", BUSY: "450 4.2.1 not just now"}
+        with pytest.raises(ApplicationError, match=r"asks for patience \(450\)"):
+            await ActivityEnvironment().run(delivery.deliver, asked)
+        del server.refused[BUSY]
+        done = await ActivityEnvironment().run(delivery.deliver, asked)
+    assert (done.reached, done.failed) == (1, 0)
+    told = Counter(address for mail in server.taken for address in mail.rcpt_tos)
+    assert told == Counter(address for address in ADDRESSES if address != GONE)
+    with parts.db.read() as session:
+        assert tallies(session, exercise=False)["email"]._asdict() == {"active": 11, "paused": 0, "left": 1}
+        row = Subscribers(parts.keys.system_key("subscribers"), "email").find(session, GONE)
+    assert row is not None
+    assert row.left_at is not None
