@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from temporalio.worker import Worker
 
 from activities.alerts import AlertActivities, now
 from activities.channels import CAPABILITIES, NAMES, build_channels
+from activities.channels.base import Channel, ListeningChannel
 from activities.delivery import DeliveryActivities
 from activities.publishing import PublishingActivities
 from activities.revisions import RevisionWatch
@@ -48,13 +49,22 @@ BATCHES_AT_ONCE = 3
 """Of a channel in one process: enough that one reads while another sends, and a further host finds work waiting."""
 
 
+def build_adapters(parts: Parts) -> dict[str, Channel]:
+    """Every channel, as this process uses it."""
+    config, base_url = parts.settings.channels(), parts.settings.run_info().web
+    return build_channels(parts.db, parts.keys.display_key, now, base_url, config, parts.keys.system_key)
+
+
 def build_workers(
-    parts: Parts, client: Client, threads: ThreadPoolExecutor, role: str, channels: Sequence[str]
+    parts: Parts,
+    client: Client,
+    threads: ThreadPoolExecutor,
+    role: str,
+    channels: Sequence[str],
+    adapters: Mapping[str, Channel],
 ) -> list[Worker]:
     """The workers of a role, whose activities run in `threads`; the caller runs them."""
-    config = parts.settings.channels()
     base_url = parts.settings.run_info().web
-    adapters = build_channels(parts.db, parts.keys.display_key, now, base_url, config, parts.keys.system_key)
     alerts = AlertActivities(parts.db, parts.keys, adapters, parts.programmes, base_url, client)
     publishing = PublishingActivities(parts.db, parts.keys, adapters)
     delivery = DeliveryActivities(parts.db, parts.keys, adapters, RevisionWatch(parts.db))
@@ -124,13 +134,19 @@ async def run(role: str, channels: Sequence[str]) -> None:
     if role in ("all", "send"):
         sync_partners(parts)
     threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
-    workers = build_workers(parts, client, threads, role, channels)
+    adapters = build_adapters(parts)
+    workers = build_workers(parts, client, threads, role, channels, adapters)
     stop = stop_signal()
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    sending = [adapters[name] for name in channels] if role in ("all", "send") else []
+    lines = [asyncio.create_task(channel.listen()) for channel in sending if isinstance(channel, ListeningChannel)]
     announce_ready(os.environ)
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     await asyncio.gather(*(worker.shutdown() for worker in workers), return_exceptions=True)
+    for line in lines:
+        line.cancel()
+    await asyncio.gather(*lines, return_exceptions=True)
     for task in done - {stopped}:
         task.result()
     threads.shutdown()

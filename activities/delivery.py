@@ -178,7 +178,7 @@ class DeliveryActivities:
 
     async def _paced(self, batch: _Batch, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         """Send them, no faster than the counterpart allows the whole system."""
-        limit = batch.channel.limit(batch.job.alert_kind)
+        limit = batch.channel.limit(batch.job)
         if limit is None:
             return await batch.channel.send(batch.job, messages, still)
         pace = Pace(self._db, limit, batch.urgency)

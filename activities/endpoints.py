@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -124,6 +125,8 @@ class ExerciseAppEndpoint(AppServer):
 
 CONTACT = r"^(mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s/]\S*)$"
 """Where a push service can ask about us (RFC 8292 section 2.1)."""
+SENDER = r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ]{1,11})$"
+"""A number that can be answered, or a name of at most eleven characters that cannot."""
 Loopback = Literal["only", "too", "never"]
 """Whether addresses that strangers give, such as push subscriptions, may be on this machine."""
 
@@ -142,6 +145,41 @@ class WebPushEndpoint(PushSender):
 
 class ExerciseWebPushEndpoint(PushSender):
     """Browsers for exercises; never fits where the public's belongs."""
+
+
+class SmsCentre(Server):
+    """An SMS centre that speaks SMPP 3.4, who we are to it, and who messages are from."""
+
+    host: str
+    port: int
+    tls: bool = False
+    system_id: Annotated[str, Field(max_length=15)]
+    password: Annotated[str, Field(max_length=8)]
+    """SMPP has no room for more (section 4.1.1)."""
+    sender: Annotated[str, Field(pattern=SENDER)] = "Baken"
+    price: Decimal | None = Field(default=None, gt=0)
+    """Euros for each part, to tell the approver; None: only the parts are told."""
+    reference_tag: int | None = Field(default=None, ge=0x1400, le=0x3FFF)
+    """Number of the parameter of its own in which this centre takes our id, by which it knows a message again."""
+
+
+class SmsServer(SmsCentre):
+    """The first of two SMS centres, or the only one; `rate` counts parts and holds for both together."""
+
+    fallback: SmsCentre | None = None
+    """Takes over while the first one is away."""
+
+    @property
+    def centres(self) -> tuple[SmsCentre, ...]:
+        return (self, self.fallback) if self.fallback else (self,)
+
+
+class SmsEndpoint(SmsServer):
+    """Phones of the public."""
+
+
+class ExerciseSmsEndpoint(SmsServer):
+    """Phones for exercises; never fits where the public's belongs."""
 
 
 class Broker(Value):
@@ -179,6 +217,7 @@ class LiveChannels(Value):
     webhook: tuple[WebhookPartner, ...] = ()
     app: AppEndpoint | None = None
     webpush: WebPushEndpoint | None = None
+    sms: SmsEndpoint | None = None
     signage: SignageEndpoint | None = None
 
 
@@ -189,6 +228,7 @@ class ExerciseChannels(Value):
     webhook: tuple[ExercisePartner, ...] = ()
     app: ExerciseAppEndpoint | None = None
     webpush: ExerciseWebPushEndpoint | None = None
+    sms: ExerciseSmsEndpoint | None = None
     signage: ExerciseSignageEndpoint | None = None
 
 
@@ -230,6 +270,8 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
             yield f"{group}.email", endpoints.email.host
         if endpoints.app:
             yield f"{group}.app", _host_of(endpoints.app.url)
+        for name, centre in zip(("sms", "sms.fallback"), endpoints.sms.centres if endpoints.sms else (), strict=False):
+            yield f"{group}.{name}", centre.host
         if endpoints.signage:
             yield f"{group}.signage", endpoints.signage.host
         for partner in endpoints.webhook:

@@ -133,6 +133,12 @@ def dark_text(language: str) -> str:
     return _WORDS[language]["dark"]
 
 
+def vehicles(text: LanguageText, language: str) -> tuple[str, ...]:
+    """What a text says of vehicles, their plates included."""
+    label = _WORDS[language]["vehicle"]
+    return tuple(f"{fact.label}: {fact.value}" for fact in text.more if fact.label == label)
+
+
 def compose(public: PublicCase, programme: Programme, kind: Kind) -> dict[str, LanguageText]:
     """All words in every language."""
     return {language: _compose(public, programme, kind, language) for language in LANGUAGES}

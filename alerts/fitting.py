@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Callable
 
 NEAR = 40
 """Characters in which the end of a word is looked for."""
@@ -21,9 +22,14 @@ def cut(text: str, characters: int, room: int | None = None) -> str:
             return False
         return room is None or len(json.dumps(some, ensure_ascii=False).encode()) - 2 <= room
 
+    return cut_until(text, fits)
+
+
+def cut_until(text: str, fits: Callable[[str], bool]) -> str:
+    """The text where it fits, or the longest beginning with `...` that does."""
     if fits(text):
         return text
-    low, high = 0, min(len(text), characters)
+    low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(f"{text[:middle]}...") else (low, middle - 1)

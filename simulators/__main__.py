@@ -22,7 +22,7 @@ import uvloop
 from fastapi import FastAPI
 
 from simulators.browsers import Browsers
-from simulators.control import Simulators, control_app
+from simulators.control import Counts, Simulators, control_app
 from simulators.faults import Faults
 from simulators.gateway import BenchGateway, Gateway, Kept
 from simulators.http2 import Http2Server, later
@@ -35,11 +35,14 @@ from simulators.received import Record
 from simulators.screens import EXERCISE as EXERCISE_SCREENS
 from simulators.screens import LIVE as LIVE_SCREENS
 from simulators.screens import Screens
+from simulators.sms import Phones, endpoint
 from simulators.tls import server_context
 
 Ports = dict[str, Any]
+MAIL = ("smtp", "smtp_exercise")
 PARTNERS = ("partners", "partners_exercise")
 GATEWAYS = ("app", "app_exercise")
+SMS = ("sms", "sms_exercise")
 BROKERS = ("signage", "signage_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
 """In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
@@ -51,75 +54,150 @@ async def main(home: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    path = home / "demo" / "ports.json"
-    earlier: Ports = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    sockets = _sockets(earlier)
-    browsers = Browsers.of_demo(path.parent, _any_port)
-    sockets["webpush"] = bind(browsers.port)
-    control = bind(_port(earlier["control"]) if earlier else 0)
-    record, faults, host = Record(home / "demo" / "received.jsonl"), Faults(), Host()
-    inboxes = [Inbox(record, faults, exercise=exercise) for exercise in (False, True)]
-    live = [Partner(name, exercise=False, secret=_secret(earlier, name)) for name in LIVE]
-    drill = [Partner(name, exercise=True, secret=_secret(earlier, name)) for name in EXERCISE]
-    tls, authority = server_context(path.parent)
-    mail = {"username": USERNAME, "password": _word(earlier, "mail", "password"), "authority": str(authority)}
-    listeners = {
-        name: Listener(sockets[name], await serve_mail(inbox, tls, mail["password"]), faults.on("email"))
-        for name, inbox in zip(("smtp", "smtp_exercise"), inboxes, strict=True)
-    }
-    for name, some in zip(PARTNERS, (live, drill), strict=True):
-        behind = await host.serve(partner_app(some, record, faults))
-        listeners[name] = Listener(sockets[name], behind, faults.on("webhook"))
-    bench = bool(os.environ.get(BENCH))
-    delay = float(os.environ.get(DELAY, "0"))
-    kept, pushes = Kept(), KeptPushes(browsers)
-    gateways: dict[str, dict[str, Any]] = {"mail": mail}
+    await Counterparts(home).serve_until(stop)
 
-    async def serve_bulk(name: str, channel: str, server: Http2Server) -> str:
-        """The file of the authority that clients trust."""
-        host.hold(server)
-        if bench:
-            await server.serve(tls, sockets[name])
+
+class Counterparts:
+    """Of one home: those of the public and those of exercises, on their ports and with their secrets of before."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "demo" / "ports.json"
+        self._earlier: Ports = json.loads(self._path.read_text("utf-8")) if self._path.exists() else {}
+        # All ports of before first: what binds any free one might take them.
+        self._sockets = _sockets(self._earlier)
+        self._browsers = Browsers.of_demo(self._path.parent, _any_port)
+        self._sockets["webpush"] = bind(self._browsers.port)
+        self._control = bind(_port(self._earlier["control"]) if self._earlier else 0)
+        self._tls, self._authority = server_context(self._path.parent)
+        self._bench = bool(os.environ.get(BENCH))
+        self._record, self._faults = Record(home / "demo" / "received.jsonl"), Faults()
+        self._host = Host()
+        self._listeners: dict[str, Listener] = {}
+        self._said: Ports = {}
+
+    async def serve_until(self, stop: asyncio.Event) -> None:
+        """Be there until told to stop; `ports.json` is written when all listen."""
+        inboxes, partners = await self._mail(), await self._newsrooms()
+        kept: dict[str, Counts] = {"app": await self._gateways(), "webpush": await self._push_service()}
+        simulators = Simulators(
+            self._record,
+            self._faults,
+            inboxes,
+            partners,
+            await self._sms_centres(),
+            await self._screens(),
+            kept if self._bench else {},
+        )
+        await self._settle()
+        control = await self._host.serve(control_app(simulators, self._settle), self._control)
+        self._write_ports(control)
+        for listener in self._listeners.values():
+            self._host.keep(listener.run())
+        await stop.wait()
+        self._host.end()
+        for listener in self._listeners.values():
+            await listener.end()
+
+    async def _mail(self) -> list[Inbox]:
+        password = self._secret("mail", "password")
+        inboxes = [Inbox(self._record, self._faults, exercise=exercise) for exercise in (False, True)]
+        for name, inbox in zip(MAIL, inboxes, strict=True):
+            self._said[name] = self._listen(name, "email", await serve_mail(inbox, self._tls, password))
+        self._said["mail"] = {"username": USERNAME, "password": password, "authority": str(self._authority)}
+        return inboxes
+
+    async def _newsrooms(self) -> list[Partner]:
+        earlier = [one for name in PARTNERS for one in self._earlier.get(name, ())]
+        secret_of = {str(one["name"]): str(one["secret"]) for one in earlier}
+        partners = []
+        for name, known, exercise in zip(PARTNERS, (LIVE, EXERCISE), (False, True), strict=True):
+            some = [Partner(one, exercise=exercise, secret=secret_of.get(one)) for one in known]
+            behind = await self._host.serve(partner_app(some, self._record, self._faults))
+            port = self._listen(name, "webhook", behind)
+            self._said[name] = [
+                {"name": one.name, "url": f"http://127.0.0.1:{port}/partner/{one.slug}", "secret": one.secret}
+                for one in some
+            ]
+            partners += some
+        return partners
+
+    async def _gateways(self) -> Kept:
+        kept, delay = Kept(), float(os.environ.get(DELAY, "0"))
+        for name in GATEWAYS:
+            gateway = BenchGateway(kept) if self._bench else Gateway(self._record, self._faults)
+            port = await self._serve_bulk(name, "app", Http2Server(later(gateway.answer, delay), decode=False))
+            self._said[name] = {
+                "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
+                "token": self._secret(name, "token"),
+                "authority": str(self._authority),
+            }
+        return kept
+
+    async def _push_service(self) -> KeptPushes:
+        kept = KeptPushes(self._browsers)
+        if self._bench:
+            server = Http2Server(kept.answer, decode=True, only=frozenset({":path", "topic"}))
         else:
-            listeners[name] = Listener(sockets[name], await server.serve(tls, bind(0)), faults.on(channel))
-        return str(authority)
+            server = Http2Server(PushService(self._record, self._faults, self._browsers).answer, decode=True)
+        await self._serve_bulk("webpush", "webpush", server)
+        self._said["webpush"] = {"url": self._browsers.origin, "authority": str(self._authority)}
+        return kept
 
-    for name in GATEWAYS:
-        gateway = BenchGateway(kept) if bench else Gateway(record, faults)
-        port = int(sockets[name].getsockname()[1])
-        gateways[name] = {
-            "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
-            "token": _word(earlier, name, "token"),
-            "authority": await serve_bulk(name, "app", Http2Server(later(gateway.answer, delay), decode=False)),
-        }
-    if bench:
-        service = Http2Server(pushes.answer, decode=True, only=frozenset({":path", "topic"}))
-    else:
-        service = Http2Server(PushService(record, faults, browsers).answer, decode=True)
-    gateways["webpush"] = {"url": browsers.origin, "authority": await serve_bulk("webpush", "webpush", service)}
+    async def _sms_centres(self) -> list[Phones]:
+        centres = []
+        for name in SMS:
+            password = self._secret(name, "password", octets=6)  # eight characters: SMPP has room for no more
+            centre = Phones(self._record, self._faults, password, exercise=name != "sms")
+            await centre.serve()
+            self._host.hold(centre)
+            self._said[name] = endpoint(self._listen(name, "sms", centre.port), password)
+            centres.append(centre)
+        return centres
 
-    screens = [Screens(record, LIVE_SCREENS, exercise=False), Screens(record, EXERCISE_SCREENS, exercise=True)]
-    for name, network in zip(BROKERS, screens, strict=True):
-        known = earlier.get(name, {})
-        listeners[name], gateways[name] = await host.broker(network, faults, path.parent, known, sockets[name])
+    async def _screens(self) -> list[Screens]:
+        networks = [
+            Screens(self._record, LIVE_SCREENS, exercise=False),
+            Screens(self._record, EXERCISE_SCREENS, exercise=True),
+        ]
+        for name, network in zip(BROKERS, networks, strict=True):
+            password = self._secret(name, "password")
+            broker = Broker(password, self._faults, network.hear)
+            self._host.hold(broker)
+            self._said[name] = {
+                "host": "127.0.0.1",
+                "port": self._listen(name, "signage", await broker.serve(self._tls)),
+                "authority": str(self._authority),
+                "username": "baken",
+                "password": password,
+            }
+        return networks
 
-    async def settle() -> None:
-        for listener in listeners.values():
+    async def _serve_bulk(self, name: str, channel: str, server: Http2Server) -> int:
+        """The port on which clients find it."""
+        self._host.hold(server)
+        if not self._bench:
+            return self._listen(name, channel, await server.serve(self._tls, bind(0)))
+        await server.serve(self._tls, self._sockets[name])
+        return int(self._sockets[name].getsockname()[1])
+
+    def _listen(self, name: str, channel: str, behind: int) -> int:
+        """Stand before this port, with the faults of the channel; the port on which clients find it."""
+        self._listeners[name] = Listener(self._sockets[name], behind, self._faults.on(channel))
+        return self._listeners[name].port
+
+    def _secret(self, name: str, what: str, octets: int = 24) -> str:
+        """The token or password that this one had before, or a new one."""
+        return str(self._earlier.get(name, {}).get(what) or secrets.token_urlsafe(octets))
+
+    async def _settle(self) -> None:
+        for listener in self._listeners.values():
             await listener.follow()
 
-    await settle()
-    simulators = Simulators(
-        record, faults, inboxes, [*live, *drill], screens, {"app": kept, "webpush": pushes} if bench else {}
-    )
-    control_port = await host.serve(control_app(simulators, settle), control)
-    ports = {name: listener.port for name, listener in listeners.items()}
-    _write_ports(path, ports, control_port, live, drill, gateways)
-    for listener in listeners.values():
-        host.keep(listener.run())
-    await stop.wait()
-    host.end()
-    for listener in listeners.values():
-        await listener.end()
+    def _write_ports(self, control: int) -> None:
+        temporary = self._path.with_name(f".ports.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            json.dump({"control": f"http://127.0.0.1:{control}", **self._said}, file)
+        temporary.replace(self._path)
 
 
 class Host:
@@ -127,8 +205,7 @@ class Host:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
-        self._servers: list[Http2Server] = []
-        self._brokers: list[Broker] = []
+        self._servers: list[Http2Server | Phones | Broker] = []
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -143,24 +220,10 @@ class Host:
         self.keep(server.main_loop())
         return int(bound.getsockname()[1])
 
-    def hold(self, server: Http2Server) -> None:
+    def hold(self, server: Http2Server | Phones | Broker) -> None:
         self._servers.append(server)
 
-    async def broker(
-        self, network: Screens, faults: Faults, folder: Path, earlier: dict[str, Any], bound: socket.socket
-    ) -> tuple[Listener, dict[str, Any]]:
-        """A broker for these screens on this socket, and what clients must know of it."""
-        password = str(earlier.get("password") or secrets.token_urlsafe(24))
-        tls, authority = server_context(folder)
-        broker = Broker(password, faults, network.hear)
-        self._brokers.append(broker)
-        listener = Listener(bound, await broker.serve(tls), faults.on("signage"))
-        said = {"host": "127.0.0.1", "port": listener.port, "authority": str(authority)}
-        return listener, {**said, "username": "baken", "password": password}
-
     def end(self) -> None:
-        for broker in self._brokers:
-            broker.close()
         for server in self._servers:
             server.close()
         for task in self._tasks:
@@ -168,22 +231,12 @@ class Host:
 
 
 def _sockets(earlier: Ports) -> dict[str, socket.socket]:
-    """All ports of before, before anything binds any free one and might take them."""
-    ports = {name: earlier.get(name, 0) for name in ("smtp", "smtp_exercise")}
-    ports |= {name: _port(earlier[name][0]["url"]) if earlier else 0 for name in PARTNERS}
-    ports |= {name: _port(earlier[name]["url"]) if earlier else 0 for name in GATEWAYS}
-    ports |= {name: earlier.get(name, {}).get("port", 0) for name in BROKERS}
+    """Of all but browsers, by name: on their ports of before, else on free ones."""
+    ports = {name: earlier.get(name, 0) for name in MAIL}
+    ports |= {name: _port(earlier[name][0]["url"]) if name in earlier else 0 for name in PARTNERS}
+    ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in GATEWAYS}
+    ports |= {name: earlier.get(name, {}).get("port", 0) for name in (*SMS, *BROKERS)}
     return {name: bind(port) for name, port in ports.items()}
-
-
-def _secret(earlier: Ports, name: str) -> str | None:
-    partners = [*earlier.get("partners", ()), *earlier.get("partners_exercise", ())]
-    return next((str(one["secret"]) for one in partners if one["name"] == name), None)
-
-
-def _word(earlier: Ports, name: str, what: str) -> str:
-    """The token or password that this one had before, or a new one."""
-    return str(earlier[name][what]) if earlier else secrets.token_urlsafe(24)
 
 
 def _any_port() -> int:
@@ -195,34 +248,6 @@ def _port(url: str) -> int:
     port = urlsplit(url).port
     assert port is not None
     return port
-
-
-def _write_ports(
-    path: Path,
-    ports: dict[str, int],
-    control: int,
-    live: list[Partner],
-    drill: list[Partner],
-    gateways: dict[str, dict[str, Any]],
-) -> None:
-    def listed(port: int, some: list[Partner]) -> list[dict[str, str]]:
-        return [
-            {"name": one.name, "url": f"http://127.0.0.1:{port}/partner/{one.slug}", "secret": one.secret}
-            for one in some
-        ]
-
-    said = {
-        "control": f"http://127.0.0.1:{control}",
-        "smtp": ports["smtp"],
-        "smtp_exercise": ports["smtp_exercise"],
-        "partners": listed(ports["partners"], live),
-        "partners_exercise": listed(ports["partners_exercise"], drill),
-        **gateways,
-    }
-    temporary = path.with_name(f".ports.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        json.dump(said, file)
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,14 @@ from simulators.mail import Inbox, Mail
 from simulators.partners import Partner
 from simulators.received import Line, Record
 from simulators.screens import Screens
+from simulators.sms import Phones
 
-CHANNELS = ("email", "webhook", "app", "webpush", "signage")
+CHANNELS = ("email", "webhook", "app", "webpush", "sms", "signage")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
 IN_THE_INBOX = 8
+_EXPECTED = {"/faults": "channel, mode and seconds (1 to 3600)", "/texts": "sender and text"}
 
 
 class Counts(Protocol):
@@ -38,6 +40,14 @@ class Fault(BaseModel):
     seconds: float = Field(gt=0, le=3600)
 
 
+class Text(BaseModel):
+    """A text message that a phone sends."""
+
+    sender: str
+    text: str
+    exercise: bool = False
+
+
 class Simulators:
     """All counterparts of one demo."""
 
@@ -47,6 +57,7 @@ class Simulators:
         faults: Faults,
         inboxes: Sequence[Inbox],
         partners: Sequence[Partner],
+        phones: Sequence[Phones],
         screens: Sequence[Screens],
         kept: Mapping[str, Counts],
     ) -> None:
@@ -56,6 +67,7 @@ class Simulators:
         self.faults = faults
         self.inboxes = inboxes
         self.partners = partners
+        self.phones = phones
         self.screens = screens
 
     def mails(self) -> list[Mail]:
@@ -71,6 +83,8 @@ class Simulators:
             "mailboxes": self._receivers("email", alerts),
             "phones": self._receivers("app", alerts),
             "browsers": self._receivers("webpush", alerts),
+            "handsets": self._receivers("sms", alerts),
+            "texts": [text for phones in self.phones for text in phones.shown() if text["alert_id"] in alerts],
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
             "signs": [sign for some in self.screens for sign in some.seen(alerts)],
@@ -96,9 +110,9 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
     app = FastAPI(openapi_url=None)
 
     @app.exception_handler(RequestValidationError)
-    async def bad_input(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def bad_input(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return _problem(f"{first['loc'][-1]}: {first['msg']}; expected channel, mode and seconds (1 to 3600)")
+        return _problem(f"{first['loc'][-1]}: {first['msg']}; expected {_EXPECTED[request.url.path]}")
 
     @app.get("/received.json")
     async def received(channel: str | None = None, alert: str | None = None) -> JSONResponse:
@@ -131,6 +145,12 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
         for kept in simulators.kept.values():
             kept.clear()
         return JSONResponse({"kept": "none"})
+
+    @app.post("/texts")
+    async def text(text: Text) -> JSONResponse:
+        """Somebody answers with a text message, such as STOP."""
+        heard = await simulators.phones[text.exercise].write(text.sender, text.text)
+        return JSONResponse(text.model_dump()) if heard else _problem("nobody listens for text messages", 404)
 
     @app.get("/wall.json")
     async def wall() -> dict[str, Any]:

@@ -95,6 +95,15 @@ def read_tokens(settings: Settings) -> dict[str, str]:
     return tokens
 
 
+def _nobodys_number(name: str) -> str:
+    """A made-up mobile number of nobody.
+
+    The Netherlands keeps no numbers for fiction. Of those that begin with 06 the numbering plan gives 06-0, 06-7 and
+    06-9 to no mobile network (libphonenumber, which `phonenumbers` brings, says so too).
+    """
+    return f"+316{9 if name.startswith('recipient') else 7}{name[-7:]}"
+
+
 def fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -> None:
     """Made-up recipients of those of these channels that have no partners: so many of each in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
@@ -103,6 +112,7 @@ def fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -
         "email": "{}@demo.baken.example".format,
         "app": "{}:demo".format,
         "webpush": browsers.subscription,
+        "sms": _nobodys_number,
     }
     for channel, address_of in addresses.items():
         if channel not in channels:

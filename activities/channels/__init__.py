@@ -10,13 +10,23 @@ from activities.channels.base import Capabilities, Channel, SubscribedChannel
 from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
 from activities.channels.signage import SignageChannel
+from activities.channels.sms import SmsChannel
 from activities.channels.web import WebChannel
 from activities.channels.webhook import WebhookChannel
 from activities.channels.webpush import WebPushChannel
 from activities.endpoints import ChannelsConfig
 from store.database import Database
 
-CHANNELS = (WebChannel, CapChannel, EmailChannel, WebhookChannel, AppChannel, WebPushChannel, SignageChannel)
+CHANNELS = (
+    WebChannel,
+    CapChannel,
+    EmailChannel,
+    WebhookChannel,
+    AppChannel,
+    WebPushChannel,
+    SmsChannel,
+    SignageChannel,
+)
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
 NAMES = tuple(CAPABILITIES)
 PERSONAL = tuple(name for name, can in CAPABILITIES.items() if can.audience == "personal")
@@ -24,6 +34,7 @@ SUBSCRIBED: Mapping[str, type[SubscribedChannel]] = {
     "email": EmailChannel,
     "app": AppChannel,
     "webpush": WebPushChannel,
+    "sms": SmsChannel,
 }
 """Those that people subscribe to."""
 
@@ -44,6 +55,7 @@ def build_channels(
         WebhookChannel(config),
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),
+        SmsChannel(config, db, system_key, clock),
         SignageChannel(db, display_key, clock, config),
     )
     return {channel.name: channel for channel in channels}

@@ -96,8 +96,8 @@ class AppChannel:
         except OSError:
             return f"the app gateway at {address.netloc} does not answer"
 
-    def limit(self, kind: Kind) -> Limit | None:
-        server = self._config.endpoints_for(kind).app
+    def limit(self, job: WaveJob) -> Limit | None:
+        server = self._config.endpoints_for(job.alert_kind).app
         return server.limit(server.url) if server else None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from activities.pacing import Limit
 from alerts.edition import Edition
@@ -215,8 +215,8 @@ class PublicChannel(Channel, Protocol):
 class PersonalChannel(Channel, Protocol):
     """A channel that sends to recipients one by one."""
 
-    def limit(self, kind: Kind) -> Limit | None:
-        """The rate its counterpart allows; None: as fast as it answers."""
+    def limit(self, job: WaveJob) -> Limit | None:
+        """The rate its counterpart allows for these messages; None: as fast as it answers."""
         ...
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
@@ -225,6 +225,15 @@ class PersonalChannel(Channel, Protocol):
         `still()` is asked right before each message leaves (of those that leave within milliseconds, once): when it
         says no, the rest is `NotSent`.
         """
+        ...
+
+
+@runtime_checkable
+class ListeningChannel(Channel, Protocol):
+    """A channel whose counterpart says something by itself, such as that somebody wants to hear no more."""
+
+    async def listen(self) -> None:
+        """Keep the line open and do what is said, until cancelled."""
         ...
 
 

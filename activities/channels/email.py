@@ -127,8 +127,8 @@ class EmailChannel:
             return str(error)
         return None
 
-    def limit(self, kind: Kind) -> Limit | None:
-        server = self._endpoint(kind)
+    def limit(self, job: WaveJob) -> Limit | None:
+        server = self._endpoint(job.alert_kind)
         return server.limit(f"smtp://{server.host}:{server.port}") if server else None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:

@@ -90,7 +90,7 @@ class WebhookChannel:
         silent = [partner.name for partner in partners if not await _listens(partner)]
         return f"no answer from {', '.join(silent)}" if silent else None
 
-    def limit(self, kind: Kind) -> Limit | None:
+    def limit(self, job: WaveJob) -> Limit | None:
         """None: every partner is a counterpart of its own, and gets one call."""
         return None
 

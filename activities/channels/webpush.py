@@ -102,9 +102,9 @@ class WebPushChannel:
         server = self._config.endpoints_for(kind).webpush
         return None if server else f"no contact for push services is configured for {kind.value} alerts"
 
-    def limit(self, kind: Kind) -> Limit | None:
+    def limit(self, job: WaveJob) -> Limit | None:
         """Of all push services together."""
-        server = self._config.endpoints_for(kind).webpush
+        server = self._config.endpoints_for(job.alert_kind).webpush
         return server.limit(self.name) if server else None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
 from activities.templating import templates
@@ -203,6 +205,11 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     @get("/alerts/{alert_id}")
     def page(request: Request, alert_id: str) -> Response:
         return site.page(request, alert_id)
+
+    @get("/a/{alert_id}")
+    def short(alert_id: str) -> Response:
+        """As short as it gets, for a text message."""
+        return RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 302)
 
     @get("/feeds/rss.xml")
     def rss(request: Request) -> Response:

@@ -18,7 +18,7 @@ from starter.public.site import language_of
 from starter.web.wall import look
 from starter.web.wall_words import WORDS
 
-PANELS = ("verdict", "web", "cap", "email", "app", "webpush", "webhook", "signage")
+PANELS = ("verdict", "web", "cap", "email", "app", "webpush", "sms", "webhook", "signage")
 MAIL_CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; "
     "form-action 'none'; sandbox"
@@ -69,6 +69,12 @@ def demo_router(control_url: str) -> APIRouter:
         new = dict(zip(PANELS, now.split("."), strict=True))
         changes = {name: html for name, html in panels.items() if had.get(name) != new[name]}
         return _page(request, "demo/changes.html", panels=changes, seen=now)
+
+    @router.post("/texts")
+    async def answer(request: Request) -> Response:
+        """A text message that a phone sends, such as STOP: `{"sender", "text"}`."""
+        body = await request.body()
+        return _pass_on(await ask("POST", "/texts", content=body, headers={"content-type": "application/json"}))
 
     @router.get("/mails/{number}")
     async def mail(request: Request, number: int) -> Response:

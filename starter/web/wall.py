@@ -17,6 +17,7 @@ State = Literal["shown", "down", "none"]
 CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 MOST_ALERTS = 3
+TEXTS = 6
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,19 @@ class Receivers:
     state: State
     showing: int
     ended: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text message as phones show it, one of each sort."""
+
+    alert_id: str
+    edition: int
+    kind: str
+    sender: str
+    text: str
+    parts: int
+    exercise: bool
 
 
 @dataclass(frozen=True)
@@ -111,6 +125,8 @@ class Wall:
     mailboxes: tuple[Receivers, ...]
     phones: tuple[Receivers, ...]
     browsers: tuple[Receivers, ...]
+    handsets: tuple[Receivers, ...]
+    texts: tuple[Text, ...]
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
     signs: tuple[Sign, ...]
@@ -122,7 +138,7 @@ class Wall:
         states: dict[str, dict[str, set[State]]] = {page.alert_id: {"web": {page.state}} for page in self.pages}
         for message in self.cap:
             states[message.alert_id]["cap"] = {message.state}
-        personal = {"email": self.mailboxes, "app": self.phones, "webpush": self.browsers}
+        personal = {"email": self.mailboxes, "app": self.phones, "webpush": self.browsers, "sms": self.handsets}
         for channel, some in personal.items():
             for receivers in some:
                 states[receivers.alert_id][channel] = {receivers.state}
@@ -154,6 +170,8 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         mailboxes=_receivers(seen.get("mailboxes", ()), alerts),
         phones=_receivers(seen.get("phones", ()), alerts),
         browsers=_receivers(seen.get("browsers", ()), alerts),
+        handsets=_receivers(seen.get("handsets", ()), alerts),
+        texts=tuple(Text(**one) for one in seen.get("texts", ()) if one["alert_id"] in alerts)[:TEXTS],
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
         signs=tuple(_sign(one, alerts, language) for one in seen.get("signs", ())),

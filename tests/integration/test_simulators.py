@@ -18,6 +18,7 @@ from activities.channels.webpush import WebPushChannel
 from activities.endpoints import ChannelsConfig, LiveChannels, WebPushEndpoint
 from alerts.vocabulary import Kind, MessageKind
 from simulators.browsers import Browsers
+from simulators.control import CHANNELS
 from simulators.listener import CUT_AFTER
 from simulators.received import FIELDS
 from tests.support.editions import BASE_URL, case_document, make_edition
@@ -239,13 +240,7 @@ def test_a_fault_that_cannot_be_is_refused_and_says_what_can(
     answer = counterparts.ask("POST", "/faults", json=said)
     assert answer.status_code == 400
     assert names in answer.json()["detail"]
-    assert counterparts.wall()["faults"] == {
-        "email": None,
-        "webhook": None,
-        "app": None,
-        "webpush": None,
-        "signage": None,
-    }
+    assert counterparts.wall()["faults"] == dict.fromkeys(CHANNELS)
 
 
 # What benches measure against

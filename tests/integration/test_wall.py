@@ -16,7 +16,7 @@ from tests.support.cases import amber_case
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "signage")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage")
 
 
 def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL) -> str:
@@ -36,12 +36,14 @@ def test_wall_shows_an_alert_on_every_channel_then_nothing_of_it(shared_baken: R
     alert_id = _live(shared_baken, tmp_path)
     wall = shared_baken.get("/demo/", lang="en").text
     assert (
-        f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, App, Browsers, Partners (webhook), "
-        "Screens and road signs" in wall
+        f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, App, Browsers, Text messages, "
+        "Partners (webhook), Screens and road signs" in wall
     )
     assert "<strong>40</strong> mailboxes with the alert on top" in wall
     assert "<strong>40</strong> phones show the alert" in wall
     assert "<strong>40</strong> browsers show the alert" in wall
+    assert "<strong>40</strong> phones with the alert as the last" in wall
+    assert re.search(rf'class="bubble">AMBER Alert: [^<]*0800-6070\n[^<]*/a/{alert_id}</p>', wall)
     shared_baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
     shared_baken.until_channels(alert_id, "withdrawn")
     wall = shared_baken.get("/demo/", lang="en").text
@@ -49,6 +51,7 @@ def test_wall_shows_an_alert_on_every_channel_then_nothing_of_it(shared_baken: R
     assert "<strong>40</strong> mailboxes with the end message" in wall
     assert "<strong>40</strong> phones show the end" in wall
     assert "<strong>40</strong> browsers show the end" in wall
+    assert "<strong>40</strong> phones with the end message" in wall
 
 
 def test_a_mail_opens_as_its_receiver_sees_it(shared_baken: Running, tmp_path: Path) -> None:
@@ -60,6 +63,20 @@ def test_a_mail_opens_as_its_receiver_sees_it(shared_baken: Running, tmp_path: P
     assert 'src="data:image/jpeg;base64,' in body.text
     assert "sandbox" in body.headers["content-security-policy"]
     assert "script-src" not in body.headers["content-security-policy"]
+
+
+def test_a_phone_that_answers_stop_hears_no_more(shared_baken: Running, tmp_path: Path) -> None:
+    number, file = "+31690999999", tmp_path / "phones.csv"
+    file.write_text(f"address\n{number}\n")
+    assert shared_baken.cli("subscribers", "import", str(file), "--channel", "sms")[0] == 0
+    said = {"sender": number, "text": "Stop"}
+    httpx.post(f"{shared_baken.web}/demo/texts", json=said, trust_env=False).raise_for_status()
+
+    def left() -> bool:
+        (sms,) = [one for one in shared_baken.cli("subscribers", "count")[1] if one["channel"] == "sms"]
+        return (sms["active"], sms["left"]) == (40, 1)
+
+    eventually(left, what="an end of the subscription")
 
 
 def test_a_mail_that_is_not_kept_is_not_found(shared_baken: Running) -> None:

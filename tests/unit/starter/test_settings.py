@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from starter.errors import BadInput
+from starter.errors import BadInput, RefusedByRule
 from starter.home import write_private
 from starter.settings import load_settings
 
@@ -19,6 +19,8 @@ PORTS = {
     "partners_exercise": [],
     "app": {"url": "https://127.0.0.1:1/", "token": "t"},
     "app_exercise": {"url": "https://127.0.0.1:2/", "token": "t"},
+    "sms": {"host": "127.0.0.1", "port": 4, "system_id": "s", "password": "p"},
+    "sms_exercise": {"host": "127.0.0.1", "port": 5, "system_id": "s", "password": "p"},
     "signage": {"host": "127.0.0.1", "port": 4, "authority": "ca.pem", "username": "u", "password": "p"},
     "signage_exercise": {"host": "127.0.0.1", "port": 5, "authority": "ca.pem", "username": "u", "password": "p"},
     "webpush": {"url": "https://127.0.0.1:3", "authority": "ca.pem"},
@@ -41,12 +43,23 @@ def test_home_when_it_holds_the_keys_reaches_this_machine_only(
     assert bool(config.channels.webpush) is bool(config.exercise.webpush) is demo
 
 
+@pytest.mark.parametrize("name", ["sms", "sms.fallback"])
+def test_embedded_home_when_an_sms_centre_is_elsewhere_refuses_it_by_name(tmp_path: Path, name: str) -> None:
+    said = 'system_id = "s"\npassword = "p"\nport = 1\nhost = '
+    here, there = f'{said}"127.0.0.1"', f'{said}"smsc.example"'
+    first, second = (there, here) if name == "sms" else (here, there)
+    (tmp_path / "config.toml").write_text(f"[channels.sms]\n{first}\n[channels.sms.fallback]\n{second}\n")
+    with pytest.raises(RefusedByRule, match=rf"channels\.{name} points to smsc\.example"):
+        load_settings({}, home=tmp_path).channels()
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
         ('loopback = "too"', "loopback"),
         ('[channels.webpush]\ncontact = "push@baken.example"', "channels.webpush.contact"),
         ("[channels.webpush]\n", "channels.webpush.contact"),
+        ('[channels.sms]\nsystem_id = "s"\npassword = "p"\nhost = "h"\nport = 1\nsender = "Te lange naam"', "sender"),
     ],
 )
 def test_file_when_it_says_what_it_cannot_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from alerts.programme import Programme, ProgrammeError
 from store.programmes import load_programme, load_programmes
 
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "signage")
-PERSONAL = ("email", "webhook", "app", "webpush")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage")
+PERSONAL = ("email", "webhook", "app", "webpush", "sms")
 SHORT = 'id = "amber"\nchannels = ["web"]\n[refresh]\nplan = [{every = "2s", for = "24s"}]\n'
 
 
@@ -40,7 +40,10 @@ def test_load_programmes_without_the_folder_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (SHORT.replace("web", "fax"), "'fax' does not exist; known: web, cap, email, webhook, app, webpush, signage"),
+        (
+            SHORT.replace("web", "fax"),
+            "'fax' does not exist; known: web, cap, email, webhook, app, webpush, sms, signage",
+        ),
         (SHORT + 'mode = "repeat"\n', ""),
         (SHORT.replace('["web"]', '["web", "email"]') + 'mode = "repeat"\n', "'repeat' is for broadcast media"),
         (SHORT.replace("2s", "2 seconds"), "is not a duration"),

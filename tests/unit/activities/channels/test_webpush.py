@@ -21,6 +21,7 @@ from activities.channels.base import (
     Outcome,
     Outgoing,
     Rejected,
+    Rendition,
     Unreachable,
     WaveJob,
 )
@@ -329,8 +330,9 @@ async def test_home_without_a_contact_says_so_and_sends_nothing() -> None:
 def test_rate_when_given_is_that_of_all_push_services_and_kinds_together(kind: Kind) -> None:
     live, drill = Endpoint(contact=CONTACT, rate=500), ExerciseWebPushEndpoint(contact=CONTACT, rate=500)
     config = ChannelsConfig(channels=LiveChannels(webpush=live), exercise=ExerciseChannels(webpush=drill))
-    assert WebPushChannel(config, lambda: SECRET, lambda: NOW).limit(kind) == Limit("webpush", 500)
-    assert WebPushChannel(ChannelsConfig(), lambda: SECRET, lambda: NOW).limit(kind) is None
+    wave = WaveJob("a1", kind, 1, 0, None, Rendition(channel="webpush", parts=()))
+    assert WebPushChannel(config, lambda: SECRET, lambda: NOW).limit(wave) == Limit("webpush", 500)
+    assert WebPushChannel(ChannelsConfig(), lambda: SECRET, lambda: NOW).limit(wave) is None
 
 
 async def test_address_when_looked_at_is_a_subscription_or_says_what_is_wrong(push: Push) -> None:

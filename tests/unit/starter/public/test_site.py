@@ -227,6 +227,12 @@ async def test_exercise_when_live_is_listed_apart(site: Site, start: Start) -> N
     assert await statuses(site, f"/check/{drill.alert_id}") == [404]
 
 
+async def test_short_address_when_opened_leads_to_the_page(site: Site, alert: ShownAlert) -> None:
+    answer = await site.get(f"/a/{alert.alert_id}")
+    assert (answer.status_code, answer.headers["location"]) == (302, f"/alerts/{alert.alert_id}")
+    assert (await site.get("/a/%2F%2Felsewhere.example")).headers.get("location", "/")[:2] != "//"
+
+
 async def test_check_when_asked_by_id_or_its_beginning_says_real_and_active(site: Site, alert: ShownAlert) -> None:
     for code in (alert.alert_id, alert.alert_id[:8]):
         answer = await site.get(f"/check/{code}")

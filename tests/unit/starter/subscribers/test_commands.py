@@ -198,7 +198,7 @@ def test_import_when_rows_repeat_over_many_thousands_finds_each_again(home: Path
     [
         (["--channel", "webhook"], b"--channel: the partners of webhook stand in the configuration"),
         (["--channel", "web"], b"--channel: web shows alerts to everybody"),
-        (["--channel", "pigeon"], b"--channel: 'pigeon' does not exist; people subscribe to email, app, webpush"),
+        (["--channel", "pigeon"], b"--channel: 'pigeon' does not exist; people subscribe to email, app, webpush, sms"),
         (["--channel", "email", "--as", "nobody"], b"--as: 'nobody' is not a user"),
         (["--channel", "email", "--rejects", "{file}"], b"--rejects: is the file that is imported"),
         (["--channel", "email", "--rejects", "{folder}/precious"], b"is there and is no reject file"),

@@ -32,6 +32,7 @@ ADDRESSES = {
     "email": st.from_regex(r"[a-z0-9_'][a-z0-9_'+%&!-]{0,20}@[a-z0-9]{1,10}\.example", fullmatch=True),
     "app": st.from_regex(r"[A-Za-z0-9_:.-]{8,40}", fullmatch=True),
     "webpush": st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True).map(Browsers(443, bytes(32)).subscription),
+    "sms": st.from_regex(r"\+316[1-58][0-9]{7}", fullmatch=True),
 }
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  aware by it
 AREAS = st.sets(st.from_regex(r"GM[0-9]{4}", fullmatch=True), max_size=4).map(lambda codes: tuple(sorted(codes)))
