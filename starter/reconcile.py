@@ -174,6 +174,8 @@ class _Again:
                 f"{channel}: {reached:,} messages count as arrived, {doubt:,} are in doubt (not sent again; in doubt "
                 "counts as reached, so they hear of changes and of the end)"
             )
+            if again := self._told[channel, Status.DOUBT]:
+                said.append(f"{channel}: {again:,} are told once more that it ended, as nobody knows who heard it")
         return [*said, *self._problems]
 
     def _prepare(self, deed: Deed) -> None:
@@ -242,11 +244,12 @@ def _status(deed: Deed, due: int) -> Status | None:
 
     An alert that went through its batch reached all who are due. The end went to those who had the alert then; the
     ledger now takes more for such, of whom it is in doubt, so only where the numbers agree it surely reached them.
+    Of batches under way an alert is not tried again and an end is: better to hear twice that it is over than never.
     """
     answer = deed.answer
-    if answer is None:
-        return Status.ASSUMED
     shows, once = deed.asked.purpose == "show", deed.attempts <= 1
+    if answer is None:
+        return Status.ASSUMED if shows else Status.DOUBT
     if once and not answer.reached and not answer.failed and (answer.superseded or not shows):
         return None
     if answer.superseded or answer.failed:
