@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-from alerts.edition import EditionRef
+from alerts.edition import ChannelTraits, EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import ChannelState, Kind, Meaning
 from tests.support.environment import start_server
@@ -65,7 +65,7 @@ async def test_withdrawn_while_its_sender_is_frozen_takes_down_once_the_sender_i
     channels = Worker(client, task_queue="c", workflows=[ChannelWorkflow], workflow_runner=sandbox_runner())
     lease = datetime.now(UTC) + timedelta(minutes=5)
     showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=lease)
-    traits = ports.ChannelTraits(personal=False, recalls=True, renews="renew")
+    traits = ChannelTraits(personal=False, recalls=True, renews="renew")
     given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="web", traits=traits, desired=showing)
     try:
         async with control, sender, channels:
