@@ -76,10 +76,12 @@ async def test_content_when_the_lease_is_over_is_empty(site: Site, alert: ShownA
 
 async def test_content_when_retracted_stays_away_until_the_edition_without_it(site: Site, alert: ShownAlert) -> None:
     alert.dark_at_once(Meaning.HELD)
-    alert.show(alert.make(case_document(), number=2))
+    alert.show(alert.make(case_document(), number=2, withheld=("children/0/photos",)))
     assert await content(site) == []
     alert.publish("signage")
-    assert 'data-edition="2"' in (await content(site))[0]["html"]
+    (one,) = await content(site)
+    assert 'data-edition="2"' in one["html"]
+    assert "<img" not in one["html"]
 
 
 async def test_exercise_is_on_screens_for_exercises_and_on_no_other(parts: Parts, site: Site) -> None:
