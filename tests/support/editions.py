@@ -179,7 +179,7 @@ class ShownAlert:
         )
 
     def _rendition(self, channel: str) -> Rendition:
-        """Frozen when the edition is prepared, as in `activities.alerts`; what is prepared anew may have its digest."""
+        """Frozen when the edition is prepared, as in `activities.alerts`; of an edition alike, anew."""
         frozen = (channel, self.edition.number, self.edition.digest)
         if frozen not in self._renditions:
             self._renditions[frozen] = self.channels[channel].render(self.edition, BASE_URL)

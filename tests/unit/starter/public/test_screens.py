@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +15,8 @@ from fastapi import FastAPI
 from alerts.vocabulary import Kind, Meaning
 from starter.parts import Parts, open_parts
 from starter.public.site import public_router
-from starter.screens import FRESH, screen_address
+from starter.screens import screen_address
+from store import proof
 from tests.support.editions import BASE_URL, ShownAlert, case_document
 from tests.support.homes import silent_home
 
@@ -98,14 +99,20 @@ async def report(site: Site, parts: Parts, screen: str, *, of: str | None = None
     return (await site.post("/signage/seen", json={"screen": screen, "key": key, "shows": shows})).status_code
 
 
+def screens(parts: Parts, now: datetime) -> int:
+    """Those of which the store knows that they show edition 1."""
+    with parts.db.read() as session:
+        return proof.screens(session, "abcdefghij", now, edition=1)
+
+
 async def test_report_when_it_has_the_screens_own_key_counts_for_a_minute(
     parts: Parts, site: Site, alert: ShownAlert
 ) -> None:
     assert await report(site, parts, "Hal 1") == 204
-    assert parts.screens.showing("abcdefghij", alert.now) == {"Hal 1": 1}
-    assert parts.screens.showing("abcdefghij", alert.now + FRESH) == {}
+    assert screens(parts, alert.now) == 1
+    assert screens(parts, alert.now + proof.FRESH) == 0
 
 
 async def test_report_when_the_key_is_anothers_does_not_count(parts: Parts, site: Site, alert: ShownAlert) -> None:
     assert await report(site, parts, "Hal 1", of="Hal 2") == 403
-    assert parts.screens.showing("abcdefghij", alert.now) == {}
+    assert screens(parts, alert.now) == 0
