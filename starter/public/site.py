@@ -25,7 +25,7 @@ from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
 from starter.public.answers import plain, respond
 from starter.public.cap import cap_router
-from starter.screens import ScreenReport
+from starter.screens import ScreenReport, Screens
 from starter.web.times import local_words
 from store import editions, subscribers
 from store.standing import UnknownAlert, by_code, may_serve, standing, visible
@@ -39,12 +39,13 @@ _templates = templates(Path(__file__).parent / "templates")
 
 
 class PublicSite:
-    """Reads the store for each request; holds nothing."""
+    """Reads the store for each request; holds nothing of it."""
 
     def __init__(self, parts: Parts, base_url: str, clock: Callable[[], datetime]) -> None:
         self._parts = parts
         self._base_url = base_url
         self._clock = clock
+        self._screens = Screens(parts.db, parts.keys)
 
     def index(self, request: Request, *, exercise: bool) -> Response:
         language = language_of(request)
@@ -147,7 +148,7 @@ class PublicSite:
         return Response(json.dumps(shown), headers={"cache-control": "no-store"}, media_type="application/json")
 
     def screen_report(self, said: ScreenReport) -> Response:
-        counts = self._parts.screens.report(said, self._parts.keys, self._clock())
+        counts = self._screens.report(said, self._clock())
         return Response(status_code=204 if counts else 403)
 
     def _live_items(self, exercise: bool) -> list[tuple[AlertStanding, Publication, bytes]]:
