@@ -1,4 +1,4 @@
-"""The commands outside `alert` and `subscribers`: up, web, areas, programmes, audit, bench, doctor, screen."""
+"""The commands of no other file: up, web, areas, programmes, audit, bench, doctor, screen."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import typer
 
 from starter.cli.alert import alert_app
 from starter.cli.common import AsJson, HomeOption, out, parts_of, settings_of
+from starter.cli.partners import partners_app
 from starter.cli.subscribers import subscribers_app
 from starter.errors import BadInput, CannotReach
 
@@ -35,6 +36,7 @@ app.add_typer(alert_app, name="alert")
 app.add_typer(areas_app, name="areas")
 app.add_typer(programmes_app, name="programmes")
 app.add_typer(subscribers_app, name="subscribers")
+app.add_typer(partners_app, name="partners")
 app.add_typer(audit_app, name="audit")
 
 

@@ -25,6 +25,7 @@ from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
 from starter.public.answers import plain, respond
 from starter.public.cap import cap_router
+from starter.public.partners import partner_router
 from starter.screens import ScreenReport
 from starter.web.times import local_words
 from store import editions, subscribers
@@ -192,6 +193,7 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     """Routes of the public site."""
     site, router = PublicSite(parts, base_url, clock), APIRouter()
     router.include_router(cap_router(parts, base_url, clock))
+    router.include_router(partner_router(parts, base_url, clock, language_of))
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/")
