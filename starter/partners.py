@@ -19,11 +19,12 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
+from activities.channels.webhook import TYPES
 from activities.endpoints import is_loopback
 from activities.partner_book import Known, PartnerBook
 from activities.partner_care import SILENT_AFTER
 from activities.webhook_calls import Caller, event
-from alerts.vocabulary import Role
+from alerts.vocabulary import MessageKind, Role
 from starter.errors import BadInput, CannotReach, RefusedByRule
 from starter.parts import Parts
 from store import audit, cap_partners, removals
@@ -263,7 +264,7 @@ def _exercise(alert_id: str) -> Sequence[Row]:
     said = {"alert_id": alert_id, "edition": 1, "announcement": 0, "status": "exercise"}
     shown = {"kind": "alert", "lease_until": (_now() + TEST_LASTS).isoformat(), "texts": texts, "photos": []}
     ended = {"kind": "cancel", "lease_until": None, "end": "OEFENING: de proef is voorbij."}
-    return event("alert.published", said | shown), event("alert.cancelled", said | ended)
+    return event(TYPES[MessageKind.ALERT], said | shown), event(TYPES[MessageKind.CANCEL], said | ended)
 
 
 def _iso(moment: datetime | None) -> str | None:

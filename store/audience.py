@@ -131,9 +131,12 @@ class AudienceStore:
             return session.get_one(Audience, (self._alert_id, self._channel))
 
     def _concerned(self, after: int, areas: Sequence[str] | None, *, exercise: bool) -> Iterator[Sequence[_Row]]:
-        """The next subscribers in order of joining, a page at a time."""
+        """The next subscribers in order of joining, a page at a time.
+
+        Not those who pause: whoever goes on has another number then, and is new here.
+        """
         mine = col(Subscriber.channel) == self._channel, col(Subscriber.exercise) == exercise
-        here = *mine, col(Subscriber.left_at).is_(None)
+        here = *mine, col(Subscriber.left_at).is_(None), col(Subscriber.paused).is_(False)
         if areas is None:
             while rows := self._look(*here, col(Subscriber.id) > after):
                 yield rows

@@ -60,7 +60,7 @@ class OwnPartner:
 
     def shows(self, alert_id: str, word: str) -> bool:
         """Whether its last call about the alert holds the word."""
-        about = [call for call in self.calls if call["data"]["alert_id"] == alert_id]
+        about = [call for call in self.calls if call["data"].get("alert_id") == alert_id]
         return bool(about) and word in json.dumps(about[-1], ensure_ascii=False)
 
     def close(self) -> None:
