@@ -21,6 +21,7 @@ from alerts.compose import end_text
 from alerts.vocabulary import CancelReason, Kind, MessageKind
 from store import partners, removals
 from store.database import STORE_AWAY, Database
+from store.keys import KeyStoreAway
 from store.standing import standing
 from store.tables.alert import AlertStanding
 from store.tables.partner import Removal
@@ -54,14 +55,14 @@ class PartnerCare:
         self._caller = caller
 
     async def run(self) -> None:
-        """For ever; a store that is away is there again later."""
+        """For ever; a store or key that is away is there again later."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:
                 async with self._caller.client() as client:
                     await self.remind(client)
                     await self.ping(client)
-            except STORE_AWAY:
+            except (*STORE_AWAY, KeyStoreAway):
                 continue
 
     async def ping(self, client: httpx.AsyncClient) -> None:

@@ -145,7 +145,7 @@ async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor)
     while True:
         view = await desk.baken.show(alert_id, live=False)
         if view["version"] >= since:
-            values = _live(desk, view, who)
+            values = await asyncio.to_thread(_live, desk, view, who)
             html = desk.pages.text("console/parts/live.html", who, **{**values, "moved": values["key"] != key})
             if html != last:
                 yield ServerSentEvent(event="live", raw_data=html)

@@ -61,7 +61,7 @@ class Office:
         return [one for one in answer.json()["events"] if one["data"]["alert_id"] == alert_id]
 
     def open_at(self, alert_id: str) -> list[str]:
-        return [one.partner for one in self.register.removals(alert_id)]
+        return sorted(one.partner for one in self.register.removals(alert_id))
 
 
 @pytest.fixture
@@ -119,7 +119,16 @@ def test_partners_through_the_life_of_an_alert(office: Office, tmp_path: Path) -
     assert office.open_at(alert_id) == sorted((DESK, STATION))
     assert [httpx.post(page, trust_env=False).status_code for _ in range(2)] == [200, 200]
     assert office.open_at(alert_id) == [STATION]
+    assert STATION in waited_for(baken, alert_id)
     assert httpx.post(f"{page[:-3]}abc", trust_env=False).status_code == 404
+
+
+def waited_for(baken: Running, alert_id: str) -> str:
+    """What the alert's page says is not yet confirmed to be gone."""
+    with httpx.Client(base_url=baken.web, trust_env=False, timeout=10) as client:
+        client.post("/console/login", data={"user": "operator1", "next": "/console/"})
+        page = client.get(f"/console/alerts/{alert_id}", params={"lang": "en"}).text
+    return page.partition("Not yet confirmed to be gone")[2].partition("</section>")[0]
 
 
 def test_partner_of_exercises_when_added_gets_its_test_at_once(office: Office) -> None:
