@@ -74,8 +74,13 @@ def office(shared_baken: Running) -> Iterator[Office]:
                 office.register.pause(office.one, row["name"])
 
 
+def calls(partner: OwnPartner, alert_id: str) -> list[dict[str, Any]]:
+    """Those about the alert: pings come in between."""
+    return [call for call in partner.calls if call["data"].get("alert_id") == alert_id]
+
+
 def types(partner: OwnPartner, alert_id: str) -> list[str]:
-    return [call["type"] for call in partner.calls if call["data"].get("alert_id") == alert_id]
+    return [call["type"] for call in calls(partner, alert_id)]
 
 
 def told(partner: OwnPartner, secret: str) -> list[str]:
@@ -92,7 +97,10 @@ def test_partners_through_the_life_of_an_alert(office: Office, tmp_path: Path) -
     baken.until_channels(alert_id, "showing", 1)
     assert told(office.desk, desk_secret) == types(office.desk, alert_id) == ["alert.published"]
     (live,) = office.events(DESK, desk_secret, alert_id)
-    assert (live["type"], live["data"]["texts"]) == ("alert.published", office.desk.calls[-1]["data"]["texts"])
+    assert (live["type"], live["data"]["texts"]) == (
+        "alert.published",
+        calls(office.desk, alert_id)[-1]["data"]["texts"],
+    )
 
     rotated = office.register.rotate(office.one, DESK).secret
     office.register.pause(office.one, STATION)
@@ -114,7 +122,7 @@ def test_partners_through_the_life_of_an_alert(office: Office, tmp_path: Path) -
     assert office.missed(DESK, station_secret).status_code == 401
     eventually(lambda: office.open_at(alert_id) == sorted((DESK, STATION)), what="the demo's partners' word")
 
-    page = office.desk.calls[-1]["data"]["removed_url"]
+    page = calls(office.desk, alert_id)[-1]["data"]["removed_url"]
     assert httpx.get(page, trust_env=False).status_code == 200  # what scans mails
     assert office.open_at(alert_id) == sorted((DESK, STATION))
     assert [httpx.post(page, trust_env=False).status_code for _ in range(2)] == [200, 200]
