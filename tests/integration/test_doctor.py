@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,114 +13,97 @@ from typing import Any
 import pytest
 
 from activities.channels import CAPABILITIES, NAMES
-from starter import doctor
+from simulators.received import read_received
 from starter.doctor import REMEDY, VERDICT, examine
 from starter.home import write_private
 from starter.parts import Parts, open_parts
+from starter.settings import load_settings
 from tests.support.homes import silent_home
 from tests.support.running import Running
-from tests.support.simulators import Counterparts
 
-COUNTERPARTS = {name for name, can in CAPABILITIES.items() if can.counterpart} - {"webpush"}
-"""What answers. Push services are named in subscriptions: of them there is nothing to ask."""
-PASSWORDS = ("email", "sms", "signage", "webhook")
-"""Those of which the simulator itself knows a wrong password."""
+COUNTERPARTS = {name for name, can in CAPABILITIES.items() if can.counterpart}
+ANSWERING = COUNTERPARTS - {"webpush"}
+"""Push services are named in subscriptions: of them there is nothing to ask."""
+WRONG = {
+    "mail": {"password": "wrong"},
+    **{name: {"password": "wrong"} for name in ("sms", "sms_exercise", "signage", "signage_exercise")},
+    **{name: {"secret": "whsec_d3Jvbmd3cm9uZ3dyb25n"} for name in ("partners", "partners_exercise")},
+}
+"""Of those whose simulator knows a wrong one from the right one."""
 BOTH = ("public", "exercises")
 Rows = dict[tuple[str, str], dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Counterparts, Parts]]:
-    home = tmp_path_factory.mktemp("doctor")
-    settings = silent_home(home)
-    counterparts = Counterparts(home).start()
-    control = counterparts.ports["control"]  # a web process of its own: the simulators', which answers to `/wall.json`
-    write_private(settings.paths.run, {**settings.run_info().model_dump(mode="json"), "web": control})
-    with closing(open_parts(settings)) as parts:
-        yield counterparts, parts
-    counterparts.stop()
+@pytest.fixture
+def parts(shared_baken: Running) -> Iterator[Parts]:
+    with closing(open_parts(load_settings({}, home=shared_baken.home))) as opened:
+        yield opened
 
 
 @pytest.fixture
-def own_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Baken's own pages stand elsewhere where the simulators are alone."""
-    monkeypatch.setattr(doctor, "OWN", {"web": "/wall.json", "cap": "/wall.json"})
-
-
-@pytest.fixture
-def simulators(alone: tuple[Counterparts, Parts], own_pages: None) -> tuple[Counterparts, Parts]:
-    alone[0].fresh()
-    return alone
+def faulty(shared_baken: Running) -> Iterator[Running]:
+    yield shared_baken
+    shared_baken.clear_faults()
 
 
 def look(parts: Parts) -> Rows:
     return {(row["channel"], row["for"]): row for row in asyncio.run(examine(parts))}
 
 
-def test_doctor_when_all_is_well_finds_nothing_and_sends_nothing(simulators: tuple[Counterparts, Parts]) -> None:
-    counterparts, parts = simulators
+def shown(baken: Running) -> int:
+    """Messages that showed an alert to anybody, of this home and ever."""
+    return sum(line["kind"] != "cancel" for line in read_received(baken.home / "demo" / "received.jsonl"))
+
+
+def test_doctor_when_all_is_well_finds_nothing_and_sends_nothing(shared_baken: Running, parts: Parts) -> None:
+    before = shown(shared_baken)
     found = look(parts)
     assert set(found) == {(name, side) for name in NAMES for side in BOTH}
     assert {key: row["trouble"] for key, row in found.items() if not row["ok"]} == {}
-    assert counterparts.received() == []
+    assert shown(shared_baken) == before
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of MQTT, as in test_brokers.py
 @pytest.mark.parametrize(("mode", "fault"), [("down", "away"), ("malformed", "nonsense"), ("denied", "denied")])
 def test_doctor_when_counterparts_have_a_fault_says_which_of_each(
-    simulators: tuple[Counterparts, Parts], mode: str, fault: str
+    faulty: Running, parts: Parts, mode: str, fault: str
 ) -> None:
-    counterparts, parts = simulators
-    modes = COUNTERPARTS if mode != "denied" else COUNTERPARTS - {"email"}  # it refuses mails then, and not us
-    for channel in modes:
-        counterparts.fault(channel, mode)
+    channels = ANSWERING if mode != "denied" else ANSWERING - {"email"}  # it refuses mails then, and not us
+    for channel in channels:
+        faulty.fault(channel, mode, 60)
     found = look(parts)
-    assert {key: row["fault"] for key, row in found.items() if row["fault"]} == {
-        (name, side): fault for name in modes for side in BOTH
-    }
-    assert {key for key, row in found.items() if not row["ok"]} == {(name, side) for name in modes for side in BOTH}
-    assert counterparts.received() == []
+    wrong = {(name, side): fault for name in channels for side in BOTH}
+    assert {key: row["fault"] for key, row in found.items() if row["fault"]} == wrong
+    assert {key for key, row in found.items() if not row["ok"]} == set(wrong)
 
 
-def test_doctor_when_passwords_are_wrong_says_so_of_each(simulators: tuple[Counterparts, Parts]) -> None:
-    counterparts, parts = simulators
-    said = counterparts.ports
-    wrong = {
-        **said,
-        "mail": {**said["mail"], "password": "wrong"},
-        **{side: {**said[side], "password": "wrong"} for side in ("sms", "sms_exercise")},
-        **{side: {**said[side], "password": "wrong"} for side in ("signage", "signage_exercise")},
-        **{
-            side: [{**one, "secret": "whsec_d3Jvbmd3cm9uZ3dyb25n"} for one in said[side]]
-            for side in ("partners", "partners_exercise")
-        },
-    }
-    write_private(parts.settings.paths.demo_ports, wrong)
-    try:
-        found = look(parts)
-    finally:
-        write_private(parts.settings.paths.demo_ports, said)
+def test_doctor_when_passwords_are_wrong_says_so_of_each(parts: Parts, tmp_path: Path) -> None:
+    settings = parts.settings.model_copy(update={"home": tmp_path})
+    settings.paths.prepare()
+    ports = json.loads(parts.settings.paths.demo_ports.read_text("utf-8"))
+    for name, said in WRONG.items():
+        ports[name] = [one | said for one in ports[name]] if isinstance(ports[name], list) else ports[name] | said
+    settings.paths.demo_ports.parent.mkdir(parents=True, exist_ok=True)
+    write_private(settings.paths.demo_ports, ports)
+    write_private(settings.paths.run, json.loads(parts.settings.paths.run.read_text("utf-8")))
+    found = look(dataclasses.replace(parts, settings=settings))
     denied = {key for key, row in found.items() if row["fault"] == "denied"}
-    assert denied == {(name, side) for name in PASSWORDS for side in BOTH}
-    assert "wrong" not in str([row["trouble"] for row in found.values()]).replace("something is wrong", "")
+    assert denied == {(name, side) for name in ("email", "webhook", "sms", "signage") for side in BOTH}
+    assert not any("wrong" in (row["trouble"] or "") for row in found.values())
 
 
 def test_doctor_when_nothing_is_configured_misses_what_programmes_use(tmp_path: Path) -> None:
-    with closing(open_parts(silent_home(tmp_path))) as parts:
-        found = look(parts)
-    counterparts = {name for name, can in CAPABILITIES.items() if can.counterpart}
-    assert {name for name, side in found if found[name, side]["fault"] == "unconfigured"} >= counterparts
-    assert all(found[name, "exercises"]["ok"] for name in counterparts)
+    with closing(open_parts(silent_home(tmp_path))) as nothing:
+        found = look(nothing)
+    assert {name for name, side in found if found[name, side]["fault"] == "unconfigured"} == COUNTERPARTS
+    assert all(found[name, "exercises"]["ok"] for name in COUNTERPARTS)
     assert not found["email", "public"]["ok"]
     assert found["web", "public"]["fault"] == "away"
 
 
-def test_doctor_on_the_command_line_when_one_channel_is_ill_names_it_and_ends_with_4(shared_baken: Running) -> None:
-    shared_baken.fault("webhook", "denied", 60)
-    try:
-        code, rows, said = shared_baken.cli("doctor", "--language", "nl")
-    finally:
-        shared_baken.clear_faults()
+def test_doctor_on_the_command_line_when_one_channel_is_ill_names_it_and_ends_with_4(faulty: Running) -> None:
+    faulty.fault("webhook", "denied", 60)
+    code, rows, said = faulty.cli("doctor", "--language", "nl")
     ill = [row for row in rows if not row["ok"]]
     assert (code, {row["channel"] for row in ill}) == (4, {"webhook"})
     assert {row["verdict"] for row in ill} == {"weigert onze gegevens"}
