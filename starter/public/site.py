@@ -25,6 +25,7 @@ from starter.parts import Parts
 from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond
 from starter.public.cap import cap_router
 from starter.public.embedding import embed_router
+from starter.public.partners import partner_router
 from starter.public.showing import Showing
 from starter.public.subscribing import subscribe_router
 from starter.screens import ScreenReport, Screens
@@ -166,6 +167,7 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     router.include_router(cap_router(parts, base_url, clock))
     router.include_router(embed_router(parts, base_url, clock))
     router.include_router(subscribe_router(parts, clock))
+    router.include_router(partner_router(parts, base_url, clock, language_of))
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/")
