@@ -190,7 +190,11 @@ class SmsChannel:
                     self._receipts.clear()
                     _log.warning("receipts of text messages: %d parts delivered, %d not", delivered, failed)
         finally:
-            await asyncio.gather(*(session.close() for session in lines), return_exceptions=True)
+            await self.hang_up()
+
+    async def hang_up(self) -> None:
+        """Unbind from every centre."""
+        await asyncio.gather(*(session.close() for session in self._sessions.values()), return_exceptions=True)
 
     def _session(self, centre: SmsCentre) -> Session:
         if centre not in self._sessions:
