@@ -44,7 +44,7 @@ class Capabilities:
     credentials: str = ""
     """What it proves itself with to its counterpart."""
     receipts: bool = False
-    """Whether its counterpart says afterwards what became of a message, beyond having taken it."""
+    """Its counterpart says afterwards who has it, beyond having taken it: counted as `seen` (`store.proof`)."""
     partners: bool = False
     """Its recipients are partners that the configuration names: nobody subscribes to it."""
     chunk: int = 100
@@ -100,6 +100,11 @@ class Outgoing(NamedTuple):
     kind: MessageKind
     address: str
     language: str
+
+    @property
+    def position(self) -> int:
+        """Its recipient's place in the frozen audience, with which the id ends."""
+        return int(self.id[-8:], 16)
 
 
 @dataclass(frozen=True, slots=True)

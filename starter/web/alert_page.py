@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from temporalio.service import RPCError
 
+from activities.channels import CAPABILITIES
 from alerts.vocabulary import Action, Stage
 from starter.errors import BadInput, CannotReach
 from starter.partners import removal_row
@@ -125,7 +125,7 @@ def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
     return {
         "view": view,
         "labels": labels,
-        "screens": desk.baken.parts.screens.showing(view["alert_id"], datetime.now(UTC)),
+        "receipts": {name for name in labels if CAPABILITIES[name].receipts},
         "removals": _open_removals(desk, view) if view["stage"] in (Stage.CLOSING, Stage.CLOSED) else [],
         "children": children_of(view),
         "key": fingerprint(view),
