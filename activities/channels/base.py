@@ -255,6 +255,15 @@ class ListeningChannel(Channel, Protocol):
         ...
 
 
+@runtime_checkable
+class BoundChannel(Channel, Protocol):
+    """A channel whose probe leaves a line open, for those who send after it."""
+
+    async def hang_up(self) -> None:
+        """Part as the protocol asks: of somebody who only tried."""
+        ...
+
+
 class SubscribedChannel(PersonalChannel, Protocol):
     """A personal channel that people subscribe to: it knows a good address of its medium from a bad one."""
 
