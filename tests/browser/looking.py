@@ -10,9 +10,10 @@ from pathlib import Path
 from shutil import which
 from typing import TypeVar
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Page, Request, Response, sync_playwright
 
 from tests.structure.files import ROOT
+from tests.support.waiting import eventually
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
@@ -56,6 +57,11 @@ def aside(do: Callable[[], T]) -> T:
     """Do it in another thread: the browser has this one's event loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(do).result()
+
+
+def until_true(page: Page | Frame, expression: str) -> None:
+    """Look from outside until it is true: pages' policy lets no script of Playwright's own wait inside."""
+    eventually(lambda: page.evaluate(expression), what=expression)
 
 
 class Watched:

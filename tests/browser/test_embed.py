@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Frame, Page
 
 from alerts.vocabulary import Action
-from tests.browser.looking import aside, watched
+from tests.browser.looking import aside, until_true, watched
 from tests.browser.serving import ALERT, OtherSite, OwnWeb, show
 from tests.support.cases import amber_case
 from tests.support.editions import ShownAlert
@@ -105,7 +105,7 @@ def test_widget_when_an_alert_is_shown_has_its_photo_and_leads_to_its_page(
     with other_site(browser, web, WIDGET) as page:
         page.frame_locator("iframe").locator("img").wait_for()
         (frame,) = frames(page)
-        frame.wait_for_function("document.querySelector('img').naturalWidth > 0")
+        until_true(frame, "document.querySelector('img').naturalWidth > 0")
         assert "Missing: Noor Voorbeeld" in frame.locator(".alert").inner_text()
         link = frame.locator("a[target=_blank]").get_attribute("href")
         assert str(link).endswith(f"/alerts/{ALERT}?lang=en")

@@ -14,7 +14,7 @@ from alerts.vocabulary import Meaning
 from starter.parts import Parts
 from starter.screens import screen_address
 from store import proof
-from tests.browser.looking import AXE, TAGS
+from tests.browser.looking import AXE, TAGS, until_true
 from tests.browser.serving import ALERT, show
 from tests.support.editions import ShownAlert, case_document
 from tests.support.waiting import eventually
@@ -62,11 +62,11 @@ def test_alert_when_the_network_is_cut_leaves_the_screen_at_lease_end(
     show(alert, "signage")
     with screen(browser, f"{web}/signage", clock=clock) as page:
         page.locator(".screen h1", has_text="Noor").wait_for()
-        page.wait_for_function("document.querySelector('.screen img')?.naturalWidth > 0")
+        until_true(page, "document.querySelector('.screen img')?.naturalWidth > 0")
         page.evaluate(NOTE_WHEN_GONE)
         until = datetime.now(UTC) + timedelta(seconds=6)
         alert.renew(lease=until - alert.now)
-        page.wait_for_function("[...alerts.values()].every((one) => remaining(one) < 60000)")
+        until_true(page, "[...alerts.values()].every((one) => remaining(one) < 60000)")
         page.context.set_offline(True)
         time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() - 2))
         assert page.locator(".screen").count() == 1, "it goes on showing while the lease runs"
@@ -107,7 +107,7 @@ def test_largest_alert_when_shown_fits_with_headline_plate_and_number_whole(
     )
     with screen(browser, f"{web}/signage", size) as page:
         page.locator(".screen h1").wait_for()
-        page.wait_for_function("document.querySelector('.screen img')?.naturalWidth > 0")
+        until_true(page, "document.querySelector('.screen img')?.naturalWidth > 0")
         assert page.evaluate(INSIDE) == []
         shown = page.locator(".screen").inner_text()
         for said in ("Vermist Vermist", "VX-1?3-B", "0800-6070 (gratis, dag en nacht)", "Bel 112"):
@@ -122,7 +122,7 @@ def test_usual_alert_when_shown_leaves_nothing_out_and_axe_finds_nothing(
     show(alert, "signage")
     with screen(browser, f"{web}/signage", size) as page:
         page.locator(".screen h1").wait_for()
-        page.wait_for_function("document.querySelector('.screen img')?.naturalWidth > 0")
+        until_true(page, "document.querySelector('.screen img')?.naturalWidth > 0")
         assert page.evaluate(INSIDE) == []
         assert page.locator(".screen [hidden]").count() == 0
         page.evaluate(AXE.read_text("utf-8"))
