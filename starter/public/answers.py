@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from typing import Any
 
 from fastapi import Request, Response
+
+from activities.templating import templates
+
+HTML = "text/html; charset=utf-8"
+LANGUAGES = ("nl", "en")
+TEMPLATES = templates(Path(__file__).parent / "templates")
 
 
 def respond(
@@ -21,3 +29,18 @@ def respond(
 def plain(text: str, status: int) -> Response:
     """A sentence for a program, where there is nothing to give."""
     return Response(text, status, media_type="text/plain")
+
+
+def html(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page made for this request, in one language with a link to the other."""
+    other = "en" if values["language"] == "nl" else "nl"
+    text = TEMPLATES.get_template(template).render(other=other, **values)
+    return respond(request, text.encode(), HTML, status=status)
+
+
+def language_of(request: Request) -> str:
+    """`?lang=`, else what the browser prefers, else Dutch."""
+    asked = request.query_params.get("lang")
+    if asked in LANGUAGES:
+        return str(asked)
+    return "en" if request.headers.get("accept-language", "").startswith("en") else "nl"

@@ -10,32 +10,26 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
-from activities.templating import templates
 from alerts.compose import end_text
 from alerts.edition import Edition
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
-from starter.public.answers import plain, respond
+from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html, language_of, plain, respond
 from starter.public.cap import cap_router
+from starter.public.poster import poster_router
 from starter.screens import ScreenReport
 from starter.web.times import local_words
 from store import editions, subscribers
-from store.standing import UnknownAlert, by_code, may_serve, standing, visible
+from store.standing import UnknownAlert, by_code, standing, visible
 from store.tables.alert import AlertStanding, Publication
 
-LANGUAGES = ("nl", "en")
 SCREEN = {language: f"screen.{language}" for language in LANGUAGES}
-HTML = "text/html; charset=utf-8"
-
-_templates = templates(Path(__file__).parent / "templates")
 
 
 class PublicSite:
@@ -59,7 +53,7 @@ class PublicSite:
             for row, _, content in self._live_items(exercise)
             if row.shown_at is not None
         ]
-        return self._html(request, "index.html", language=language, items=items, exercise=exercise)
+        return html(request, "index.html", language=language, items=items, exercise=exercise)
 
     def page(self, request: Request, alert_id: str) -> Response:
         language = language_of(request)
@@ -67,9 +61,9 @@ class PublicSite:
             try:
                 row = standing(session, alert_id)
             except UnknownAlert:
-                return self._html(request, "unknown.html", status=404, language=language)
+                return html(request, "unknown.html", status=404, language=language)
             if row.shown_at is None:
-                return self._html(request, "unknown.html", status=404, language=language)
+                return html(request, "unknown.html", status=404, language=language)
             content = self._published(session, row, "web", f"page.{language}")
             outcome = self._outcome(session, row, language)
         if content is not None:
@@ -77,7 +71,7 @@ class PublicSite:
         ended = row.meaning == Meaning.WITHDRAWN
         why = CancelReason(row.why) if row.why else None
         text = end_text(language, why) if ended else None
-        return self._html(request, "ended.html", language=language, text=text, outcome=outcome)
+        return html(request, "ended.html", language=language, text=text, outcome=outcome)
 
     def photo(self, request: Request, token: str) -> Response:
         with self._parts.db.read() as session:
@@ -100,7 +94,7 @@ class PublicSite:
             {"alert_id": row.alert_id, "at": publication.published_at, **json.loads(content)}
             for row, publication, content in self._live_items(exercise=False)
         ]
-        xml = _templates.get_template("feed.rss").render(base_url=self._base_url, items=items)
+        xml = TEMPLATES.get_template("feed.rss").render(base_url=self._base_url, items=items)
         return respond(request, xml.encode(), "application/rss+xml; charset=utf-8")
 
     def check(self, request: Request, code: str) -> Response:
@@ -109,9 +103,9 @@ class PublicSite:
         with self._parts.db.read() as session:
             row = by_code(session, code)
         if row is None or row.shown_at is None or row.kind == Kind.EXERCISE:
-            return self._html(request, "check.html", 404, language=language, known=False, active=False)
+            return html(request, "check.html", 404, language=language, known=False, active=False)
         active = visible(row, self._clock())
-        return self._html(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
+        return html(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
 
     def unsubscribe(self, request: Request, word: str | None = None) -> Response:
         """A page with one button; with the word of a mail the subscription ends at once (RFC 8058).
@@ -120,15 +114,15 @@ class PublicSite:
         """
         language = language_of(request)
         if word is None:
-            return self._html(request, "unsubscribe.html", language=language, ended=None)
+            return html(request, "unsubscribe.html", language=language, ended=None)
         key = self._parts.keys.system_key("subscribers")
         with self._parts.db.write() as session:
             ended = subscribers.leave(session, key, word, self._clock())
-        return self._html(request, "unsubscribe.html", 200 if ended else 404, language=language, ended=ended)
+        return html(request, "unsubscribe.html", 200 if ended else 404, language=language, ended=ended)
 
     def player(self, request: Request, *, exercise: bool) -> Response:
         """A page that screens keep open; what it shows it asks for again and again."""
-        return self._html(request, "signage.html", language=language_of(request), exercise=exercise)
+        return html(request, "signage.html", language=language_of(request), exercise=exercise)
 
     def on_screens(self, request: Request, *, exercise: bool) -> Response:
         """What screens show now, the oldest first, each with the end of its lease."""
@@ -162,13 +156,7 @@ class PublicSite:
 
     def _published(self, session: Session, row: AlertStanding, channel: str, name: str) -> bytes | None:
         """What is published of an alert; None when it is not shown now."""
-        publication = editions.published(session, row.alert_id, channel, name)
-        if publication is None or not may_serve(row, publication.revision, self._clock()):
-            return None
-        try:
-            return editions.open_publication(publication, self._parts.keys.display_key(row.alert_id))
-        except LookupError:
-            return None
+        return editions.shown(session, self._parts.keys.display_key, row, channel, name, self._clock())
 
     def _outcome(self, session: Session, row: AlertStanding, language: str) -> str | None:
         """The approved outcome message, while the display key lives."""
@@ -182,16 +170,12 @@ class PublicSite:
         text = edition.texts.get(language)
         return text.body if text else None
 
-    def _html(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        other = "en" if values["language"] == "nl" else "nl"
-        html = _templates.get_template(template).render(other=other, **values)
-        return respond(request, html.encode(), HTML, status=status)
-
 
 def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) -> APIRouter:
     """Routes of the public site."""
     site, router = PublicSite(parts, base_url, clock), APIRouter()
     router.include_router(cap_router(parts, base_url, clock))
+    router.include_router(poster_router(parts, clock))
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/")
@@ -250,11 +234,3 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
         return Response(text, media_type="text/plain")
 
     return router
-
-
-def language_of(request: Request) -> str:
-    """`?lang=`, else what the browser prefers, else Dutch."""
-    asked = request.query_params.get("lang")
-    if asked in LANGUAGES:
-        return str(asked)
-    return "en" if request.headers.get("accept-language", "").startswith("en") else "nl"
