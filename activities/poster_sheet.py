@@ -11,9 +11,9 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,9 @@ class Posters:
     remarks: tuple[str, ...]
 
 
-def make_posters(edition: Edition, photos: Mapping[str, bytes], address: str) -> Posters:
+def make_posters(edition: Edition, photos: Mapping[str, bytes], address: str, fonts: Path = FONTS) -> Posters:
     """Every sheet in every language, photos by SHA-256; its QR code leads to `address`. Raises CannotSet."""
+    readable = partial(_readable, _signs(fonts))
     pictures = {sha256: _printable(jpeg) for sha256, jpeg in photos.items()}
     shown = [(photo, pictures[photo.sha256]) for photo in _chosen(edition.photos) if photo.sha256 in pictures]
     inside = {"main.typ": TEMPLATE.read_bytes(), "code.svg": _code(address)}
@@ -85,12 +86,12 @@ def make_posters(edition: Edition, photos: Mapping[str, bytes], address: str) ->
     files: dict[str, bytes] = {}
     remarks: list[str] = []
     for language in edition.texts:
-        said = _each_text(_said(edition, language, address, shown), _readable)
+        said = _each_text(_said(edition, language, address, shown), readable)
         lost = json.dumps(said).count(json.dumps(UNKNOWN)[1:-1])
         if lost:
             remarks.append(f"the poster ({language}) has {UNKNOWN} for signs that its fonts do not have")
         for sheet in SHEETS:
-            files[f"{sheet}.{language}"], level = _set(sheet, said, inside)
+            files[f"{sheet}.{language}"], level = _set(sheet, said, inside, fonts)
             if level > FIRST[sheet]:
                 remarks.append(f"the poster {sheet} ({language}) {LEFT_OUT[level]}: there is no room for it")
     return Posters(files, tuple(remarks))
@@ -102,7 +103,7 @@ def in_words(edition: Edition, language: str, address: str) -> str:
     whole = said["levels"][0]
     lines = [said["event"], said["headline"], said["warning"]]
     for child in whole["children"]:
-        lines += [None if said["alone"] else child["title"], *map(_line, child["facts"])]
+        lines += [child["title"] if said["named"] or not said["alone"] else None, *map(_line, child["facts"])]
     lines += [*map(_line, whole["more"]), whole["body"], said["ask"], said["call"], said["note"]]
     return "\n".join(line for line in [*lines, f"{said['scan']} {said['address']}"] if line)
 
@@ -155,6 +156,7 @@ def _said(
         "lang": language,
         "fonts": FAMILIES,
         "alone": len(text.children) <= 1,
+        "named": any(child.title not in text.headline for child in text.children),
         "event": text.event,
         "headline": text.headline,
         "levels": _levels(text, language),
@@ -205,7 +207,7 @@ def _fact(fact: Fact, most: int, *, whole: bool = False) -> dict[str, Any]:
     return {"label": fact.label, "value": cut(fact.value, most), "whole": whole}
 
 
-def _set(sheet: str, said: dict[str, Any], inside: dict[str, bytes]) -> tuple[bytes, int]:
+def _set(sheet: str, said: dict[str, Any], inside: dict[str, bytes], fonts: Path) -> tuple[bytes, int]:
     """The file, and the first level for which there is room; raises CannotSet."""
     # A sign and a mark may each be in a font, but not in the same one: then without marks.
     for words in (said, _each_text(said, _bare)):
@@ -216,7 +218,7 @@ def _set(sheet: str, said: dict[str, Any], inside: dict[str, bytes]) -> tuple[by
             if level < len(words["levels"]) - 1 and len(json.dumps(some, ensure_ascii=False)) > AT_MOST[sheet]:
                 continue
             inputs = {"shape": sheet, "level": str(level)}
-            compiler = typst.Compiler(files, font_paths=_fonts(), sys_inputs=inputs)  # type: ignore[type-var]
+            compiler = typst.Compiler(files, font_paths=_fonts(fonts), sys_inputs=inputs)  # type: ignore[type-var]
             try:
                 made = _compiled(compiler, SHEETS[sheet])
             except typst.TypstError as error:
@@ -235,26 +237,26 @@ def _compiled(compiler: typst.Compiler, form: str) -> bytes:
 
 
 @cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
+def _fonts(folder: Path) -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(folder)])
 
 
 @cache
-def _signs() -> frozenset[int]:
+def _signs(folder: Path) -> frozenset[int]:
     """Every sign that a font of ours has."""
     from uharfbuzz import Blob, Face  # noqa: PLC0415  20 ms, and nobody needs it to start
 
-    paths = sorted(FONTS.glob("*Regular.ttf"))
+    paths = sorted(folder.glob("*Regular.ttf"))
     if len(paths) != len(FAMILIES):
         raise CannotSet("the poster's fonts are missing on this machine: run make install")
     return frozenset[int]().union(*(Face(Blob.from_file_path(str(path))).unicodes for path in paths))
 
 
-def _readable(text: str) -> str:
+def _readable(signs: Set[int], text: str) -> str:
     """Without signs that our fonts lack: marks and joiners go, everything else is said to be unknown."""
 
     def sign(one: str) -> str:
-        if one.isspace() or ord(one) in _signs():
+        if one.isspace() or ord(one) in signs:
             return one
         return "" if unicodedata.category(one)[0] in "MC" else UNKNOWN
 

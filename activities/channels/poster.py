@@ -10,12 +10,13 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 
 from sqlmodel import Session
 
 from activities.channels.base import Capabilities, Part, PhotoBytes, PublishJob, Rejected, Rendition
-from activities.poster_sheet import SHEETS, CannotSet, Posters, in_words, make_posters
+from activities.poster_sheet import FONTS, SHEETS, CannotSet, Posters, in_words, make_posters
 from alerts.edition import Edition
 from alerts.vocabulary import Kind
 from store import editions
@@ -42,12 +43,18 @@ class PosterChannel:
     )
 
     def __init__(
-        self, db: Database, display_key: Callable[[str], bytes], clock: Callable[[], datetime], base_url: str
+        self,
+        db: Database,
+        display_key: Callable[[str], bytes],
+        clock: Callable[[], datetime],
+        base_url: str,
+        fonts: Path = FONTS,
     ) -> None:
         self._db = db
         self._display_key = display_key
         self._clock = clock
         self._base_url = base_url
+        self._fonts = fonts
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
         """The words; what of them is on which sheet is known once they are set."""
@@ -101,9 +108,8 @@ class PosterChannel:
             raise Rejected(str(error)) from error
 
     def _make(self, edition: Edition, photos: Sequence[PhotoBytes]) -> Posters:
-        posters = make_posters(
-            edition, {photo.sha256: photo.jpeg for photo in photos}, _address(edition, self._base_url)
-        )
+        jpegs = {photo.sha256: photo.jpeg for photo in photos}
+        posters = make_posters(edition, jpegs, _address(edition, self._base_url), self._fonts)
         text = json.dumps({name: base64.b64encode(content).decode() for name, content in posters.files.items()})
         key = self._display_key(edition.alert_id)
         with self._db.write() as session:

@@ -24,7 +24,7 @@ from store import editions
 from store.database import Database
 from store.schema import migrate
 from store.standing import Superseded
-from tests.support.editions import BASE_URL, KEY, ShownAlert, case_document, make_edition
+from tests.support.editions import BASE_URL, KEY, NOW, ShownAlert, case_document, make_edition
 
 ADDRESS = f"{BASE_URL}/a/a1/1"
 PLATE = "VX-1?3-B"
@@ -132,6 +132,12 @@ def test_sheet_when_there_is_room_says_it_all_and_in_the_words_of_the_preview(
     for line in poster_sheet.in_words(edition, "nl", ADDRESS).splitlines():
         assert " ".join(line.split()) in said
     assert posters.remarks == ()
+
+
+def test_sheet_when_the_headline_names_nobody_names_the_child() -> None:
+    public = {"situation": "Verzonnen.", "headline": {"nl": "Wie zag dit meisje?", "en": "Who saw this girl?"}}
+    document = case_document(children=[child(photos=[])], public=public)
+    assert "Noor Voorbeeld" in text_of(made(make_edition(document)).files["a4.nl"])
 
 
 def test_sheet_when_crowded_leaves_out_whole_parts_and_says_so(crowded: Posters) -> None:
@@ -267,13 +273,10 @@ def test_publication_when_prepared_shown_changed_and_taken_down_follows(db: Data
     assert served(alert) is None
 
 
-def test_fonts_when_missing_are_told_to_the_approver_and_cost_no_other_channel(
-    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one fault of this channel, and no other way to bring it about."""
-    monkeypatch.setattr(poster_sheet, "FONTS", tmp_path)
-    poster_sheet._signs.cache_clear()
-    alert = ShownAlert(db)
+def test_fonts_when_missing_are_told_to_the_approver_and_to_whoever_watches(db: Database, tmp_path: Path) -> None:
+    alert = ShownAlert(
+        db, channels={"poster": PosterChannel(db, lambda _: KEY, lambda: NOW, BASE_URL, fonts=tmp_path)}
+    )
     alert.show(wordy(alert, 1))
     missing = "the poster's fonts are missing on this machine: run make install"
     assert poster(alert).prepare(alert.edition, ()) == (missing,)
