@@ -60,10 +60,10 @@ class PublishingActivities:
             async with beating():
                 recipients = await in_thread(partial(self.freeze, asked))
         remarks: tuple[str, ...] = ()
-        if isinstance(channel, PreparedChannel):
-            async with beating():
+        async with beating():
+            if isinstance(channel, PreparedChannel):
                 remarks = await asyncio.to_thread(self._prepare, channel, asked)
-        trouble = await channel.probe(asked.kind)
+            trouble = await channel.probe(asked.kind)
         found = (*rendition.problems, *remarks, *([trouble] if trouble else []))
         return ArmReport(channel=asked.channel, ready=not found, recipients=recipients, trouble=found)
 

@@ -16,8 +16,8 @@ from alerts.edition import Edition
 from alerts.sealing import seal, unseal
 from alerts.values import Value
 from store.rows import insert_new, put
-from store.standing import may_serve, require_revision
-from store.tables.alert import AlertStanding, EditionPhotoRow, Media, Publication, SealedEdition, SealedRendition
+from store.standing import require_revision
+from store.tables.alert import EditionPhotoRow, Media, Publication, SealedEdition, SealedRendition
 
 KeyOf = Callable[[str], bytes]
 """The display key of an alert by its id; raises when it is missing, destroyed or away."""
@@ -148,17 +148,6 @@ def published(session: Session, alert_id: str, channel: str, name: str) -> Publi
 
 def open_publication(row: Publication, key: bytes) -> bytes:
     return unseal(key, row.sealed, aad=f"publication:{row.alert_id}:{row.channel}:{row.name}".encode())
-
-
-def shown(session: Session, key_of: KeyOf, row: AlertStanding, channel: str, name: str, now: datetime) -> bytes | None:
-    """What a channel of ours published of an alert; None when it is not shown now."""
-    publication = published(session, row.alert_id, channel, name)
-    if publication is None or not may_serve(row, publication.revision, now):
-        return None
-    try:
-        return open_publication(publication, key_of(row.alert_id))
-    except LookupError:
-        return None
 
 
 def publications(session: Session, channel: str, name: str) -> Sequence[Publication]:

@@ -10,8 +10,9 @@ from fastapi import Request, Response
 
 from activities.templating import templates
 
-HTML = "text/html; charset=utf-8"
 LANGUAGES = ("nl", "en")
+HTML = "text/html; charset=utf-8"
+
 TEMPLATES = templates(Path(__file__).parent / "templates")
 
 
@@ -26,16 +27,16 @@ def respond(
     return Response(content, status, headers, media_type=media_type)
 
 
+def html_page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page of ours in the `language` of its values."""
+    other = "en" if values["language"] == "nl" else "nl"
+    html = TEMPLATES.get_template(template).render(other=other, **values)
+    return respond(request, html.encode(), HTML, status=status)
+
+
 def plain(text: str, status: int) -> Response:
     """A sentence for a program, where there is nothing to give."""
     return Response(text, status, media_type="text/plain")
-
-
-def html(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-    """A page made for this request, in one language with a link to the other."""
-    other = "en" if values["language"] == "nl" else "nl"
-    text = TEMPLATES.get_template(template).render(other=other, **values)
-    return respond(request, text.encode(), HTML, status=status)
 
 
 def language_of(request: Request) -> str:

@@ -19,8 +19,8 @@ from activities.channels.poster import media_type
 from activities.poster_sheet import SHEETS
 from alerts.vocabulary import Kind, Meaning
 from starter.parts import Parts
-from starter.public.answers import html, language_of, plain, respond
-from store import editions
+from starter.public.answers import html_page, language_of, plain, respond
+from starter.public.showing import Showing
 from store.standing import UnknownAlert, standing, visible
 
 
@@ -30,6 +30,7 @@ class PosterSite:
     def __init__(self, parts: Parts, clock: Callable[[], datetime]) -> None:
         self._parts = parts
         self._clock = clock
+        self._showing = Showing(parts, clock)
 
     def sheet(self, request: Request, alert_id: str, sheet: str) -> Response:
         """A file as it was made for the edition that stands."""
@@ -40,7 +41,7 @@ class PosterSite:
                 row = standing(session, alert_id)
             except UnknownAlert:
                 return plain("there is no such poster", 404)
-            content = editions.shown(session, self._parts.keys.display_key, row, "poster", name, now)
+            content = self._showing.published(session, row, "poster", name)
         if content is None:
             unknown = row.shown_at is None or (visible(row, now) and row.revision > row.dark_revision)
             return (
@@ -60,13 +61,13 @@ class PosterSite:
             except UnknownAlert:
                 row = None
         if row is None or row.shown_at is None or row.edition is None or number < 1:
-            return html(request, "unknown.html", 404, language=language)
+            return html_page(request, "unknown.html", 404, language=language)
         shown = visible(row, self._clock())
         if shown and number >= row.edition:
             return RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 302, {"cache-control": "no-store"})
         state = "older" if shown else "ended" if row.meaning == Meaning.WITHDRAWN else "dark"
         exercise = row.kind == Kind.EXERCISE
-        return html(request, "poster.html", language=language, alert_id=alert_id, state=state, exercise=exercise)
+        return html_page(request, "poster.html", language=language, alert_id=alert_id, state=state, exercise=exercise)
 
 
 def poster_router(parts: Parts, clock: Callable[[], datetime]) -> APIRouter:

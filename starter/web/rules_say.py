@@ -50,6 +50,8 @@ RULES_SAY_OF = (
     N_("the poster {sheet} leaves out the story and what the children look like: there is no room for it"),
     N_("the poster {sheet} leaves out all about the children but the headline: there is no room for it"),
     N_("the poster ({language}) has {sign} for signs that its fonts do not have"),
+    N_("{who} added or paused {name}; another supervisor must let alerts go to it (four eyes)"),
+    N_("{name} stands in the settings file; change it there and start Baken again"),
 )
 """Sentences with something of the case in them."""
 
