@@ -264,6 +264,15 @@ class BoundChannel(Channel, Protocol):
         ...
 
 
+@runtime_checkable
+class PreparedChannel(Channel, Protocol):
+    """A channel with work that takes longer than what comes after the yes may: done while the approver reads."""
+
+    def prepare(self, edition: Edition, photos: Sequence[PhotoBytes]) -> tuple[str, ...]:
+        """Do it and keep it, idempotent; what the approver should know. Whoever needs it and finds nothing does it."""
+        ...
+
+
 class SubscribedChannel(PersonalChannel, Protocol):
     """A personal channel that people subscribe to: it knows a good address of its medium from a bad one."""
 
