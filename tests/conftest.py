@@ -44,7 +44,7 @@ def db(database_url: str) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def shared_baken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One running Baken for tests that leave it whole; each starts alerts of its own."""
-    running = Running(tmp_path_factory.mktemp("shared") / "home", "--recipients", "40").start()
+    running = Running(tmp_path_factory.mktemp("shared") / "home", "--recipients", "40", forked=True).start()
     yield running
     assert running.stop() == 0
 
@@ -52,6 +52,6 @@ def shared_baken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def own_baken(tmp_path: Path) -> Iterator[Running]:
     """A running Baken that a test may break."""
-    running = Running(tmp_path / "home", "--recipients", "200").start()
+    running = Running(tmp_path / "home", "--recipients", "200", forked=True).start()
     yield running
     running.stop()

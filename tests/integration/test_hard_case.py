@@ -104,7 +104,7 @@ def partner() -> Iterator[OwnPartner]:
 @pytest.fixture
 def baken(tmp_path: Path, partner: OwnPartner) -> Iterator[Running]:
     config = partner.write_config(tmp_path / "channels.toml")
-    running = Running(tmp_path / "home", "--recipients", "100", "--config", str(config)).start()
+    running = Running(tmp_path / "home", "--recipients", "100", "--config", str(config), forked=True).start()
     yield running
     running.stop()
 

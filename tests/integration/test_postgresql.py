@@ -30,7 +30,7 @@ def address(postgres: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def baken(address: str, tmp_path: Path) -> Iterator[Running]:
     options = ("--recipients", str(RECIPIENTS))
-    running = Running(tmp_path / "home", *options, environ={"BAKEN_DATABASE_URL": address}).start()
+    running = Running(tmp_path / "home", *options, environ={"BAKEN_DATABASE_URL": address}, forked=True).start()
     yield running
     running.stop()
 

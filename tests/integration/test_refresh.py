@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 def quick(tmp_path: Path) -> Iterator[Running]:
     """AMBER with a refresh every two seconds for 24 seconds."""
     folder = write_programme(tmp_path / "programmes", plan='[{every = "2s", for = "24s"}]', lease='"8s"', undo='"1s"')
-    running = Running(tmp_path / "home", "--recipients", "20", "--programmes", str(folder)).start()
+    running = Running(tmp_path / "home", "--recipients", "20", "--programmes", str(folder), forked=True).start()
     yield running
     running.stop()
 

@@ -36,7 +36,7 @@ def _refused(baken: Running, alert_id: str, action: Action, user: str, **more: A
 
 def test_the_command_line_says_why_and_ends_with_its_code(shared_baken: Running, tmp_path: Path) -> None:
     alert_id = _started(shared_baken, tmp_path)
-    code, said, errors = shared_baken.cli("alert", "approve", alert_id, "--as", "operator1")
+    code, said, errors = shared_baken.cli("alert", "approve", alert_id, "--as", "operator1", forked=False)
     assert (code, said["accepted"], said["stage"]) == (3, False, WAITS)
     assert errors == f"baken: approve refused: {said['reason']}\n"
     code, said, errors = shared_baken.cli("alert", "reject", alert_id, "--reason", "geen alert")

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +17,9 @@ import aiosmtplib
 import httpx
 from standardwebhooks.webhooks import Webhook
 
+from simulators.__main__ import main
 from simulators.received import read_received
+from tests.support.forked import Forked
 from tests.support.waiting import eventually
 
 PIXEL = b"\xff\xd8\xff\xd9"
@@ -27,19 +27,19 @@ PIXEL = b"\xff\xd8\xff\xd9"
 
 
 class Counterparts:
-    """One process `python -m simulators` on a home."""
+    """One process of them on a home."""
 
     def __init__(self, home: Path, **environ: str) -> None:
         self._home = home
         self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self._before = 0
         self.alert = "a1"
         self.ports: dict[str, Any] = {}
 
     def start(self) -> Counterparts:
         environ = {**os.environ, "BAKEN_HOME": str(self._home), **self._environ}
-        self._process = subprocess.Popen([sys.executable, "-m", "simulators"], env=environ)
+        self._process = Forked(main, ("simulators",), environ, {})
         self.ports = eventually(self._answering, what="simulators that answer")
         return self
 
