@@ -20,6 +20,7 @@ from alerts.vocabulary import Action
 from starter.begin import read_tokens
 from starter.settings import load_settings
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
@@ -28,7 +29,7 @@ CHILD = "Noor Voorbeeld"
 
 @pytest.fixture
 def waiting(shared_baken: Running, tmp_path: Path) -> str:
-    alert_id = shared_baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     shared_baken.until_pending(alert_id)
     return alert_id
 

@@ -10,6 +10,7 @@ import httpx
 
 from alerts.vocabulary import Action
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 
 LEAVER = "leaver@demo.baken.example"
@@ -18,7 +19,7 @@ LEAVER = "leaver@demo.baken.example"
 def test_leaver_when_one_click_was_made_gets_nothing_more(shared_baken: Running, tmp_path: Path) -> None:
     baken = shared_baken
     subscribe(baken, tmp_path)
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing", 1)

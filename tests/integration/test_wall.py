@@ -13,14 +13,15 @@ import pytest
 from alerts.vocabulary import Action, Kind
 from starter.web.wall_words import WORDS
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
 CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage")
 
 
-def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL) -> str:
-    alert_id = baken.start_alert(amber_case(folder), folder, kind)
+def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL, programme: str = FEW) -> str:
+    alert_id = baken.start_alert(amber_case(folder, programme=programme), folder, kind)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing", 1)
@@ -33,7 +34,7 @@ def _verdict(baken: Running, alert_id: str) -> str:
 
 
 def test_wall_shows_an_alert_on_every_channel_then_nothing_of_it(shared_baken: Running, tmp_path: Path) -> None:
-    alert_id = _live(shared_baken, tmp_path)
+    alert_id = _live(shared_baken, tmp_path, programme="amber")
     wall = shared_baken.get("/demo/", lang="en").text
     assert (
         f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, App, Browsers, Text messages, "
