@@ -22,7 +22,7 @@ from starter.parts import Parts, open_parts
 from starter.screens import screen_address
 from starter.serve import build_app
 from store import editions
-from tests.browser.looking import AXE, TAGS
+from tests.browser.looking import TAGS, axe
 from tests.support.editions import ShownAlert, case_document
 from tests.support.homes import silent_home
 from tests.support.waiting import eventually
@@ -167,9 +167,7 @@ def test_usual_alert_when_shown_leaves_nothing_out_and_axe_finds_nothing(
         page.wait_for_function("document.querySelector('.screen img')?.naturalWidth > 0")
         assert page.evaluate(INSIDE) == []
         assert page.locator(".screen [hidden]").count() == 0
-        page.evaluate(AXE.read_text("utf-8"))
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
-        assert [one["id"] for one in found["violations"]] == []
+        assert axe(page, runOnly=TAGS) == []
 
 
 def test_screen_when_it_has_a_name_tells_what_it_shows(
