@@ -12,6 +12,7 @@ from store.schema import migrate
 from tests.support.postgres import PostgresServer
 from tests.support.programmes import write_few
 from tests.support.running import Running
+from tests.support.stores import make_sqlite
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
     """A store with its tables and nothing in them, in each kind of database."""
+    if database_url.startswith("sqlite:"):
+        make_sqlite(Path(database_url.removeprefix("sqlite:///")))
     opened = Database(database_url)
     migrate(opened)
     yield opened

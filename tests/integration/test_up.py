@@ -19,6 +19,7 @@ import pytest
 
 from starter.ports import DEFAULT_PORT, LENT, listen_for_web, quiet_port
 from tests.support.forked import run_baken
+from tests.support.homes import silent_home
 from tests.support.running import BAKEN, Running, _alive
 from tests.support.waiting import eventually
 
@@ -116,24 +117,22 @@ def test_programme_with_an_unknown_channel_is_bad_input(tmp_path: Path) -> None:
     assert "pigeon" in said
 
 
-def test_store_that_is_not_there_is_waited_for_and_never_made_anew(running: Running) -> None:
-    assert running.stop() == 0
-    for file in running.home.glob("baken.db*"):
+def test_store_that_is_not_there_is_waited_for_and_never_made_anew(tmp_path: Path) -> None:
+    home = silent_home(tmp_path / "home").home
+    for file in home.glob("baken.db*"):
         file.unlink()
-    code, said = _up(running.home)
+    code, said = _up(home)
     assert code == 4
-    assert f"{running.home / 'baken.db'}" in said
-    assert not list(running.home.glob("baken.db*"))
+    assert f"{home / 'baken.db'}" in said
+    assert not list(home.glob("baken.db*"))
 
 
-def test_store_of_another_home_is_refused(running: Running, tmp_path: Path) -> None:
-    assert running.stop() == 0
-    other = Running(tmp_path / "other", forked=True).start()
-    assert other.stop() == 0
-    for file in running.home.glob("baken.db*"):
+def test_store_of_another_home_is_refused(tmp_path: Path) -> None:
+    home, other = (silent_home(tmp_path / name).home for name in ("home", "other"))
+    for file in home.glob("baken.db*"):
         file.unlink()
-    shutil.copy(other.home / "baken.db", running.home)
-    code, said = _up(running.home)
+    shutil.copy(other / "baken.db", home)
+    code, said = _up(home)
     assert code == 3
     assert "restored from a copy" in said
 
