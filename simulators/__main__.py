@@ -12,7 +12,8 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Coroutine
+import sys
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,7 +51,12 @@ DELAY = "BAKEN_SIMULATORS_DELAY"
 """In the environment: seconds after which app gateways answer, as if they were far away."""
 
 
-async def main(home: Path) -> None:
+def main(_args: Sequence[str] = ()) -> int:
+    uvloop.run(_serve(Path(os.environ["BAKEN_HOME"])))
+    return 0
+
+
+async def _serve(home: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -251,4 +257,4 @@ def _port(url: str) -> int:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(os.environ["BAKEN_HOME"])))
+    sys.exit(main())

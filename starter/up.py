@@ -1,8 +1,9 @@
 """`baken up`: the whole of Baken under one parent that does nothing but watch.
 
-Order of start: simulators (their ports are part of the configuration) and the Temporal server; then workers and web,
-forked from what the parent imports meanwhile. Order of stop: web, workers, simulators, server. Every child dies with
-the parent, whatever kills it; a child that ends is started again, and one that keeps ending stops everything.
+Order of start: simulators (their ports are part of the configuration) and the Temporal server; then workers and web.
+All but the server are forked from the parent, which imports what they need. Order of stop: web, workers, simulators,
+server. Every child dies with the parent, whatever kills it; a child that ends is started again, and one that keeps
+ending stops everything.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from starter.settings import Settings
 READY_WITHIN = 60.0
 """Seconds; it takes two or three on two cores."""
 STOP_WITHIN = 8.0
+SIMULATORS = Program("simulators.__main__")
 OURS = ("worker", "starter.serve", "starter.replay_open", "starter.reconcile")
 SEARCH_ATTRIBUTES = ("BakenProgramme", "BakenStage", "BakenChannel", "BakenDrill")
 
@@ -78,7 +80,8 @@ class Tree:
         for old in (home.demo_ports, *home.ready.glob("*")):
             old.unlink(missing_ok=True)
         if self._demo:
-            self._children.begin(Part("simulators", [sys.executable, "-m", "simulators"], home.demo_ports.exists))
+            preload(SIMULATORS.module)
+            self._children.begin(Part("simulators", SIMULATORS, home.demo_ports.exists))
         address, ui = self._settings.temporal_address, ""
         if address is None:
             grpc, ui_port = quiet_port(), quiet_port()

@@ -10,7 +10,9 @@ import pytest
 from store.database import Database
 from store.schema import migrate
 from tests.support.postgres import PostgresServer
+from tests.support.programmes import write_few
 from tests.support.running import Running
+from tests.support.stores import make_sqlite
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +37,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
     """A store with its tables and nothing in them, in each kind of database."""
+    if database_url.startswith("sqlite:"):
+        make_sqlite(Path(database_url.removeprefix("sqlite:///")))
     opened = Database(database_url)
     migrate(opened)
     yield opened
@@ -43,15 +47,19 @@ def db(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def shared_baken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One running Baken for tests that leave it whole; each starts alerts of its own."""
-    running = Running(tmp_path_factory.mktemp("shared") / "home", "--recipients", "40").start()
+    """One running Baken for tests that leave it whole; each starts alerts of its own, by AMBER or FEW."""
+    folder = tmp_path_factory.mktemp("shared")
+    programmes = write_few(folder / "programmes")
+    options = ("--recipients", "40", "--programmes", str(programmes))
+    running = Running(folder / "home", *options, forked=True).start()
     yield running
     assert running.stop() == 0
 
 
 @pytest.fixture
 def own_baken(tmp_path: Path) -> Iterator[Running]:
-    """A running Baken that a test may break."""
-    running = Running(tmp_path / "home", "--recipients", "200").start()
+    """A running Baken that a test may break; it has AMBER and FEW."""
+    options = ("--recipients", "200", "--programmes", str(write_few(tmp_path / "programmes")))
+    running = Running(tmp_path / "home", *options, forked=True).start()
     yield running
     running.stop()

@@ -15,9 +15,11 @@ STICKY = timedelta(seconds=2)
 """Sticky queue: how long a killed worker keeps the next workflow task to itself (DESIGN, rule 13)."""
 HEARTBEAT_THROTTLE = timedelta(milliseconds=500)
 
-PASSED_THROUGH = ("cryptography", "_cffi_backend", "pydantic", "pydantic_core", "annotated_types", "alerts")
+OURS = ("alerts", "workflows.ports")
+"""Pure. `imports_passed_through` does not reach `ports`, as a part of a package that is in the sandbox."""
+PASSED_THROUGH = ("cryptography", "_cffi_backend", "pydantic", "pydantic_core", "annotated_types", *OURS)
 """Loaded once, outside the sandbox. `cryptography` must be: its core imports lazily at the first bad signature,
-which inside the sandbox aborts the process. `alerts` is pure."""
+which inside the sandbox aborts the process."""
 
 
 def data_converter(keys: KeySource, reader: Reader) -> DataConverter:

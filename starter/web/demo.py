@@ -7,6 +7,7 @@ or page somebody reads stays where it is.
 from __future__ import annotations
 
 import hashlib
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,11 @@ _templates = templates(Path(__file__).parent / "templates")
 def demo_router(control_url: str) -> APIRouter:
     """Routes under /demo; `control_url` is the simulators' own server on loopback."""
     router = APIRouter(prefix="/demo")
+    # Loopback speaks no TLS here; without it each client would read all authorities of the machine.
+    trusts_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     async def ask(method: str, path: str, **more: Any) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=control_url, trust_env=False, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=control_url, trust_env=False, verify=trusts_nobody, timeout=5) as client:
             try:
                 return await client.request(method, path, **more)
             except httpx.TransportError:

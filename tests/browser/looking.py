@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Page, Request, Response, sync_playwright
 
@@ -18,6 +18,7 @@ from tests.support.waiting import eventually
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 WIDTHS = (360, 1280)
+HEIGHT = 900
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 CLIPPED = """() => [...document.querySelectorAll('main *, header *')].filter(one => {
@@ -97,14 +98,7 @@ class Watched:
         clipped = [f"clipped: {one}" for one in self.page.evaluate(CLIPPED)]
         overlapping = [f"overlaps: {one}" for one in self.page.evaluate(OVERLAPPING)]
         keys = [f"untranslated: {key}" for key in KEY.findall(self.page.locator("body").inner_text())]
-        return [*sideways, *clipped, *overlapping, *keys, *self.axe(), *self.faults]
-
-    def axe(self) -> list[str]:
-        """What axe finds, with its places."""
-        # Through the protocol, not by a script element: the pages' policy allows no script of others.
-        self.page.evaluate(AXE.read_text("utf-8"))
-        found = self.page.evaluate("tags => axe.run(document, {runOnly: tags, iframes: false})", TAGS)
-        return [f"{one['id']}: {[node['target'] for node in one['nodes']][:4]}" for one in found["violations"]]
+        return [*sideways, *clipped, *overlapping, *keys, *axe(self.page, runOnly=TAGS, iframes=False), *self.faults]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -121,6 +115,16 @@ class Watched:
     def _answered(self, response: Response) -> None:
         if response.status >= 400:
             self.faults.append(f"answered {response.status}: {response.url}")
+
+
+def axe(page: Page, **options: Any) -> list[str]:
+    """What it finds in this page, with its places; `options` are those of `axe.run`."""
+    # Through the protocol, not by a script element: the pages' policy allows no script of others.
+    if page.evaluate("() => !window.axe"):
+        page.evaluate(AXE.read_text("utf-8"))
+    run = "options => axe.run(document, options).then((all) => all.violations)"  # all that it looked at is megabytes
+    found = page.evaluate(run, {**options, "resultTypes": ["violations"]})
+    return [f"{one['id']}: {[node['target'] for node in one['nodes']][:4]}" for one in found]
 
 
 @contextmanager
@@ -141,7 +145,7 @@ def watched(
 ) -> Iterator[Watched]:
     """A page in a context of its own: its own cookies."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900},
+        viewport={"width": width, "height": HEIGHT},
         color_scheme="dark" if dark else "light",
         service_workers="allow" if worker else "block",
         java_script_enabled=script,
@@ -156,6 +160,6 @@ def shoot(watch: Watched, folder: Path, name: str, width: int) -> None:
     """The whole page, in a window as high as it: frames outside of the window would stay blank."""
     folder.mkdir(parents=True, exist_ok=True)
     height = watch.page.evaluate("document.documentElement.scrollHeight")
-    watch.page.set_viewport_size({"width": width, "height": max(900, height)})
+    watch.page.set_viewport_size({"width": width, "height": max(HEIGHT, height)})
     watch.page.wait_for_timeout(500)
     watch.page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -15,7 +16,7 @@ from playwright.sync_api import Browser
 from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
 from starter.demo_case import write_demo_case
-from tests.browser.looking import WIDTHS, Watched, aside, chromium, shoot, watched
+from tests.browser.looking import HEIGHT, WIDTHS, Watched, aside, chromium, shoot, watched
 from tests.structure.files import ROOT
 from tests.support.programmes import write_programme
 from tests.support.running import Running
@@ -30,22 +31,25 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
     """
     alert_id, drill = aside(lambda: _begin(running))
     here = f"/console/alerts/{alert_id}"
-    _visit(running, browser, see, None, {"login": "/console/login"})
-    _visit(running, browser, see, "operator1", {"list": "/console/", "form": "/console/new/actual"})
-    _visit(running, browser, see, "operator1", {"exercise": f"/console/alerts/{drill}"})
-    _visit(running, browser, see, "engineer1", {"engineer": f"/console/alerts/{drill}"})
-    _visit(running, browser, see, "supervisor1", {"approval": here})
-    aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
-    aside(lambda: running.until_channels(alert_id, "showing"))
-    _visit(running, browser, see, "operator1", {"live": here, "amend": f"{here}/amend"})
-    _visit(running, browser, see, None, {"wall": "/demo/", "public": f"/alerts/{alert_id}"})
-    aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
-    aside(lambda: running.until_channels(alert_id, "withdrawn"))
-    _visit(running, browser, see, "operator1", {"closing": here})
-    _visit(running, browser, see, None, {"ended": f"/alerts/{alert_id}"})
-    if closes:
-        aside(lambda: running.until_stage(alert_id, "closed"))
-        _visit(running, browser, see, "operator1", {"closed": here})
+    with _watched(running, browser) as nobody, _watched(running, browser, "operator1") as operator:
+        _look(nobody, see, {"login": "/console/login"})
+        _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
+        _look(operator, see, {"exercise": f"/console/alerts/{drill}"})
+        with _watched(running, browser, "engineer1") as engineer:
+            _look(engineer, see, {"engineer": f"/console/alerts/{drill}"})
+        with _watched(running, browser, "supervisor1") as supervisor:
+            _look(supervisor, see, {"approval": here})
+        aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
+        aside(lambda: running.until_channels(alert_id, "showing"))
+        _look(operator, see, {"live": here, "amend": f"{here}/amend"})
+        _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}"})
+        aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
+        aside(lambda: running.until_channels(alert_id, "withdrawn"))
+        _look(operator, see, {"closing": here})
+        _look(nobody, see, {"ended": f"/alerts/{alert_id}"})
+        if closes:
+            aside(lambda: running.until_stage(alert_id, "closed"))
+            _look(operator, see, {"closed": here})
 
 
 def _begin(running: Running) -> tuple[str, str]:
@@ -60,20 +64,18 @@ def _begin(running: Running) -> tuple[str, str]:
     return alert_id, drill
 
 
-def _visit(
-    running: Running,
-    browser: Browser,
-    see: See,
-    user: str | None,
-    pages: dict[str, str],
-) -> None:
-    for width in WIDTHS:
-        with watched(browser, running.web, width) as watch:
-            if user:
-                watch.sign_in(user)
-            for name, path in pages.items():
-                watch.open(path)
-                see(watch, name, width)
+@contextmanager
+def _watched(running: Running, browser: Browser, user: str | None = None) -> Iterator[Watched]:
+    with watched(browser, running.web) as watch:
+        yield watch.sign_in(user) if user else watch
+
+
+def _look(watch: Watched, see: See, pages: dict[str, str]) -> None:
+    for name, path in pages.items():
+        watch.open(path)
+        for width in WIDTHS:
+            watch.page.set_viewport_size({"width": width, "height": HEIGHT})
+            see(watch, name, width)
 
 
 def main(out: Path) -> int:

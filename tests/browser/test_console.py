@@ -13,23 +13,24 @@ from alerts.vocabulary import Action, Kind
 from tests.browser.looking import Watched, aside, watched
 from tests.browser.screens import tour
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 
 
-@pytest.fixture
-def waiting(shared_baken: Running, tmp_path: Path) -> str:
+def waiting(baken: Running, folder: Path, programme: str) -> str:
     """An alert that waits for approval."""
-    alert_id = aside(lambda: shared_baken.start_alert(amber_case(tmp_path), tmp_path))
-    aside(lambda: shared_baken.until_pending(alert_id))
+    alert_id = aside(lambda: baken.start_alert(amber_case(folder, programme=programme), folder))
+    aside(lambda: baken.until_pending(alert_id))
     return alert_id
 
 
 @pytest.fixture
-def live(shared_baken: Running, waiting: str) -> str:
-    """One that every channel shows."""
-    aside(lambda: shared_baken.accepted(waiting, Action.APPROVE, "supervisor1"))
-    aside(lambda: shared_baken.until_channels(waiting, "showing"))
-    return waiting
+def live(shared_baken: Running, tmp_path: Path) -> str:
+    """One that every channel of its programme shows."""
+    alert_id = waiting(shared_baken, tmp_path, FEW)
+    aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
+    aside(lambda: shared_baken.until_channels(alert_id, "showing"))
+    return alert_id
 
 
 def stage(watch: Watched, expected: str) -> None:
@@ -47,9 +48,10 @@ def test_pages_when_looked_at_neither_clip_nor_fail_nor_exclude(shared_baken: Ru
 
 
 def test_alert_when_approved_and_found_in_the_browser_ends_on_every_page(
-    shared_baken: Running, browser: Browser, waiting: str
+    shared_baken: Running, browser: Browser, tmp_path: Path
 ) -> None:
-    web, here = shared_baken.web, f"/console/alerts/{waiting}"
+    alert_id = waiting(shared_baken, tmp_path, "amber")
+    web, here = shared_baken.web, f"/console/alerts/{alert_id}"
     with watched(browser, web) as supervisor, watched(browser, web) as operator, watched(browser, web) as public:
         supervisor.sign_in("supervisor1").open(here).page.locator(".button-approve").click()
         expect(supervisor.page.locator(".govuk-notification-banner--success")).to_be_visible()
@@ -60,7 +62,7 @@ def test_alert_when_approved_and_found_in_the_browser_ends_on_every_page(
         stage(supervisor, "closing")
         expect(supervisor.page.locator(".moved")).to_be_visible()
         expect(supervisor.page.locator('[data-state="withdrawn"]')).to_have_count(len(NAMES), timeout=20_000)
-        public.open(f"/alerts/{waiting}?lang=nl")
+        public.open(f"/alerts/{alert_id}?lang=nl")
         expect(public.page.locator("main")).to_contain_text("beëindigd")
         assert supervisor.faults == operator.faults == public.faults == []
 

@@ -14,7 +14,7 @@ from alerts.vocabulary import Meaning
 from starter.parts import Parts
 from starter.screens import screen_address
 from store import proof
-from tests.browser.looking import AXE, TAGS, until_true
+from tests.browser.looking import TAGS, axe, until_true
 from tests.browser.serving import ALERT, show
 from tests.support.editions import ShownAlert, case_document
 from tests.support.waiting import eventually
@@ -125,9 +125,7 @@ def test_usual_alert_when_shown_leaves_nothing_out_and_axe_finds_nothing(
         until_true(page, "document.querySelector('.screen img')?.naturalWidth > 0")
         assert page.evaluate(INSIDE) == []
         assert page.locator(".screen [hidden]").count() == 0
-        page.evaluate(AXE.read_text("utf-8"))
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
-        assert [one["id"] for one in found["violations"]] == []
+        assert axe(page, runOnly=TAGS) == []
 
 
 def screens(parts: Parts, edition: int | None = None) -> int:

@@ -2,59 +2,47 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from alerts.vocabulary import Action
+from tests.browser.looking import WIDTHS, aside, axe
 from tests.support.cases import amber_case
-from tests.support.running import ROOT, Running
-
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from tests.support.running import Running
 
 
 @pytest.fixture(scope="module")
 def live(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("wall")
-    alert_id = shared_baken.start_alert(amber_case(folder), folder)
-    shared_baken.until_pending(alert_id)
-    shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
-    shared_baken.until_channels(alert_id, "showing", 1)
+    alert_id = aside(lambda: shared_baken.start_alert(amber_case(folder), folder))
+    aside(lambda: shared_baken.until_pending(alert_id))
+    aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
+    aside(lambda: shared_baken.until_channels(alert_id, "showing", 1))
     return alert_id
 
 
 @pytest.fixture
-def page(live: str) -> Iterator[Page]:
-    """A page that must not complain; what needs an event loop of its own is done before it opens."""
-    found = next((path for name in SYSTEM_BROWSERS if (path := shutil.which(name))), None)
+def page(browser: Browser, live: str) -> Iterator[Page]:
+    """A page that must not complain."""
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 360, "height": 800})
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
-        yield page
-        browser.close()
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
+    yield page
+    page.close()
     assert complaints == []
 
 
-def _violations(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text("utf-8"))
-    found: list[str] = page.evaluate("axe.run().then(result => result.violations.map(one => one.id))")
-    return found
-
-
 @pytest.mark.parametrize("language", ["nl", "en"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_wall_fits_and_axe_finds_nothing(shared_baken: Running, page: Page, width: int, language: str) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
+def test_wall_fits_and_axe_finds_nothing(shared_baken: Running, page: Page, language: str) -> None:
     page.goto(f"{shared_baken.web}/demo/?lang={language}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert _violations(page) == []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert axe(page) == []
 
 
 def test_an_opened_mail_fits_a_phone_and_axe_finds_nothing(shared_baken: Running, page: Page) -> None:
@@ -63,7 +51,7 @@ def test_an_opened_mail_fits_a_phone_and_axe_finds_nothing(shared_baken: Running
     page.locator(".mails li a", has_text="Noor Voorbeeld").first.click()
     page.frame_locator("iframe").locator("img").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert _violations(page) == []
+    assert axe(page) == []
 
 
 def test_wall_follows_by_itself_when_the_child_is_found(shared_baken: Running, page: Page, live: str) -> None:

@@ -12,6 +12,7 @@ from temporalio.common import RawValue
 
 from alerts.vocabulary import Action
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 
 
@@ -24,7 +25,7 @@ def test_hundreds_of_forged_signals_change_nothing_and_found_works_at_once(
     shared_baken: Running, tmp_path: Path
 ) -> None:
     baken = shared_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     digest = baken.until_pending(alert_id)["pending"]["digest"]
     command = {"id": "x1", "alert_id": alert_id, "action": "approve", "actor": "supervisor1", "digest": digest}
     command["at"] = "2026-11-24T12:00:00Z"
@@ -36,32 +37,32 @@ def test_hundreds_of_forged_signals_change_nothing_and_found_works_at_once(
     _signal(baken, alert_id, "no_such_signal", '"x"')
     _signal(baken, alert_id, "channel_report", json.dumps({"view": {"channel": "web", "state": "showing"}}))
     _signal(baken, alert_id, "approve", '"garbage"', "--input-meta", "encoding=binary/encrypted")
-    other = baken.start_alert(amber_case(tmp_path), tmp_path)
+    other = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     meta = ("--input-meta", "encoding=binary/encrypted", "--input-meta", f"key-id=alert-{other}")
     _signal(baken, alert_id, "approve", '"garbage"', *meta)
     big = tmp_path / "big.json"
     big.write_text(json.dumps("x" * 1_900_000))
     baken.temporal("workflow", "signal", "-w", f"alert-{alert_id}", "--name", "found", "--input-file", str(big))
-    _hundreds(baken, alert_id, forged)
+    _flood(baken, alert_id, forged, 300)
     view = baken.until(alert_id, lambda view: view["unverified"]["count"] >= 300, 30, "300 unverified signals")
     assert view["stage"] == "awaiting_approval"
     assert view["rulings"] == []
     assert len(view["unverified"]["last"]) == 20
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing")
-    _hundreds(baken, alert_id, forged)
+    _flood(baken, alert_id, forged, 100)
     baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
     assert "beëindigd" in baken.get(f"/alerts/{alert_id}").text
 
 
-def _hundreds(baken: Running, alert_id: str, forged: dict[str, Any]) -> None:
+def _flood(baken: Running, alert_id: str, forged: dict[str, Any], number: int) -> None:
     """Unsigned plaintext, straight from a client without our codec, as an attacker would."""
 
     async def flood(client: Any) -> None:
         run = client.parts.settings.run_info()
         plain = await Client.connect(run.temporal)
         handle = plain.get_workflow_handle(f"alert-{alert_id}")
-        for n in range(300):
+        for n in range(number):
             await handle.signal("approve" if n % 2 else "found", {**forged, "n": n})
 
     baken.ask(flood)
@@ -70,7 +71,7 @@ def _hundreds(baken: Running, alert_id: str, forged: dict[str, Any]) -> None:
 def test_replayed_ciphertext_has_no_second_effect(shared_baken: Running, tmp_path: Path) -> None:
     """A hold, reinstated, and its very bytes sent again: the same id, so nothing happens."""
     baken = shared_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing")

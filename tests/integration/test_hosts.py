@@ -70,7 +70,7 @@ def _baken(folder: Path, database: str) -> Running:
     programmes = write_programme(folder / "programmes", channels='["web", "webpush", "app"]')
     options = ("--recipients", str(RECIPIENTS), "--programmes", str(programmes), "--config", str(config))
     environ = {"BAKEN_DATABASE_URL": database, "BAKEN_SENDERS": "1", "BAKEN_SIMULATORS_DELAY": str(ANSWERS_AFTER)}
-    return Running(folder / "home", *options, environ=environ).start()
+    return Running(folder / "home", *options, environ=environ, forked=True).start()
 
 
 def _play(running: Running, hosts: list[SenderHost], joins: SenderHost, folder: Path) -> Played:

@@ -13,6 +13,7 @@ import pytest
 from alerts.vocabulary import Action
 from simulators.received import read_received
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 
 RECIPIENTS = 200
@@ -75,7 +76,7 @@ def test_killed_at_every_stage_the_alert_goes_on_by_itself(own_baken: Running, t
 
 def test_a_killed_worker_is_started_again_and_the_alert_goes_on(own_baken: Running, tmp_path: Path) -> None:
     baken = own_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     for pid in baken.pids("-m worker"):
         os.kill(pid, signal.SIGKILL)

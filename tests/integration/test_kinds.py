@@ -6,12 +6,13 @@ from pathlib import Path
 
 from alerts.vocabulary import Action, Kind
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 
 
 def test_exercise_reaches_exercise_counterparts_only(shared_baken: Running, tmp_path: Path) -> None:
     baken = shared_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path, Kind.EXERCISE)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, Kind.EXERCISE)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing")
@@ -29,7 +30,7 @@ def test_exercise_reaches_exercise_counterparts_only(shared_baken: Running, tmp_
 
 def test_public_test_needs_two_approvals_and_shows_no_child(shared_baken: Running, tmp_path: Path) -> None:
     baken = shared_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path, Kind.PUBLIC_TEST)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, Kind.PUBLIC_TEST)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     again = baken.command(alert_id, Action.APPROVE, "supervisor1")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from alerts.vocabulary import Action
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
 
 def test_found_while_temporal_is_stopped_darkens_at_once(own_baken: Running, tmp_path: Path) -> None:
     baken = own_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing")
@@ -41,7 +42,7 @@ def test_found_while_temporal_is_stopped_darkens_at_once(own_baken: Running, tmp
 def test_mail_down_delays_nobody_else_and_goes_out_by_itself(own_baken: Running, tmp_path: Path) -> None:
     """Down at approval for a while, amended meanwhile: only the newest edition is sent, each once."""
     baken = own_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     baken.fault("email", "down", 60)
     began = time.monotonic()
@@ -61,7 +62,7 @@ def test_mail_down_delays_nobody_else_and_goes_out_by_itself(own_baken: Running,
     )
     baken.until_pending(alert_id, 2)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
-    other = baken.start_alert(amber_case(tmp_path), tmp_path)
+    other = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(other)
     baken.accepted(other, Action.APPROVE, "supervisor1")
     baken.accepted(other, Action.FOUND, "operator1", content={"confirmed_by": "police"})

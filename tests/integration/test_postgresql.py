@@ -13,6 +13,7 @@ from alerts.vocabulary import Action
 from store.database import Database
 from tests.support.cases import amber_case
 from tests.support.postgres import PostgresServer
+from tests.support.programmes import FEW, write_few
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
@@ -29,8 +30,8 @@ def address(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def baken(address: str, tmp_path: Path) -> Iterator[Running]:
-    options = ("--recipients", str(RECIPIENTS))
-    running = Running(tmp_path / "home", *options, environ={"BAKEN_DATABASE_URL": address}).start()
+    options = ("--recipients", str(RECIPIENTS), "--programmes", str(write_few(tmp_path / "programmes")))
+    running = Running(tmp_path / "home", *options, environ={"BAKEN_DATABASE_URL": address}, forked=True).start()
     yield running
     running.stop()
 
@@ -72,7 +73,7 @@ def test_alert_on_postgresql_reaches_its_audience_once_and_all_hear_that_it_ende
 @pytest.mark.timeout(240)
 def test_killed_in_mid_send_on_postgresql_everybody_is_reached(baken: Running, address: str, tmp_path: Path) -> None:
     baken.fault("email", "slow", 60)
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     eventually(lambda: len(baken.received(alert_id, "email")) > 20, every=0.01, what="the first messages")
@@ -91,7 +92,7 @@ def test_connections_cut_in_mid_send_everybody_is_reached_and_hears_the_end(
     baken: Running, postgres: PostgresServer, address: str, tmp_path: Path
 ) -> None:
     baken.fault("email", "slow", 10)
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     eventually(lambda: len(baken.received(alert_id, "email")) > 20, every=0.01, what="the first messages")

@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 def quick(tmp_path: Path) -> Iterator[Running]:
     """AMBER with a refresh every two seconds for 24 seconds."""
     folder = write_programme(tmp_path / "programmes", plan='[{every = "2s", for = "24s"}]', lease='"8s"', undo='"1s"')
-    running = Running(tmp_path / "home", "--recipients", "20", "--programmes", str(folder)).start()
+    running = Running(tmp_path / "home", "--recipients", "20", "--programmes", str(folder), forked=True).start()
     yield running
     running.stop()
 
@@ -32,7 +32,7 @@ def _live(baken: Running, folder: Path) -> str:
     return alert_id
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_twelve_of_twelve_without_drift_and_none_after_found(quick: Running, tmp_path: Path) -> None:
     """Two alerts at once: one runs its plan to the end and expires, the other is found on the way."""
     alert_id, other = _live(quick, tmp_path), _live(quick, tmp_path)
@@ -50,7 +50,7 @@ def test_twelve_of_twelve_without_drift_and_none_after_found(quick: Running, tmp
     assert closed["outcome"] == "expired"
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_killed_and_restarted_catches_up_once_and_keeps_the_grid(quick: Running, tmp_path: Path) -> None:
     alert_id = _live(quick, tmp_path)
     quick.until(alert_id, lambda view: len(view["refreshes"]) >= 2, 20, "2 refreshes")

@@ -31,7 +31,7 @@ POLICE = {"confirmed_by": "police"}
 def baken(tmp_path: Path) -> Iterator[Running]:
     programmes = write_programme(tmp_path / "programmes", channels=json.dumps(["web", "cap", "app"]))
     options = ("--recipients", str(RECIPIENTS), "--programmes", str(programmes))
-    running = Running(tmp_path / "home", *options, environ={"BAKEN_SENDERS": "2"}).start()
+    running = Running(tmp_path / "home", *options, environ={"BAKEN_SENDERS": "2"}, forked=True).start()
     yield running
     running.stop()
 

@@ -18,19 +18,21 @@ import httpx
 import pytest
 
 from starter.ports import DEFAULT_PORT, LENT, listen_for_web, quiet_port
+from tests.support.forked import run_baken
+from tests.support.homes import silent_home
 from tests.support.running import BAKEN, Running, _alive
 from tests.support.waiting import eventually
 
 
-def _up(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BAKEN, "up", "--home", str(home), *options], capture_output=True, text=True, timeout=60, check=False
-    )
+def _up(home: Path, *options: str) -> tuple[int, str]:
+    """Exit code and stderr of a start that is to fail."""
+    done = run_baken("up", "--home", str(home), *options)
+    return done.returncode, done.stderr.decode()
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path / "home", "--recipients", "1").start()
+    running = Running(tmp_path / "home", "--recipients", "1", forked=True).start()
     yield running
     running.stop()
 
@@ -50,9 +52,9 @@ def test_up_writes_where_it_is_and_stops_clean_within_ten_seconds(running: Runni
     assert {"web", "temporal", "temporal_ui", "namespace", "pid"} <= run.keys()
     pids = running.pids()
     assert len(pids) == 5  # counterparts, Temporal, workers for alerts and for sending, web
-    second = _up(running.home)
-    assert second.returncode == 4
-    assert str(run["pid"]) in second.stderr
+    code, said = _up(running.home)
+    assert code == 4
+    assert str(run["pid"]) in said
     for path in running.home.rglob("*"):
         if path.is_file():
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
@@ -66,7 +68,13 @@ def test_explicit_port_that_is_taken_ends_with_four(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = _up(tmp_path / "home", "--port", str(taken.getsockname()[1]))
+        done = subprocess.run(
+            [BAKEN, "up", "--home", str(tmp_path / "home"), "--port", str(taken.getsockname()[1])],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert done.returncode == 4
     assert "something else listens there" in done.stderr
     assert done.stdout == ""
@@ -95,40 +103,38 @@ def test_ports_of_the_server_lie_where_the_kernel_lends_none() -> None:
 def test_channel_endpoint_off_this_machine_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "channels.toml"
     config.write_text('[channels.email]\nhost = "mail.example.org"\nport = 25\n')
-    done = _up(tmp_path / "home", "--config", str(config))
-    assert done.returncode == 3
-    assert "channels.email points to mail.example.org" in done.stderr
+    code, said = _up(tmp_path / "home", "--config", str(config))
+    assert code == 3
+    assert "channels.email points to mail.example.org" in said
 
 
 def test_programme_with_an_unknown_channel_is_bad_input(tmp_path: Path) -> None:
     folder = tmp_path / "programmes"
     folder.mkdir()
     (folder / "amber.toml").write_text('id = "amber"\nchannels = ["pigeon"]\n[refresh]\nplan = [{every = "15m"}]\n')
-    done = _up(tmp_path / "home", "--programmes", str(folder))
-    assert done.returncode == 2
-    assert "pigeon" in done.stderr
+    code, said = _up(tmp_path / "home", "--programmes", str(folder))
+    assert code == 2
+    assert "pigeon" in said
 
 
-def test_store_that_is_not_there_is_waited_for_and_never_made_anew(running: Running) -> None:
-    assert running.stop() == 0
-    for file in running.home.glob("baken.db*"):
+def test_store_that_is_not_there_is_waited_for_and_never_made_anew(tmp_path: Path) -> None:
+    home = silent_home(tmp_path / "home").home
+    for file in home.glob("baken.db*"):
         file.unlink()
-    done = _up(running.home)
-    assert done.returncode == 4
-    assert f"{running.home / 'baken.db'}" in done.stderr
-    assert not list(running.home.glob("baken.db*"))
+    code, said = _up(home)
+    assert code == 4
+    assert f"{home / 'baken.db'}" in said
+    assert not list(home.glob("baken.db*"))
 
 
-def test_store_of_another_home_is_refused(running: Running, tmp_path: Path) -> None:
-    assert running.stop() == 0
-    other = Running(tmp_path / "other").start()
-    assert other.stop() == 0
-    for file in running.home.glob("baken.db*"):
+def test_store_of_another_home_is_refused(tmp_path: Path) -> None:
+    home, other = (silent_home(tmp_path / name).home for name in ("home", "other"))
+    for file in home.glob("baken.db*"):
         file.unlink()
-    shutil.copy(other.home / "baken.db", running.home)
-    done = _up(running.home)
-    assert done.returncode == 3
-    assert "restored from a copy" in done.stderr
+    shutil.copy(other / "baken.db", home)
+    code, said = _up(home)
+    assert code == 3
+    assert "restored from a copy" in said
 
 
 def test_killed_children_are_started_again(running: Running) -> None:

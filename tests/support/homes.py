@@ -12,6 +12,7 @@ from starter.home import write_private
 from starter.parts import Parts, open_parts
 from starter.settings import Settings, load_settings
 from store.standing import declare, open_alert
+from tests.support.stores import make_sqlite
 
 ALERT = "test234567"
 
@@ -20,6 +21,8 @@ def silent_home(folder: Path, database_url: str | None = None) -> Settings:
     """A home as `baken up` leaves it when everything of it is killed."""
     settings = load_settings({"BAKEN_DATABASE_URL": database_url} if database_url else {}, home=folder)
     settings.paths.prepare()
+    if not database_url:
+        make_sqlite(settings.home / "baken.db")
     prepare_home(settings, 0)
     nowhere = {"web": "http://127.0.0.1:9", "temporal": "127.0.0.1:9", "temporal_ui": ""}
     write_private(settings.paths.run, {**nowhere, "namespace": "default", "pid": 1})

@@ -10,12 +10,20 @@ from activities.channels import NAMES, PERSONAL
 from alerts.programme import Programme
 from store.programmes import PACKAGED, load_programmes
 
+FEW = "few"
+"""A programme like AMBER with four channels, for tests that are about no other: each costs CPU in every alert."""
+
 
 def programme(id_: str = "amber", **changes: Any) -> Programme:
     """A packaged programme, changed; the channels are those that need no counterpart."""
     packaged = load_programmes(None, channels=NAMES, personal=PERSONAL)[id_]
     document = packaged.model_dump(mode="json")
     return Programme.model_validate({**document, "channels": ["web", "cap"], **changes})
+
+
+def write_few(folder: Path) -> Path:
+    """A folder with FEW."""
+    return write_programme(folder, id=f'"{FEW}"', channels='["web", "cap", "email", "webhook"]')
 
 
 def write_programme(folder: Path, **replaced: str) -> Path:

@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +19,10 @@ import httpx
 from alerts.command import Ruling
 from alerts.vocabulary import Action, Kind
 from simulators.received import read_received
+from starter.cli import main as baken
 from starter.client import Baken, open_baken
 from starter.settings import load_settings
+from tests.support.forked import Child, Forked, run_baken
 from tests.support.waiting import eventually
 
 T = TypeVar("T")
@@ -30,11 +34,15 @@ BAKEN = str(Path(sys.executable).parent / "baken")
 class Running:
     """One home and the process tree on it; it can be killed and started again. One sender, unless told otherwise."""
 
-    def __init__(self, home: Path, *options: str, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, *options: str, environ: Mapping[str, str] | None = None, forked: bool = False
+    ) -> None:
+        """Started as people do, or forked, which is cheaper (`tests.support.forked`)."""
         self.home = home
         self._options = options
         self._environ = dict(environ or {})
-        self._process: subprocess.Popen[str] | None = None
+        self._forked = forked
+        self._process: Child | None = None
         self.web = ""
 
     # The process tree
@@ -42,13 +50,10 @@ class Running:
     def start(self, *more: str) -> Running:
         """Start and wait for the ready line; `more` options are for this once."""
         self.home.parent.mkdir(parents=True, exist_ok=True)
-        errors = self.home.with_suffix(".stderr").open("a")
-        self._process = subprocess.Popen(
-            [*self._up, *more], stdout=subprocess.PIPE, stderr=errors, text=True, env=self._whole_environ
-        )
-        errors.close()
-        assert self._process.stdout is not None
-        with self._process.stdout as said:
+        reader, writer = Pipe(duplex=False)
+        with writer:
+            self._process = self._begin(more, writer)
+        with reader, open(reader.fileno(), encoding="utf-8", closefd=False) as said:
             line = said.readline()
         if not line.startswith("Baken is ready: "):
             self.stop()
@@ -57,16 +62,22 @@ class Running:
         self.web = line.removeprefix("Baken is ready: ").strip()
         return self
 
+    def _begin(self, more: Sequence[str], stdout: Connection) -> Child:
+        stderr = self.home.with_suffix(".stderr")
+        if self._forked:
+            return Forked(baken, ("baken", *self._up, *more), self._whole_environ, {1: stdout, 2: stderr})
+        with stderr.open("a") as errors:
+            command = [BAKEN, *self._up, *more]
+            return subprocess.Popen(command, stdout=stdout.fileno(), stderr=errors, env=self._whole_environ)
+
     def refused(self) -> tuple[int, str]:
         """Exit code and stderr of a start that is expected to fail."""
-        done = subprocess.run(
-            self._up, capture_output=True, text=True, timeout=60, check=False, env=self._whole_environ
-        )
-        return done.returncode, done.stderr
+        done = run_baken(*self._up, environ=self._whole_environ)
+        return done.returncode, done.stderr.decode()
 
     @property
     def _up(self) -> list[str]:
-        return [BAKEN, "up", "--demo", "--home", str(self.home), "--port", "0", *self._options]
+        return ["up", "--demo", "--home", str(self.home), "--port", "0", *self._options]
 
     @property
     def _whole_environ(self) -> dict[str, str]:
@@ -89,8 +100,10 @@ class Running:
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
-        if self._process is None or self._process.poll() is not None:
-            return 0 if self._process is None else self._process.returncode
+        if self._process is None:
+            return 0
+        if (code := self._process.poll()) is not None:
+            return code
         self._process.terminate()
         return self._process.wait(15)
 
@@ -105,16 +118,14 @@ class Running:
 
     # What people do
 
-    def cli(self, *args: str) -> tuple[int, Any, str]:
+    def cli(self, *args: str, forked: bool = True) -> tuple[int, Any, str]:
         """A command with --json: exit code, the document, stderr."""
-        done = subprocess.run(
-            [BAKEN, *args, "--home", str(self.home), "--json"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, json.loads(done.stdout) if done.stdout.strip() else None, done.stderr
+        options = (*args, "--home", str(self.home), "--json")
+        if forked:
+            done = run_baken(*options)
+        else:
+            done = subprocess.run([BAKEN, *options], capture_output=True, timeout=60, check=False)
+        return done.returncode, json.loads(done.stdout) if done.stdout.strip() else None, done.stderr.decode()
 
     def temporal(self, *args: str) -> str:
         """The `temporal` command line against this home's server; its stdout."""
@@ -194,7 +205,7 @@ class Running:
     # What the public and the counterparts see
 
     def get(self, path: str, **params: str) -> httpx.Response:
-        return httpx.get(f"{self.web}{path}", params=params, trust_env=False, timeout=10)
+        return httpx.get(f"{self.web}{path}", params=params, trust_env=False, verify=False, timeout=10)
 
     def received(self, alert_id: str, channel: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         return [
@@ -207,10 +218,10 @@ class Running:
 
     def fault(self, channel: str, mode: str, seconds: float) -> None:
         said = {"channel": channel, "mode": mode, "seconds": seconds}
-        httpx.post(f"{self.web}/demo/faults", json=said, trust_env=False).raise_for_status()
+        httpx.post(f"{self.web}/demo/faults", json=said, trust_env=False, verify=False).raise_for_status()
 
     def clear_faults(self) -> None:
-        httpx.delete(f"{self.web}/demo/faults", trust_env=False).raise_for_status()
+        httpx.delete(f"{self.web}/demo/faults", trust_env=False, verify=False).raise_for_status()
 
 
 def _command(pid: int) -> str:

@@ -1,13 +1,8 @@
-"""Read first by every Python of a Baken in chaos: all but the counterparts begin again, with the clock."""
+"""Read first by every Python of a Baken in chaos: it begins again, with the clock."""
 
 import os
 import sys
 
-environ = dict(os.environ)
-library = environ.get("CHAOS_CLOCK")
-if library and sys.orig_argv[1:] == ["-m", "simulators"]:
-    environ.pop("LD_PRELOAD", None)
-elif library:
-    environ["LD_PRELOAD"] = library
-if environ != os.environ:
-    os.execve(sys.executable, sys.orig_argv, environ)
+library = os.environ.get("CHAOS_CLOCK")
+if library and os.environ.get("LD_PRELOAD") != library:
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, "LD_PRELOAD": library})

@@ -35,7 +35,9 @@ def baken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("conformance")
     quick = {"id": f'"{QUICK}"', "plan": '[{every = "5s", for = "2m"}]', "lease": '"9s"'}
     programmes = write_programme(folder / "programmes", **quick)
-    running = Running(folder / "home", "--recipients", str(RECIPIENTS), "--programmes", str(programmes)).start()
+    running = Running(
+        folder / "home", "--recipients", str(RECIPIENTS), "--programmes", str(programmes), forked=True
+    ).start()
     yield running
     assert running.stop() == 0
 

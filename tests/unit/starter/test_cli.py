@@ -21,6 +21,7 @@ from starter.parts import open_parts
 from starter.settings import load_settings
 from store import audit
 from store.tables.audit import AuditEntry
+from tests.support.forked import run_baken
 from tests.support.homes import silent_home
 
 DOCS = Path(__file__).parents[3] / "docs/cli.md"
@@ -36,15 +37,14 @@ PROMISED = {
 COMMANDS: dict[str, Any] = {name.strip(): one for name, one in commands("", get_command(app))}
 
 
-def _run(home: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [BAKEN, *args],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={"BAKEN_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(home), **environ},
-    )
+def _environ(home: Path) -> dict[str, str]:
+    return {"BAKEN_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(home)}
+
+
+def _run(home: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """A command, forked; `test_programmes_check` types one."""
+    done = run_baken(*args, environ=_environ(home))
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.mark.parametrize("group", PROMISED)
@@ -140,7 +140,8 @@ def test_schema_says_of_each_field_who_may_see_it(tmp_path: Path) -> None:
 
 
 def test_programmes_check_lists_the_packaged_ones(tmp_path: Path) -> None:
-    done = _run(tmp_path, "programmes", "check", "--json")
+    command = [BAKEN, "programmes", "check", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=_environ(tmp_path))
     assert {one["id"] for one in json.loads(done.stdout)} == {"amber", "vermist-kind", "burgernet"}
 
 

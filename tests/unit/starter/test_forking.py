@@ -93,7 +93,8 @@ def test_child_when_told_ends_without_its_parents_handlers(tmp_path: Path, way: 
 
 def test_what_up_forks_from_has_one_thread() -> None:
     """More would not be in its children, whatever locks they held."""
-    text = "from starter.up import OURS, preload; preload(*OURS); import os; print(len(os.listdir('/proc/self/task')))"
+    preloaded = "from starter.up import OURS, SIMULATORS, preload; preload(SIMULATORS.module, *OURS)"
+    text = f"{preloaded}; import os; print(len(os.listdir('/proc/self/task')))"
     environ = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", text], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True

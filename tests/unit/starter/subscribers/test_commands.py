@@ -22,6 +22,7 @@ from starter.settings import load_settings
 from store import audit
 from store.areas import import_areas
 from store.subscribers import Entry, Subscribers
+from tests.support.forked import run_baken
 from tests.support.homes import silent_home
 from tests.support.waiting import eventually
 
@@ -52,8 +53,7 @@ def _env(home: Path) -> dict[str, str]:
 
 
 def _run(home: Path, *args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [BAKEN, "subscribers", *args]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False, env=_env(home))
+    return run_baken("subscribers", *args, environ=_env(home), stdin=stdin)
 
 
 def _import(home: Path, raw: bytes, *args: str) -> subprocess.CompletedProcess[bytes]:
