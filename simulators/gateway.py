@@ -24,6 +24,8 @@ MESSAGE_MAX, TOPIC_MESSAGE_MAX = 4_096, 2_048
 TOPIC = "/topics/"
 """Begins the name of a recipient that is a topic."""
 ACCEPTED = Reply(200, b'{"name":"projects/baken/messages/1"}')
+TRY = b'{"validate_only":true'
+"""How a message begins that is checked and sent to nobody."""
 HEAD = 240
 """Bytes of a body that hold recipient and what identifies the message."""
 _TO_TOKEN = b'{"message":{"token":'
@@ -124,7 +126,8 @@ class BenchGateway:
         self._kept = kept
 
     def answer(self, asked: Asked) -> Reply:
-        self._kept.add(asked.body)
+        if not asked.body.startswith(TRY):
+            self._kept.add(asked.body)
         return ACCEPTED
 
 
@@ -153,11 +156,12 @@ class Gateway:
 
     def answer(self, asked: Asked) -> Reply:
         after = SLOW if self._faults.mode(CHANNEL) == "slow" else 0.0
-        failure = self._faults.fails(CHANNEL)
+        known = self._tokens.holds(asked.headers, self._account)
+        failure = self._faults.fails(CHANNEL) or ("" if known else "denied")
         if failure:
             return REFUSED[failure]
-        if not self._tokens.holds(asked.headers, self._account):
-            return REFUSED["denied"]
+        if asked.body.startswith(TRY):
+            return ACCEPTED
         try:
             message = json.loads(asked.body)["message"]
             topic, data = message.get("topic"), message["data"]

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from activities.app_message import (
     BODY_MAX,
@@ -54,6 +52,7 @@ TOPIC = "/topics/"
 """Begins an address that is a topic, not one phone's token."""
 PATIENCE = 60.0
 """Seconds to wait where a quota is used up and no time is given: what FCM asks for (ErrorCode, QUOTA_EXCEEDED)."""
+_TRY = b'{"validate_only":true,"message":{"topic":"baken","data":{"kind":"try"}}}'
 _ADDRESS = re.compile(r"[A-Za-z0-9_:.-]{8,512}|/topics/[A-Za-z0-9_.~%-]{1,100}")
 """As gateways give tokens, and name topics; nothing in it needs escaping, and only topics have a slash."""
 
@@ -99,20 +98,24 @@ class AppChannel:
         return Rendition(channel=self.name, parts=tuple(parts))
 
     async def probe(self, kind: Kind) -> str | None:
-        """Whether we are given an access token and the gateway accepts a connection; nothing is sent to it."""
+        """Whether the gateway accepts our token: a message that it checks and sends to nobody (`validate_only`)."""
         server = self._config.endpoints_for(kind).app
         if server is None:
             return f"no app gateway is configured for {kind.value} alerts"
         try:
-            token = await self._gateway(server).tokens.current()
+            status, outcome = await self._tried(self._gateway(server))
         except ChannelError as error:
             return str(error)
-        address = urlsplit(server.url or FCM.format(token.project))
-        try:
-            with socket.create_connection((address.hostname or "", address.port or 443), 2):
-                return None
-        except OSError:
-            return f"the app gateway at {address.netloc} does not answer"
+        if status == 404:
+            return "the app gateway knows no such project (404)"
+        return str(outcome) if outcome else None
+
+    async def _tried(self, gateway: _Gateway) -> tuple[int, Outcome]:
+        token = await gateway.tokens.current()
+        answer = await gateway.validate(token)
+        if answer.status == 401:
+            answer = await gateway.validate(await gateway.tokens.instead_of(token))
+        return answer.status, _outcome(answer)
 
     def limit(self, job: WaveJob) -> Limit | None:
         server = self._config.endpoints_for(job.alert_kind).app
@@ -185,10 +188,18 @@ class _Gateway:
     async def post(
         self, moulds: _Moulds, messages: Messages, token: AccessToken, still: Callable[[], bool]
     ) -> Sequence[Outcome]:
-        headers = ("content-type: application/json", f"authorization: Bearer {token.value}")
-        url = self._url or FCM.format(token.project)
-        requests = moulds.requests(messages, url, headers)
+        requests = moulds.requests(messages, *self._to(token))
         return classified(await self._pool.send(requests, len(messages), still), _outcome)
+
+    async def validate(self, token: AccessToken) -> Answer:
+        """What it says of a message that goes to nobody."""
+        (answer,) = await self._pool.send([(*self._to(token), _TRY)], 1)
+        return answer
+
+    def _to(self, token: AccessToken) -> tuple[str, tuple[str, ...]]:
+        """Address and headers."""
+        headers = ("content-type: application/json", f"authorization: Bearer {token.value}")
+        return self._url or FCM.format(token.project), headers
 
 
 class _Moulds:

@@ -176,7 +176,8 @@ async def test_token_when_the_gateway_ends_it_is_renewed_once_and_only_those_den
 
 async def test_credentials_when_there_are_none_are_told_before_the_yes(phones: Phones) -> None:
     assert await phones.channel.probe(Kind.ACTUAL) is None
-    assert phones.asked() == []
+    assert [json.loads(asked.body)["validate_only"] for asked in phones.asked()] == [True]
+    phones.fresh()
     server = phones.config.channels.app
     assert server is not None
     lost = server.model_copy(update={"service_account": f"{server.service_account}.gone"})
