@@ -115,12 +115,14 @@ class CapPartner(Value):
 
 
 class AppServer(Server):
-    """A gateway that brings messages to phones: where to post one, and the bearer token that lets us."""
+    """A gateway that brings messages to phones, as FCM does (HTTP v1), and who we are to it."""
 
-    url: str
-    token: str
+    service_account: str
+    """File of the service account that lets us, as the gateway's console gives it (JSON)."""
+    url: Annotated[str, Field(pattern=r"^https://[^\s/]+/\S*$")] | None = None
+    """Where to post a message; None: to FCM, for the project of the service account."""
     authority: str | None = None
-    """File of the authority whose certificate it shows; None: those that this machine trusts."""
+    """File of the authority whose certificates gateway and token service show; None: those this machine trusts."""
 
 
 class AppEndpoint(AppServer):
@@ -131,6 +133,8 @@ class ExerciseAppEndpoint(AppServer):
     """An app for exercises; never fits where the public's belongs."""
 
 
+FCM = "https://fcm.googleapis.com/v1/projects/{}/messages:send"
+"""Where FCM takes messages, by project."""
 CONTACT = r"^(mailto:[^\s@<>]+@[^\s@<>]+|https://[^\s/]\S*)$"
 """Where a push service can ask about us (RFC 8292 section 2.1)."""
 SENDER = r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ]{1,11})$"
@@ -277,7 +281,7 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host
         if endpoints.app:
-            yield f"{group}.app", host_of(endpoints.app.url)
+            yield f"{group}.app", host_of(endpoints.app.url or FCM)
         for name, centre in zip(("sms", "sms.fallback"), endpoints.sms.centres if endpoints.sms else (), strict=False):
             yield f"{group}.{name}", centre.host
         if endpoints.signage:

@@ -16,6 +16,10 @@ from alerts.values import Value
 CIRCLE_POINTS = 64
 EARTH_RADIUS_M = 6_371_008.8
 """IUGG mean radius."""
+ROUNDED = 0.0001
+"""Degrees, some 10 m: more than rounding to 4 decimals takes away."""
+COARSE = 0.01
+"""Degrees, some km: what is still no simple shape then loses its bays, and at ten times that becomes one piece."""
 MOST_POINTS = 1500
 """Of all rings together, so that a resolved area stays far below a payload's limit."""
 
@@ -73,6 +77,34 @@ def touching(area: ResolvedArea, known: Mapping[str, Municipality]) -> tuple[str
     """Codes of the municipalities that have part of the area, sorted."""
     shape = _union(area.polygons)
     return tuple(sorted(code for code, one in known.items() if _union(one.polygons).intersects(shape)))
+
+
+def covering(polygons: Iterable[Ring], corners: int) -> tuple[Ring, ...]:
+    """Shapes of at most so many corners in all (eight or more), with 4 decimals, that cover these.
+
+    They are wider by as much as they are coarser, so that nobody inside is left out.
+    """
+    shape = _union(polygons)
+    apart = 0.0001
+    while True:
+        fewer = shape.simplify(apart)
+        if _corners(fewer) <= 4 * corners:  # widening a shape of thousands of spikes takes minutes
+            rings = _exteriors(fewer.buffer(1.5 * apart + ROUNDED, join_style="mitre").simplify(apart / 4))
+            if sum(map(len, rings)) <= corners:
+                return tuple(tuple((round(x, 4), round(y, 4)) for x, y, *_ in ring) for ring in rings)
+        apart *= 2
+        if apart > COARSE:
+            parts = [part.convex_hull for part in getattr(shape, "geoms", [shape])]
+            shape = shapely.union_all(parts) if apart < 10 * COARSE else shape.convex_hull
+
+
+def _exteriors(shape: Any) -> list[list[Any]]:
+    """The corners of each part, each once."""
+    return [list(part.exterior.coords)[:-1] for part in getattr(shape, "geoms", [shape])]
+
+
+def _corners(shape: BaseGeometry) -> int:
+    return sum(map(len, _exteriors(shape)))
 
 
 def _municipalities(codes: tuple[str, ...], known: Mapping[str, Municipality], field: str) -> ResolvedArea:

@@ -38,11 +38,13 @@ from simulators.screens import LIVE as LIVE_SCREENS
 from simulators.screens import Screens
 from simulators.sms import Phones, endpoint
 from simulators.tls import server_context
+from simulators.tokens import TokenService
 
 Ports = dict[str, Any]
 MAIL = ("smtp", "smtp_exercise")
 PARTNERS = ("partners", "partners_exercise")
 GATEWAYS = ("app", "app_exercise")
+TOKENS = "app_tokens"
 SMS = ("sms", "sms_exercise")
 BROKERS = ("signage", "signage_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
@@ -79,6 +81,7 @@ class Counterparts:
         self._record, self._faults = Record(home / "demo" / "received.jsonl"), Faults()
         self._host = Host()
         self._listeners: dict[str, Listener] = {}
+        self._phones: list[Gateway] = []
         self._said: Ports = {}
 
     async def serve_until(self, stop: asyncio.Event) -> None:
@@ -92,6 +95,7 @@ class Counterparts:
             partners,
             await self._sms_centres(),
             await self._screens(),
+            self._phones,
             kept if self._bench else {},
         )
         await self._settle()
@@ -129,14 +133,24 @@ class Counterparts:
 
     async def _gateways(self) -> Kept:
         kept, delay = Kept(), float(os.environ.get(DELAY, "0"))
+        url = f"https://127.0.0.1:{self._sockets[TOKENS].getsockname()[1]}/token"
+        tokens = TokenService(url, self._path.parent)
         for name in GATEWAYS:
-            gateway = BenchGateway(kept) if self._bench else Gateway(self._record, self._faults)
-            port = await self._serve_bulk(name, "app", Http2Server(later(gateway.answer, delay), decode=False))
+            account = tokens.account(name)
+            if self._bench:
+                server = Http2Server(later(BenchGateway(kept).answer, delay), decode=False)
+            else:
+                gateway = Gateway(self._record, self._faults, tokens, name)
+                server = Http2Server(later(gateway.answer, delay), decode=True, only=frozenset({"authorization"}))
+                self._phones.append(gateway)
+            port = await self._serve_bulk(name, "app", server)
             self._said[name] = {
                 "url": f"https://127.0.0.1:{port}/v1/projects/baken/messages:send",
-                "token": self._secret(name, "token"),
+                "service_account": str(account),
                 "authority": str(self._authority),
             }
+        await self._serve_bulk(TOKENS, "app", Http2Server(tokens.answer, decode=False))
+        self._said[TOKENS] = {"url": url}
         return kept
 
     async def _push_service(self) -> KeptPushes:
@@ -240,7 +254,7 @@ def _sockets(earlier: Ports) -> dict[str, socket.socket]:
     """Of all but browsers, by name: on their ports of before, else on free ones."""
     ports = {name: earlier.get(name, 0) for name in MAIL}
     ports |= {name: _port(earlier[name][0]["url"]) if name in earlier else 0 for name in PARTNERS}
-    ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in GATEWAYS}
+    ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in (*GATEWAYS, TOKENS)}
     ports |= {name: earlier.get(name, {}).get("port", 0) for name in (*SMS, *BROKERS)}
     return {name: bind(port) for name, port in ports.items()}
 

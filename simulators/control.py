@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from simulators.faults import MODES, Faults
+from simulators.gateway import Gateway
 from simulators.mail import Inbox, Mail
 from simulators.partners import Partner
 from simulators.received import Line, Record
@@ -59,8 +60,11 @@ class Simulators:
         partners: Sequence[Partner],
         phones: Sequence[Phones],
         screens: Sequence[Screens],
+        gateways: Sequence[Gateway],
         kept: Mapping[str, Counts],
     ) -> None:
+        self.gateways = gateways
+        """Of phones: the public's and that of exercises; none for benches."""
         self.kept = kept
         """By channel; empty but for benches."""
         self.record = record
@@ -151,6 +155,13 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
         """Somebody answers with a text message, such as STOP."""
         heard = await simulators.phones[text.exercise].write(text.sender, text.text)
         return JSONResponse(text.model_dump()) if heard else _problem("nobody listens for text messages", 404)
+
+    @app.get("/topics/{topic}.json")
+    async def on_topic(topic: str, exercise: bool = False) -> list[dict[str, Any]]:
+        """What a phone got that subscribed to this topic: of each alert the newest message."""
+        return [
+            one for gateway in simulators.gateways[exercise:][:1] for one in gateway.on_topics.get(topic, {}).values()
+        ]
 
     @app.get("/wall.json")
     async def wall() -> dict[str, Any]:

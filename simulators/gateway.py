@@ -1,4 +1,4 @@
-"""The app gateway: one JSON message a token over HTTP/2, in the shape of Firebase's HTTP v1 interface."""
+"""The app gateway: one JSON message a token or topic over HTTP/2, in the shape of Firebase's HTTP v1 interface."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from typing import Any
 from simulators.faults import SLOW, Faults
 from simulators.http2 import Asked, Reply
 from simulators.received import Record
+from simulators.tokens import TokenService
 
 CHANNEL = "app"
 GONE = "gone-"
 """Tokens that begin so are of apps that were removed."""
 FIELDS = ("alert_id", "edition", "kind", "id")
-MESSAGE_MAX = 4_096
-"""Bytes of a message."""
+MESSAGE_MAX, TOPIC_MESSAGE_MAX = 4_096, 2_048
+"""Bytes of a message to a token, and to a topic."""
+TOPIC = "/topics/"
+"""Begins the name of a recipient that is a topic."""
 ACCEPTED = Reply(200, b'{"name":"projects/baken/messages/1"}')
 TRY = b'{"validate_only":true'
 """How a message begins that is checked and sent to nobody."""
 HEAD = 240
 """Bytes of a body that hold recipient and what identifies the message."""
+_TO_TOKEN = b'{"message":{"token":'
 _HEAD = re.compile(
-    rb'\{"message":\{"token":"(?P<recipient>[^"]+)","data":\{"id":"(?P<id>[^"]+)","alert_id": ?"(?P<alert>[^"]+)",'
-    rb' ?"edition": ?"(?P<edition>[0-9]+)", ?"kind": ?"(?P<kind>[^"]+)"'
+    rb'\{"message":\{"(?:token|topic)":"(?P<recipient>[^"]+)","data":\{"id":"(?P<id>[^"]+)",'
+    rb'"alert_id": ?"(?P<alert>[^"]+)", ?"edition": ?"(?P<edition>[0-9]+)", ?"kind": ?"(?P<kind>[^"]+)"'
 )
 
 
@@ -41,7 +45,7 @@ class Kept:
 
     def add(self, body: bytes) -> None:
         self._times.append(time.time())
-        if not self._heads:
+        if len(self._heads) < 10 and body.startswith(_TO_TOKEN):
             self._sample = body
         self._heads.append(body[:HEAD])
 
@@ -142,33 +146,41 @@ REFUSED = {
 class Gateway:
     """Answers like the real one; every message is on disk before its answer."""
 
-    def __init__(self, record: Record, faults: Faults) -> None:
+    def __init__(self, record: Record, faults: Faults, tokens: TokenService, account: str) -> None:
         self._record = record
         self._faults = faults
+        self._tokens = tokens
+        self._account = account
+        self.on_topics: dict[str, dict[str, dict[str, Any]]] = {}
+        """The newest message of each alert to each topic; in memory only."""
 
     def answer(self, asked: Asked) -> Reply:
         after = SLOW if self._faults.mode(CHANNEL) == "slow" else 0.0
-        failure = self._faults.fails(CHANNEL)
+        known = self._tokens.holds(asked.headers, self._account)
+        failure = self._faults.fails(CHANNEL) or ("" if known else "denied")
         if failure:
             return REFUSED[failure]
         if asked.body.startswith(TRY):
             return ACCEPTED
         try:
             message = json.loads(asked.body)["message"]
-            token, data = str(message["token"]), message["data"]
+            topic, data = message.get("topic"), message["data"]
+            recipient = TOPIC + topic if topic else str(message["token"])
             said = {name: str(data[name]) for name in FIELDS}
-            if len(asked.body) > MESSAGE_MAX:
+            if len(asked.body) > (TOPIC_MESSAGE_MAX if topic else MESSAGE_MAX):
                 return _error(400, "INVALID_ARGUMENT")
         except (ValueError, LookupError, TypeError):
             return _error(400, "INVALID_ARGUMENT")
-        if token.startswith(GONE):
+        if recipient.startswith(GONE):
             return _error(404, "UNREGISTERED")
         self._record.add(
             channel=CHANNEL,
-            recipient=token,
+            recipient=recipient,
             alert_id=said["alert_id"],
             edition=int(said["edition"]),
             kind=said["kind"],
             id=said["id"],
         )
+        if topic:
+            self.on_topics.setdefault(topic, {})[said["alert_id"]] = message
         return Reply(200, b'{"name":"projects/baken/messages/%s"}' % said["id"].encode(), after=after)

@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from simulators.browsers import Browsers
+from simulators.gateway import TOPIC
 from starter.errors import RefusedByRule
 from starter.home import write_private
 from starter.parts import Parts, open_parts
@@ -104,13 +105,19 @@ def _nobodys_number(name: str) -> str:
     return f"+316{9 if name.startswith('recipient') else 7}{name[-7:]}"
 
 
+def _phone(name: str) -> str:
+    """A token; the first of all is the topic that the phone of `/demo/phone/` subscribed to."""
+    topic = "nl" if name.startswith("recipient") else "exercise"
+    return f"{TOPIC}{topic}" if name.endswith("0000000") else f"{name}:demo"
+
+
 def fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -> None:
     """Made-up recipients of those of these channels that have no partners: so many of each in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
     browsers = Browsers.of_demo(parts.settings.paths.demo, quiet_port)
     addresses: dict[str, Callable[[str], str]] = {
         "email": "{}@demo.baken.example".format,
-        "app": "{}:demo".format,
+        "app": _phone,
         "webpush": browsers.subscription,
         "sms": _nobodys_number,
     }

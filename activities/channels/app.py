@@ -1,7 +1,8 @@
-"""`app`: push messages to phones through an app gateway, one JSON message a token, in the shape of FCM HTTP v1.
+"""`app`: push messages to phones through FCM (HTTP v1) or a gateway like it, one JSON message a token or topic.
 
-A message carries what the notification shows and nothing else of the case; the app opens the public page. The
-collapse key is the alert, so a change or the end replaces what the phone shows, and its life is the lease.
+A message carries what the notification shows and nothing else of the case; the app opens the public page. Collapse key
+and tag are the alert, so a change or the end replaces what the phone shows, and its life is the lease. A topic is a
+recipient like any other, whose area is the one that its phones want to hear of.
 """
 
 from __future__ import annotations
@@ -13,10 +14,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+from activities.app_message import (
+    BODY_MAX,
+    END_LIVES,
+    TOPICS,
+    Mould,
+    Told,
+    token_mould,
+    token_shown,
+    topic_mould,
+    topics_shown,
+)
 from activities.bulk_http import Answer, BulkHttp, Request, classified
 from activities.channels.base import (
     Busy,
     Capabilities,
+    ChannelError,
     Denied,
     Gone,
     Messages,
@@ -28,23 +41,20 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
-from activities.endpoints import AppServer, ChannelsConfig
+from activities.endpoints import FCM, AppServer, ChannelsConfig
 from activities.pacing import Limit
-from alerts.edition import Edition, LanguageText
-from alerts.fitting import cut
+from activities.service_account import AccessToken, AccessTokens
+from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
+from store.areas import nation
 
-BODY_MAX = 1_000
-"""Characters of the notification's text; fewer where they take many bytes."""
-MESSAGE_MAX = 4_096
-"""Bytes that the gateway takes."""
-ENVELOPE = 1_000
-"""Bytes of a message beside what is shown: token, ids, and what each kind of phone wants to know."""
-END_LIVES = timedelta(weeks=4)
-"""How long the end waits for a phone that is off: it may still show the alert. The gateway's longest."""
+TOPIC = "/topics/"
+"""Begins an address that is a topic, not one phone's token."""
+PATIENCE = 60.0
+"""Seconds to wait where a quota is used up and no time is given: what FCM asks for (ErrorCode, QUOTA_EXCEEDED)."""
 _TRY = b'{"validate_only":true,"message":{"topic":"baken","data":{"kind":"try"}}}'
-_TOKEN = re.compile(r"[A-Za-z0-9_:.-]{8,512}")
-"""As gateways give them; nothing in it needs escaping."""
+_ADDRESS = re.compile(r"[A-Za-z0-9_:.-]{8,512}|/topics/[A-Za-z0-9_.~%-]{1,100}")
+"""As gateways give tokens, and name topics; nothing in it needs escaping, and only topics have a slash."""
 
 
 class AppChannel:
@@ -57,119 +67,180 @@ class AppChannel:
         renews="late_joiners",
         picture=True,
         text_max=BODY_MAX,
-        credentials="bearer token",
+        credentials="service account",
         chunk=500,
     )
 
     def __init__(self, config: ChannelsConfig) -> None:
         self._config = config
-        self._pools: dict[str, BulkHttp] = {}
+        self._gateways: dict[AppServer, _Gateway] = {}
 
     @staticmethod
     def address_problem(address: str) -> str | None:
-        """What is wrong with a token, or None."""
-        return None if _TOKEN.fullmatch(address) else "is no token of an app: 8 to 512 letters, digits or _ : . -"
+        """What is wrong with a token or topic, or None."""
+        if _ADDRESS.fullmatch(address):
+            return None
+        return "is no token of an app (8 to 512 letters, digits or _ : . -) and no topic (/topics/ and its name)"
 
     @staticmethod
     def normal_address(address: str) -> str:
         return address
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
-        photo = edition.photos[0] if edition.photos else None
-        image = f"{base_url}/media/{photo.token}" if photo else None
-        parts = tuple(
-            Part(name=f"message.{language}", media="json", content=_shown(edition, text, base_url, image))
-            for language, text in edition.texts.items()
+        everywhere = edition.area.polygons == nation().polygons
+        said = {
+            f"message.{language}": token_shown(edition, text, base_url) for language, text in edition.texts.items()
+        }
+        said[TOPICS] = topics_shown(edition, base_url, everywhere=everywhere)
+        parts = (
+            Part(name=name, media="json", content=json.dumps(one, ensure_ascii=False)) for name, one in said.items()
         )
-        return Rendition(channel=self.name, parts=parts)
+        return Rendition(channel=self.name, parts=tuple(parts))
 
     async def probe(self, kind: Kind) -> str | None:
         """Whether the gateway accepts our token: a message that it checks and sends to nobody (`validate_only`)."""
         server = self._config.endpoints_for(kind).app
         if server is None:
             return f"no app gateway is configured for {kind.value} alerts"
-        headers = ("content-type: application/json", f"authorization: Bearer {server.token}")
-        (answer,) = await self._pool(server).send([(server.url, headers, _TRY)], 1)
-        if answer.status == 404:
+        try:
+            status, outcome = await self._tried(self._gateway(server))
+        except ChannelError as error:
+            return str(error)
+        if status == 404:
             return "the app gateway knows no such project (404)"
-        outcome = _outcome(answer)
         return str(outcome) if outcome else None
+
+    async def _tried(self, gateway: _Gateway) -> tuple[int, Outcome]:
+        token = await gateway.tokens.current()
+        answer = await gateway.validate(token)
+        if answer.status == 401:
+            answer = await gateway.validate(await gateway.tokens.instead_of(token))
+        return answer.status, _outcome(answer)
 
     def limit(self, job: WaveJob) -> Limit | None:
         server = self._config.endpoints_for(job.alert_kind).app
-        return server.limit(server.url) if server else None
+        return server.limit(server.url or server.service_account) if server else None
 
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
         server = self._config.endpoints_for(job.alert_kind).app
         if server is None:
             return [Rejected("no app gateway is configured")] * len(messages)
-        moulds = _Moulds(server, job)
-        answers = await self._pool(server).send(moulds.requests(messages), len(messages), still)
-        return classified(answers, _outcome)
+        gateway, told = self._gateway(server), _apart(messages)
+        if told is messages or any(part.name == TOPICS for part in job.rendition.parts):
+            return await self._post(gateway, _Moulds(job), told, still)
+        found: list[Outcome] = [Rejected("this edition was made before there were topics")] * len(told)
+        phones = [place for place, language in enumerate(told.languages) if language != TOPICS]
+        for place, outcome in zip(
+            phones, await self._post(gateway, _Moulds(job), told.at(phones), still), strict=True
+        ):
+            found[place] = outcome
+        return found
 
-    def _pool(self, server: AppServer) -> BulkHttp:
-        if server.url not in self._pools:
-            self._pools[server.url] = BulkHttp(Path(server.authority) if server.authority else None)
-        return self._pools[server.url]
+    async def _post(
+        self, gateway: _Gateway, moulds: _Moulds, messages: Messages, still: Callable[[], bool]
+    ) -> Sequence[Outcome]:
+        try:
+            token = await gateway.tokens.current()
+        except ChannelError as error:
+            return [error] * len(messages)
+        outcomes = await gateway.post(moulds, messages, token, still)
+        if not any(isinstance(outcome, Denied) for outcome in filter(None, outcomes)):
+            return outcomes
+        return await self._once_more(gateway, moulds, messages, token, still, outcomes)
+
+    async def _once_more(
+        self,
+        gateway: _Gateway,
+        moulds: _Moulds,
+        messages: Messages,
+        token: AccessToken,
+        still: Callable[[], bool],
+        outcomes: Sequence[Outcome],
+    ) -> Sequence[Outcome]:
+        """Those that were denied again with another token: the gateway may have ended ours before its time."""
+        found = list(outcomes)
+        denied = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, Denied)]
+        try:
+            token = await gateway.tokens.instead_of(token)
+        except ChannelError as error:
+            again: Sequence[Outcome] = [error] * len(denied)
+        else:
+            again = await gateway.post(moulds, messages.at(denied), token, still)
+        for place, outcome in zip(denied, again, strict=True):
+            found[place] = outcome
+        return found
+
+    def _gateway(self, server: AppServer) -> _Gateway:
+        if server not in self._gateways:
+            self._gateways[server] = _Gateway(server, only_loopback=self._config.loopback == "only")
+        return self._gateways[server]
+
+
+class _Gateway:
+    """What all messages to one gateway share."""
+
+    def __init__(self, server: AppServer, *, only_loopback: bool) -> None:
+        authority = Path(server.authority) if server.authority else None
+        self.tokens = AccessTokens(Path(server.service_account), authority, only_loopback=only_loopback)
+        self._url = server.url
+        self._pool = BulkHttp(authority)
+
+    async def post(
+        self, moulds: _Moulds, messages: Messages, token: AccessToken, still: Callable[[], bool]
+    ) -> Sequence[Outcome]:
+        requests = moulds.requests(messages, *self._to(token))
+        return classified(await self._pool.send(requests, len(messages), still), _outcome)
+
+    async def validate(self, token: AccessToken) -> Answer:
+        """What it says of a message that goes to nobody."""
+        (answer,) = await self._pool.send([(*self._to(token), _TRY)], 1)
+        return answer
+
+    def _to(self, token: AccessToken) -> tuple[str, tuple[str, ...]]:
+        """Address and headers."""
+        headers = ("content-type: application/json", f"authorization: Bearer {token.value}")
+        return self._url or FCM.format(token.project), headers
 
 
 class _Moulds:
     """Messages as bytes with a gap for token and id, made once for each kind and language."""
 
-    def __init__(self, server: AppServer, job: WaveJob) -> None:
-        self._url = server.url
-        self._headers = ("content-type: application/json", f"authorization: Bearer {server.token}")
+    def __init__(self, job: WaveJob) -> None:
         self._job = job
-        self._made: dict[tuple[MessageKind, str], bytes] = {}
+        self._made: dict[tuple[MessageKind, str], Mould] = {}
 
-    def requests(self, messages: Messages) -> Iterator[Request]:
+    def requests(self, messages: Messages, url: str, headers: tuple[str, ...]) -> Iterator[Request]:
         columns = zip(messages.addresses, messages.ids, messages.kinds, messages.languages, strict=True)
-        last_kind, last_language, rest = None, "", b""
+        last_kind, last_language, head, rest = None, "", b"", b""
         for token, number, kind, language in columns:
             if kind is not last_kind or language is not last_language:  # a look by both costs a tenth of all
-                rest = self._made.get((kind, language)) or self._make(kind, language)
+                head, rest = self._made.get((kind, language)) or self._make(kind, language)
                 last_kind, last_language = kind, language
-            said = b'{"message":{"token":"%b","data":{"id":"%b",%b' % (token.encode(), number.encode(), rest)
-            yield self._url, self._headers, said
+            yield url, headers, b'%b%b","data":{"id":"%b%b' % (head, token.encode(), number.encode(), rest)
 
-    def _make(self, kind: MessageKind, language: str) -> bytes:
-        """All that follows the id; the braces before it are `requests`'."""
+    def _make(self, kind: MessageKind, language: str) -> Mould:
         job = self._job
-        data = {"alert_id": job.alert_id, "edition": str(job.edition), "kind": kind.value}
-        shown = json.loads(job.rendition.part(f"message.{language}"))
-        lives = END_LIVES if job.lease_until is None else max(job.lease_until - datetime.now(UTC), timedelta(0))
-        if job.end_texts is not None:
-            shown = {"title": shown["event"], "body": job.end_texts[language], "event": shown["event"]}
-            lives = END_LIVES
-        data |= {name: value for name, value in shown.items() if value}
-        seconds = int(min(lives, END_LIVES).total_seconds())
-        expires = int((datetime.now(UTC) + timedelta(seconds=seconds)).timestamp())
-        more = {
-            "android": {"priority": "high", "collapse_key": job.alert_id, "ttl": f"{seconds}s"},
-            "apns": {
-                "headers": {
-                    "apns-priority": "10",
-                    "apns-collapse-id": job.alert_id,
-                    "apns-expiration": str(expires),
-                }
-            },
-        }
-        said = f"{json.dumps(data, ensure_ascii=False)[1:]},{json.dumps(more)[1:]}}}"
-        self._made[kind, language] = said.encode()
-        return self._made[kind, language]
+        now = datetime.now(UTC)
+        ends = job.lease_until is None or job.end_texts is not None
+        lives = END_LIVES if ends else min(max(job.lease_until - now, timedelta(0)), END_LIVES)  # type: ignore[operator]
+        told = Told(job.alert_id, job.edition, kind, lives, now, None if ends else job.lease_until)
+        if language == TOPICS:
+            mould = topic_mould(json.loads(job.rendition.part(TOPICS)), told, job.end_texts)
+        else:
+            shown = json.loads(job.rendition.part(f"message.{language}"))
+            mould = token_mould(shown, told, job.end_texts[language] if job.end_texts is not None else None)
+        self._made[kind, language] = mould
+        return mould
 
 
-def _shown(edition: Edition, text: LanguageText, base_url: str, image: str | None) -> str:
-    said = {
-        "event": text.event,
-        "title": text.headline,
-        "body": "",
-        "url": f"{base_url}/alerts/{edition.alert_id}",
-        "image": image,
-    }
-    around = len(json.dumps(said, ensure_ascii=False).encode())
-    said["body"] = cut(text.body, BODY_MAX, MESSAGE_MAX - ENVELOPE - around)
-    return json.dumps(said, ensure_ascii=False)
+def _apart(messages: Messages) -> Messages:
+    """Topics by their names, in the language of all: nearly always there are none, and one look tells it."""
+    if "/" not in "".join(messages.addresses):
+        return messages
+    pairs = zip(messages.addresses, messages.languages, strict=True)
+    languages = [TOPICS if address.startswith(TOPIC) else language for address, language in pairs]
+    addresses = [address.removeprefix(TOPIC) for address in messages.addresses]
+    return Messages(messages.ids, messages.kinds, addresses, languages)
 
 
 def _outcome(answer: Answer) -> Outcome:
@@ -179,11 +250,12 @@ def _outcome(answer: Answer) -> Outcome:
     if status == 0:
         return _unanswered(answer)
     if status == 401:
-        return Denied("the app gateway does not accept our token (401)")
+        return Denied("the app gateway does not accept our access token (401)")
     if status == 404:
         return Gone("the app was removed")
     if status == 429 or status >= 500:
-        return Busy(f"the app gateway asks for patience ({status})", retry_after=min(answer.retry_after, 60.0) or 1.0)
+        wait = min(answer.retry_after, PATIENCE) or (PATIENCE if status == 429 else 1.0)
+        return Busy(f"the app gateway asks for patience ({status})", retry_after=wait)
     return Rejected(f"the app gateway refused it ({status})")
 
 

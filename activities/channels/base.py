@@ -126,6 +126,10 @@ class Messages:
         """Those from index `first` to before `end`."""
         return Messages(*(getattr(self, name)[first:end] for name in self.__slots__))
 
+    def at(self, places: Sequence[int]) -> Messages:
+        """Those at these indexes."""
+        return Messages(*([getattr(self, name)[place] for place in places] for name in self.__slots__))
+
 
 class ChannelError(Exception):
     """Root of what a counterpart can answer; `str()` is for operators and holds no address.

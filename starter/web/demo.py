@@ -79,6 +79,17 @@ def demo_router(control_url: str) -> APIRouter:
         body = await request.body()
         return _pass_on(await ask("POST", "/texts", content=body, headers={"content-type": "application/json"}))
 
+    @router.get("/phone/")
+    async def phone(request: Request, exercise: bool = False) -> Response:
+        """A phone with an app that subscribed to a topic: where it is, it keeps to itself."""
+        return _page(request, "demo/phone.html", exercise=exercise)
+
+    @router.get("/phone/messages.json")
+    async def pushed(exercise: bool = False) -> Response:
+        """What the gateway brings to that phone; where a real one pushes, this one is asked."""
+        topic = "exercise" if exercise else "nl"
+        return _pass_on(await ask("GET", f"/topics/{topic}.json", params={"exercise": exercise}))
+
     @router.get("/mails/{number}")
     async def mail(request: Request, number: int) -> Response:
         """A mail as its receiver sees it."""

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import create_engine, text
 
 NAMES = {"app": "recipient{:07d}:demo", "email": "recipient{:07d}@demo.baken.example"}
-"""Addresses of the demo's subscribers, in the order in which they subscribed."""
+"""Addresses of the demo's subscribers, in the order in which they subscribed, but for the first of the app."""
+TOPIC = "/topics/nl"
 REACHED, GONE, REJECTED, RETRY, DOUBT, ASSUMED = range(1, 7)
 """What a byte of the ledger's outcomes says; 0: nothing was due."""
 FAILED = frozenset({GONE, REJECTED})
@@ -100,6 +101,8 @@ def read_ledger(url: str, alert_id: str, channel: str) -> Ledger:
         ).all()
     engine.dispose()
     audience = [NAMES[channel].format(number) for number in range(subscribed)]
+    if channel == "app":
+        audience[:1] = [TOPIC]
     statuses: dict[tuple[str, int], dict[str, int]] = defaultdict(dict)
     in_doubt: set[str] = set()
     for purpose, edition, start, intended, outcomes in rows:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from shapely.geometry import Polygon
 
-from alerts.area import AreaError, AreaSpec
-from alerts.geometry import Municipality, resolve
+from alerts.area import AreaError, AreaSpec, Ring
+from alerts.geometry import Municipality, covering, resolve
 from store.areas import nation
 
 OUTLINE = shapely.union_all([Polygon(ring) for ring in nation().polygons])
@@ -88,3 +88,20 @@ def test_resolved_area_always_lies_inside_the_country(lat: float, lon: float, ra
     inside = shapely.union_all([Polygon(ring) for ring in resolved.polygons])
     assert OUTLINE.buffer(1e-4).covers(inside)
     assert resolved.digest == resolve(spec, nation(), {}).digest
+
+
+CIRCLE = AreaSpec.model_validate({"circle": {"lat": 52, "lon": 5, "radius_m": 9000}})
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [nation().polygons, (SQUARE,), resolve(CIRCLE, nation(), {}).polygons],
+    ids=["nation", "square", "circle"],
+)
+def test_area_when_drawn_with_few_corners_leaves_nobody_out(shapes: tuple[Ring, ...]) -> None:
+    rings = covering(shapes, 28)
+    drawn = shapely.union_all([Polygon(ring) for ring in rings])
+    exact = shapely.union_all([Polygon(ring) for ring in shapes])
+    assert sum(map(len, rings)) <= 28
+    assert drawn.covers(exact)
+    assert drawn.area < exact.area * 1.5
