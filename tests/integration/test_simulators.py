@@ -127,7 +127,14 @@ def test_nothing_about_the_child_is_on_disk(counterparts: Counterparts, home: Pa
     counterparts.mail()
     counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
     files = [path for path in home.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {"ports.json", "browsers.json", "received.jsonl", "ca.pem", "server.pem"}
+    assert {path.name for path in files} == {
+        "ports.json",
+        "browsers.json",
+        "received.jsonl",
+        "ca.pem",
+        "server.pem",
+        "client.pem",
+    }
     assert not any(b"Noor" in path.read_bytes() for path in files)
 
 
