@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from cap_tools.models import (
     Alert,
@@ -31,12 +32,14 @@ from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.models.datatype import XmlDateTime
 
-from activities.channels.base import PhotoBytes, PublishJob
 from alerts.cap_profile import AREA_DESC_BELOW, HEADLINE_MAX
 from alerts.compose import AMSTERDAM, dark_text, end_text
 from alerts.edition import Edition, LanguageText
 from alerts.fitting import cut
 from alerts.vocabulary import Kind, Meaning
+
+if TYPE_CHECKING:  # the channels import this
+    from activities.channels.base import PhotoBytes, PublishJob
 
 STATUS = {Kind.ACTUAL: Status.ACTUAL, Kind.EXERCISE: Status.EXERCISE, Kind.PUBLIC_TEST: Status.TEST}
 SENDER_NAME = "Baken"

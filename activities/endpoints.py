@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from activities.pacing import Limit
 from alerts.values import Value
@@ -221,6 +221,48 @@ class ExerciseSignageEndpoint(Broker):
     """Screens for exercises; never fits where the public's belongs."""
 
 
+HTTPS = r"^https://[^\s/?#]+\S*$"
+
+
+class CellNetwork(Value):
+    """The cell broadcast entity of one operator's network, at one or two addresses, and who we are to it."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")]
+    """Short: it is part of the identifier of every message, and what is kept of a network is kept under it."""
+    a: Annotated[str, Field(pattern=HTTPS)]
+    b: Annotated[str | None, Field(pattern=HTTPS)] = None
+    """Takes over while A fails or takes long."""
+    certificate: str
+    """File of our certificate in PEM, with those between it and the authority that the operator trusts."""
+    key: str
+    """File of its private key in PEM."""
+    authority: str | None = None
+    """File of the authority whose certificate they show; None: those that this machine trusts."""
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """By the letter under which an operator reads of each."""
+        return {"A": self.a, "B": self.b} if self.b else {"A": self.a}
+
+
+class LiveNetwork(CellNetwork):
+    """Phones of the public."""
+
+
+class ExerciseNetwork(CellNetwork):
+    """A network for exercises, whose phones are in a laboratory; never fits where the public's belongs."""
+
+
+N = TypeVar("N", bound=CellNetwork)
+
+
+def _named_once(networks: tuple[N, ...]) -> tuple[N, ...]:
+    names = [network.name for network in networks]
+    if len(names) > len(set(names)):
+        raise ValueError("two networks have the same name; what each was told is kept under it")
+    return networks
+
+
 class LiveChannels(Value):
     """Counterparts that reach the public."""
 
@@ -230,6 +272,7 @@ class LiveChannels(Value):
     app: AppEndpoint | None = None
     webpush: WebPushEndpoint | None = None
     sms: SmsEndpoint | None = None
+    cellbroadcast: Annotated[tuple[LiveNetwork, ...], AfterValidator(_named_once)] = ()
     signage: SignageEndpoint | None = None
 
 
@@ -241,6 +284,7 @@ class ExerciseChannels(Value):
     app: ExerciseAppEndpoint | None = None
     webpush: ExerciseWebPushEndpoint | None = None
     sms: ExerciseSmsEndpoint | None = None
+    cellbroadcast: Annotated[tuple[ExerciseNetwork, ...], AfterValidator(_named_once)] = ()
     signage: ExerciseSignageEndpoint | None = None
 
 
@@ -284,6 +328,9 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
             yield f"{group}.app", host_of(endpoints.app.url or FCM)
         for name, centre in zip(("sms", "sms.fallback"), endpoints.sms.centres if endpoints.sms else (), strict=False):
             yield f"{group}.{name}", centre.host
+        for network in endpoints.cellbroadcast:
+            for letter, url in network.addresses.items():
+                yield f"{group}.cellbroadcast {network.name} {letter}", host_of(url)
         if endpoints.signage:
             yield f"{group}.signage", endpoints.signage.host
         for partner in endpoints.webhook:

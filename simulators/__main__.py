@@ -12,8 +12,11 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +26,10 @@ import uvloop
 from fastapi import FastAPI
 
 from simulators.browsers import Browsers
+from simulators.cellbroadcast import CHANNEL as CELL
+from simulators.cellbroadcast import EXERCISE as EXERCISE_NETWORKS
+from simulators.cellbroadcast import LETTERS, Network, entity_app
+from simulators.cellbroadcast import LIVE as LIVE_NETWORKS
 from simulators.control import Counts, Simulators, control_app
 from simulators.faults import Faults
 from simulators.gateway import BenchGateway, Gateway, Kept
@@ -37,7 +44,7 @@ from simulators.screens import EXERCISE as EXERCISE_SCREENS
 from simulators.screens import LIVE as LIVE_SCREENS
 from simulators.screens import Screens
 from simulators.sms import Phones, endpoint
-from simulators.tls import server_context
+from simulators.tls import CLIENT, mutual_context, server_context
 from simulators.tokens import TokenService
 
 Ports = dict[str, Any]
@@ -46,6 +53,7 @@ PARTNERS = ("partners", "partners_exercise")
 GATEWAYS = ("app", "app_exercise")
 TOKENS = "app_tokens"
 SMS = ("sms", "sms_exercise")
+NETWORKS = {CELL: LIVE_NETWORKS, f"{CELL}_exercise": EXERCISE_NETWORKS}
 BROKERS = ("signage", "signage_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
 """In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
@@ -94,6 +102,7 @@ class Counterparts:
             inboxes,
             partners,
             await self._sms_centres(),
+            await self._networks(),
             await self._screens(),
             self._phones,
             kept if self._bench else {},
@@ -174,6 +183,22 @@ class Counterparts:
             centres.append(centre)
         return centres
 
+    async def _networks(self) -> list[Network]:
+        tls, client = mutual_context(self._path.parent), str(self._path.parent / CLIENT)
+        networks = []
+        for group, names in NETWORKS.items():
+            self._said[group] = []
+            for name in names:
+                network = Network(self._record, self._faults, name, exercise=group != CELL)
+                ours = {"certificate": client, "key": client, "authority": str(self._authority)}
+                for letter in LETTERS:
+                    behind = await self._host.serve(entity_app(network, letter), tls=tls)
+                    port = self._listen(f"{group}.{name}.{letter}", partial(network.mode, letter), behind)
+                    ours[letter] = f"https://127.0.0.1:{port}/cap"
+                self._said[group].append({"name": name, **ours})
+                networks.append(network)
+        return networks
+
     async def _screens(self) -> list[Screens]:
         networks = [
             Screens(self._record, LIVE_SCREENS, exercise=False),
@@ -200,9 +225,10 @@ class Counterparts:
         await server.serve(self._tls, self._sockets[name])
         return int(self._sockets[name].getsockname()[1])
 
-    def _listen(self, name: str, channel: str, behind: int) -> int:
-        """Stand before this port, with the faults of the channel; the port on which clients find it."""
-        self._listeners[name] = Listener(self._sockets[name], behind, self._faults.on(channel))
+    def _listen(self, name: str, mode: str | Callable[[], str | None], behind: int) -> int:
+        """Stand before this port, with the faults of a channel or that mode; the port on which clients find it."""
+        asked = self._faults.on(mode) if isinstance(mode, str) else mode
+        self._listeners[name] = Listener(self._sockets[name], behind, asked)
         return self._listeners[name].port
 
     def _secret(self, name: str, what: str, octets: int = 24) -> str:
@@ -230,11 +256,12 @@ class Host:
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
 
-    async def serve(self, app: FastAPI, bound: socket.socket | None = None) -> int:
+    async def serve(self, app: FastAPI, bound: socket.socket | None = None, tls: ssl.SSLContext | None = None) -> int:
         """Serve an app on this socket, or on any free port; the port."""
         bound = bound or bind(0)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         server.config.load()
+        server.config.ssl = tls
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup([bound])
         self.keep(server.main_loop())
@@ -256,6 +283,10 @@ def _sockets(earlier: Ports) -> dict[str, socket.socket]:
     ports |= {name: _port(earlier[name][0]["url"]) if name in earlier else 0 for name in PARTNERS}
     ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in (*GATEWAYS, TOKENS)}
     ports |= {name: earlier.get(name, {}).get("port", 0) for name in (*SMS, *BROKERS)}
+    for group, names in NETWORKS.items():
+        urls = {one["name"]: one for one in earlier.get(group, ())}
+        for name, letter in product(names, LETTERS):
+            ports[f"{group}.{name}.{letter}"] = _port(urls[name][letter]) if name in urls else 0
     return {name: bind(port) for name, port in ports.items()}
 
 

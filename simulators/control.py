@@ -11,6 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from simulators.cellbroadcast import CHANNEL as CELL
+from simulators.cellbroadcast import LETTERS, Network
 from simulators.faults import MODES, Faults
 from simulators.gateway import Gateway
 from simulators.mail import Inbox, Mail
@@ -19,8 +21,10 @@ from simulators.received import Line, Record
 from simulators.screens import Screens
 from simulators.sms import Phones
 
-CHANNELS = ("email", "webhook", "app", "webpush", "sms", "signage")
+CHANNELS = ("email", "webhook", "app", "webpush", "sms", CELL, "signage")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
+FAULTY = (*CHANNELS, *(f"{CELL}.{letter}" for letter in LETTERS))
+"""What can be given a fault: also one of the two addresses of every network."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
 IN_THE_INBOX = 8
@@ -59,6 +63,7 @@ class Simulators:
         inboxes: Sequence[Inbox],
         partners: Sequence[Partner],
         phones: Sequence[Phones],
+        networks: Sequence[Network],
         screens: Sequence[Screens],
         gateways: Sequence[Gateway],
         kept: Mapping[str, Counts],
@@ -72,6 +77,7 @@ class Simulators:
         self.inboxes = inboxes
         self.partners = partners
         self.phones = phones
+        self.networks = networks
         self.screens = screens
 
     def mails(self) -> list[Mail]:
@@ -91,6 +97,7 @@ class Simulators:
             "texts": [text for phones in self.phones for text in phones.shown() if text["alert_id"] in alerts],
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
+            "networks": [network.shown(alerts) for network in self.networks],
             "signs": [sign for some in self.screens for sign in some.seen(alerts)],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},
         }
@@ -124,8 +131,8 @@ def control_app(simulators: Simulators, settle: Callable[[], Awaitable[None]]) -
 
     @app.post("/faults")
     async def set_fault(fault: Fault) -> JSONResponse:
-        if fault.channel not in CHANNELS:
-            return _problem(f"channel {fault.channel!r} has no counterpart here; use one of {', '.join(CHANNELS)}")
+        if fault.channel not in FAULTY:
+            return _problem(f"channel {fault.channel!r} has no counterpart here; use one of {', '.join(FAULTY)}")
         if fault.mode not in MODES:
             return _problem(f"mode {fault.mode!r} is not known; use one of {', '.join(MODES)}")
         simulators.faults.set(fault.channel, fault.mode, fault.seconds)

@@ -1,4 +1,4 @@
-"""A certificate authority of the demo's own, and its certificate for this machine."""
+"""A certificate authority of the demo's own, and its certificates for this machine and for a client."""
 
 from __future__ import annotations
 
@@ -12,21 +12,32 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 LIFE = timedelta(days=825)
+CLIENT = "client.pem"
+"""File of a client's key and certificate."""
 
 
 def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """What a server on loopback presents, and the file of the authority that clients trust; made when not there."""
     authority, chain = folder / "ca.pem", folder / "server.pem"
-    if not (authority.exists() and chain.exists()):
-        _make(authority, chain)
+    if not (authority.exists() and chain.exists() and (folder / CLIENT).exists()):
+        _make(authority, chain, folder / CLIENT)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     return context, authority
 
 
-def _make(authority: Path, chain: Path) -> None:
+def mutual_context(folder: Path) -> ssl.SSLContext:
+    """The same for a server that asks whoever connects for a certificate, and takes that of `CLIENT` alone."""
+    context, authority = server_context(folder)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority)
+    return context
+
+
+def _make(authority: Path, chain: Path, client: Path) -> None:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Baken demo authority")])
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
@@ -41,9 +52,17 @@ def _make(authority: Path, chain: Path) -> None:
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(ca_key, SHA256())
     )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write(chain, private + server.public_bytes(Encoding.PEM))
+    client_key = ec.generate_private_key(ec.SECP256R1())
+    ours = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Baken")])
+    for_clients = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    shown = _certificate(ours, ca_name, client_key).add_extension(for_clients, critical=False).sign(ca_key, SHA256())
+    _write(chain, _private(key) + server.public_bytes(Encoding.PEM))
+    _write(client, _private(client_key) + shown.public_bytes(Encoding.PEM))
     _write(authority, ca.public_bytes(Encoding.PEM))
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

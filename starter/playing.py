@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from starter.errors import CannotReach, RefusedByRule
 LOOK = 0.05
 """Seconds between two looks."""
 PATIENCE = 30.0
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage", "poster")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "cellbroadcast", "signage", "poster")
 RECORDED = ("email", "webhook", "app", "webpush", "sms")
 """Their counterparts keep a record of what they took in; page, photo and feed are looked at."""
+SHOWING = ("cellbroadcast", "signage")
+"""Their counterparts show one thing to everybody."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,10 @@ class _Watch:
         """Give the command and look; seconds since it was given at which each showed, or was gone."""
         since, seen = _now(), dict[str, float]()
         given = asyncio.ensure_future(command)
-        looks = {"web": self._page, "cap": self._cap, "signage": self._screens, "poster": self._poster} | (
-            {} if shows else {"photo": self._photo_there}
-        )
+        looks: dict[str, Callable[[], Awaitable[bool]]] = {"web": self._page, "cap": self._cap, "poster": self._poster}
+        looks |= {name: partial(self._on_any, name) for name in SHOWING}
+        if not shows:
+            looks["photo"] = self._photo_there
         wanted = {*CHANNELS, *looks}
         while _now() - since < PATIENCE and not wanted <= seen.keys():
             for name, there in looks.items():
@@ -125,9 +129,9 @@ class _Watch:
         answer = await self._public.get(f"/alerts/{self._alert_id}/cap.xml")
         return answer.status_code == httpx.codes.OK and "<msgType>Cancel" not in answer.text
 
-    async def _screens(self) -> bool:
-        """Whether any screen of the network shows it; they change in one moment."""
-        newest = {line["recipient"]: line["kind"] for line in await self._received("signage")}
+    async def _on_any(self, channel: str) -> bool:
+        """Whether any screen of the broker, or the phones of any network, show it; they change in one moment."""
+        newest = {line["recipient"]: line["kind"] for line in await self._received(channel)}
         return any(kind != "cancel" for kind in newest.values())
 
     async def _poster(self) -> bool:

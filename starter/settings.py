@@ -29,11 +29,13 @@ from activities.endpoints import (
     ExerciseAppEndpoint,
     ExerciseChannels,
     ExerciseEmailEndpoint,
+    ExerciseNetwork,
     ExercisePartner,
     ExerciseSignageEndpoint,
     ExerciseSmsEndpoint,
     ExerciseWebPushEndpoint,
     LiveChannels,
+    LiveNetwork,
     Loopback,
     NotOnLoopback,
     SignageEndpoint,
@@ -214,6 +216,7 @@ def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFil
             app=live.app or AppEndpoint(**ports["app"]),
             webpush=live.webpush or WebPushEndpoint(**push),
             sms=live.sms or SmsEndpoint(**ports["sms"]),
+            cellbroadcast=live.cellbroadcast or tuple(LiveNetwork(**one) for one in ports["cellbroadcast"]),
             signage=live.signage or SignageEndpoint(**ports["signage"]),
         ),
         exercise=ExerciseChannels(
@@ -222,6 +225,8 @@ def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFil
             app=exercise.app or ExerciseAppEndpoint(**ports["app_exercise"]),
             webpush=exercise.webpush or ExerciseWebPushEndpoint(**push),
             sms=exercise.sms or ExerciseSmsEndpoint(**ports["sms_exercise"]),
+            cellbroadcast=exercise.cellbroadcast
+            or tuple(ExerciseNetwork(**one) for one in ports["cellbroadcast_exercise"]),
             signage=exercise.signage or ExerciseSignageEndpoint(**ports["signage_exercise"]),
         ),
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from activities.channels.app import AppChannel
 from activities.channels.base import Capabilities, Channel, SubscribedChannel
 from activities.channels.cap import CapChannel
+from activities.channels.cellbroadcast import CellBroadcastChannel
 from activities.channels.email import EmailChannel
 from activities.channels.poster import PosterChannel
 from activities.channels.signage import SignageChannel
@@ -26,6 +27,7 @@ CHANNELS = (
     AppChannel,
     WebPushChannel,
     SmsChannel,
+    CellBroadcastChannel,
     SignageChannel,
     PosterChannel,
 )
@@ -58,6 +60,7 @@ def build_channels(
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),
         SmsChannel(config, db, system_key, clock),
+        CellBroadcastChannel(db, clock, base_url, config),
         SignageChannel(db, display_key, clock, config),
         PosterChannel(db, display_key, clock, base_url),
     )

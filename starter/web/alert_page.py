@@ -26,6 +26,8 @@ from starter.web.i18n import translator
 from starter.web.session import Visitor
 from starter.web.views import Shown, View, allowed, channel_label, children_of, choices, fingerprint
 from store import removals
+from store.database import Database
+from store.network_messages import acknowledged
 from workflows.codec import Reader
 
 LOOK_EVERY = 0.3
@@ -138,10 +140,17 @@ def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
         "labels": labels,
         "receipts": {name for name in labels if CAPABILITIES[name].receipts},
         "removals": _open_removals(desk, view) if view["stage"] in (Stage.CLOSING, Stage.CLOSED) else [],
+        "networks": _networks(desk.baken.parts.db, view["alert_id"]),
         "children": children_of(view),
         "key": fingerprint(view),
         "moved": False,
     }
+
+
+def _networks(db: Database, alert_id: str) -> dict[str, bool]:
+    """Of each operator's network: whether it acknowledged the last cell broadcast it was told."""
+    with db.read() as session:
+        return acknowledged(session, alert_id)
 
 
 def _open_removals(desk: Desk, view: View) -> list[dict[str, Any]]:

@@ -115,6 +115,27 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class OnPhones:
+    """What phones in the area have of one alert by one network; its words are known until a restart."""
+
+    alert_id: str
+    state: State
+    text: str
+    short: str
+    """On a phone that knows 90 characters."""
+    at: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """One operator's network."""
+
+    name: str
+    exercise: bool
+    shows: tuple[OnPhones, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Of one alert: which channels show it, and which have taken it down."""
 
@@ -138,6 +159,7 @@ class Wall:
     texts: tuple[Text, ...]
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
+    networks: tuple[Network, ...]
     signs: tuple[Sign, ...]
     posters: tuple[Poster, ...]
     faults: dict[str, str | None]
@@ -154,6 +176,9 @@ class Wall:
                 states[receivers.alert_id][channel] = {receivers.state}
         for call in (call for screen in self.screens for call in screen.calls):
             states[call.alert_id].setdefault("webhook", set()).add(call.state)
+        for network in self.networks:
+            for broadcast in network.shows:
+                states[broadcast.alert_id].setdefault("cellbroadcast", set()).add(broadcast.state)
         for one in (one for sign in self.signs for one in sign.shows):
             states[one.alert_id].setdefault("signage", set()).add(one.state)
         for poster in self.posters:
@@ -187,6 +212,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         texts=tuple(Text(**one) for one in seen.get("texts", ()) if one["alert_id"] in alerts)[:TEXTS],
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
+        networks=tuple(_network(one, alerts, language) for one in seen.get("networks", ())),
         signs=tuple(_sign(one, alerts, language) for one in seen.get("signs", ())),
         posters=tuple(poster for poster in posters if poster),
         faults=seen.get("faults", {}),
@@ -273,6 +299,21 @@ def _sign(said: dict[str, Any], alerts: list[str], language: str) -> Sign:
         if one["alert_id"] in alerts
     ]
     return Sign(said["name"], said["exercise"], tuple(shows))
+
+
+def _network(said: dict[str, Any], alerts: list[str], language: str) -> Network:
+    shows = [
+        OnPhones(
+            alert_id=one["alert_id"],
+            state="shown" if one["up"] else "down",
+            text=one["texts"].get(language, ""),
+            short=one["short"].get(language, ""),
+            at=_clock(one["at"]),
+        )
+        for one in said["shows"]
+        if one["alert_id"] in alerts
+    ]
+    return Network(said["name"], said["exercise"], tuple(shows))
 
 
 def _verdict(alert: str, channels: dict[str, set[State]], exercise: bool) -> Verdict:

@@ -116,6 +116,23 @@ class CapMessage(SQLModel, table=True):
         return self.message_type == "Cancel"
 
 
+class NetworkMessage(SQLModel, table=True):
+    """What one operator's network was told of an alert, without a word of it: a row before it is sent."""
+
+    __tablename__ = "network_message"
+    alert_id: str = Field(primary_key=True)
+    network: str = Field(primary_key=True)
+    n: int = Field(primary_key=True)
+    identifier: str
+    sent: str
+    """With its offset, exactly as written in the message."""
+    edition: int
+    cancels: bool = False
+    expires: datetime = Field(sa_type=UtcDateTime)
+    state: str
+    """`store.network_messages.State`."""
+
+
 class OutboxCommand(SQLModel, table=True):
     """A command that takes away: written with its raised revision before Temporal hears of it (rule 2)."""
 

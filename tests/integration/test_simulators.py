@@ -127,7 +127,7 @@ def test_nothing_about_the_child_is_on_disk(counterparts: Counterparts, home: Pa
     counterparts.mail()
     counterparts.call(texts={"nl": {"headline": "Noor vermist"}})
     files = [path for path in home.rglob("*") if path.is_file()]
-    keys = {"ca.pem", "server.pem", "app.json", "app_exercise.json"}
+    keys = {"ca.pem", "server.pem", "client.pem", "app.json", "app_exercise.json"}
     assert {path.name for path in files} == {"ports.json", "browsers.json", "received.jsonl", *keys}
     assert not any(b"Noor" in path.read_bytes() for path in files)
 

@@ -78,12 +78,27 @@ def at_poster(baken: Running, alert_id: str) -> str:
     return f"edition {number}"
 
 
+def at_networks(baken: Running, alert_id: str) -> str:
+    """What phones of all networks have before them, by what each was told; it is what is on their display."""
+    shown = at_recipients("cellbroadcast")(baken, alert_id)
+    wall = baken.get("/demo/", lang="nl").text
+    panel = wall[wall.index('id="cellbroadcast"') :].partition("</section>")[0]
+    texts = re.findall(r'class="bubble">([^<]*)<', panel)
+    if shown.startswith("edition"):
+        assert any(_edition_in(text) == shown for text in texts), f"no phone shows {shown}"
+    return shown
+
+
 def _edition_in(text: str) -> str:
     found = _COAT.search(text)
     return f"edition {found[1]}" if found else "gone"
 
 
-EYES: dict[str, Eye] = {"web": at_page, "cap": at_cap, "signage": at_screens, "poster": at_poster} | {
-    name: at_recipients(name) for name in PERSONAL
-}
+EYES: dict[str, Eye] = {
+    "web": at_page,
+    "cap": at_cap,
+    "cellbroadcast": at_networks,
+    "signage": at_screens,
+    "poster": at_poster,
+} | {name: at_recipients(name) for name in PERSONAL}
 """A public channel has an eye of its own; what recipients got stands in the demo's record."""

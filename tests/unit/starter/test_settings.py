@@ -21,6 +21,8 @@ PORTS = {
     "app_exercise": {"url": "https://127.0.0.1:2/", "service_account": "drill.json"},
     "sms": {"host": "127.0.0.1", "port": 4, "system_id": "s", "password": "p"},
     "sms_exercise": {"host": "127.0.0.1", "port": 5, "system_id": "s", "password": "p"},
+    "cellbroadcast": [{"name": "n", "a": "https://127.0.0.1:6/cap", "certificate": "c.pem", "key": "c.pem"}],
+    "cellbroadcast_exercise": [{"name": "o", "a": "https://127.0.0.1:7/cap", "certificate": "c.pem", "key": "c.pem"}],
     "signage": {"host": "127.0.0.1", "port": 4, "authority": "ca.pem", "username": "u", "password": "p"},
     "signage_exercise": {"host": "127.0.0.1", "port": 5, "authority": "ca.pem", "username": "u", "password": "p"},
     "webpush": {"url": "https://127.0.0.1:3", "authority": "ca.pem"},
@@ -60,6 +62,7 @@ def test_embedded_home_when_an_sms_centre_is_elsewhere_refuses_it_by_name(tmp_pa
         ('[channels.webpush]\ncontact = "push@baken.example"', "channels.webpush.contact"),
         ("[channels.webpush]\n", "channels.webpush.contact"),
         ('[channels.sms]\nsystem_id = "s"\npassword = "p"\nhost = "h"\nport = 1\nsender = "Te lange naam"', "sender"),
+        ('[[channels.cellbroadcast]]\nname = "n"\na = "http://h"\ncertificate = "c"\nkey = "k"', "cellbroadcast"),
     ],
 )
 def test_file_when_it_says_what_it_cannot_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
