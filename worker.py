@@ -32,10 +32,10 @@ from activities.revisions import RevisionWatch
 from starter.children import Children, Part
 from starter.errors import Problem
 from starter.forking import Program, preload
+from starter.partners import sync_partners
 from starter.parts import Parts, connect, open_parts
 from starter.process import announce_ready, stop_signal
 from starter.settings import load_settings
-from store.subscribers import Subscribers
 from workflows.codec import Reader
 from workflows.ports import ALERTS_QUEUE, CONTROL_QUEUE, send_queue
 from workflows.registry import WORKFLOWS
@@ -118,21 +118,12 @@ def _worker(
     )
 
 
-def sync_partners(parts: Parts) -> None:
-    """The partners of the configuration are the subscribers of the webhook channel."""
-    config = parts.settings.channels()
-    key = parts.keys.system_key("subscribers")
-    with parts.db.write() as session:
-        for exercise, partners in ((False, config.channels.webhook), (True, config.exercise.webhook)):
-            names = [partner.name for partner in partners]
-            Subscribers(key, "webhook", exercise=exercise).keep_exactly(session, names, now())
-
-
 async def run(role: str, channels: Sequence[str]) -> None:
     parts = open_parts(load_settings(os.environ))
     client = await connect(parts, Reader.WORKER)
     if role in ("all", "send"):
-        sync_partners(parts)
+        with parts.db.write() as session:
+            sync_partners(session, parts)
     threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
     adapters = build_adapters(parts)
     workers = build_workers(parts, client, threads, role, channels, adapters)

@@ -83,11 +83,19 @@ class ExerciseEmailEndpoint(MailServer):
 
 
 class Partner(Value):
-    """One receiver of Standard Webhooks; `secret` begins with `whsec_`."""
+    """One receiver of Standard Webhooks; secrets begin with `whsec_`."""
 
     name: str
     url: str
-    secret: str
+    secret: str = Field(repr=False)
+    former_secret: str | None = Field(default=None, repr=False)
+    """While it changes from one secret to the other: calls are signed with both."""
+    mail: Annotated[str, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")] | None = Field(default=None, repr=False)
+    """Of people there who can say that an alert is gone, where its software does not."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.secret, self.former_secret) if self.former_secret else (self.secret,)
 
 
 class WebhookPartner(Partner):
@@ -269,16 +277,16 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host
         if endpoints.app:
-            yield f"{group}.app", _host_of(endpoints.app.url)
+            yield f"{group}.app", host_of(endpoints.app.url)
         for name, centre in zip(("sms", "sms.fallback"), endpoints.sms.centres if endpoints.sms else (), strict=False):
             yield f"{group}.{name}", centre.host
         if endpoints.signage:
             yield f"{group}.signage", endpoints.signage.host
         for partner in endpoints.webhook:
-            yield f"{group}.webhook {partner.name}", _host_of(partner.url)
+            yield f"{group}.webhook {partner.name}", host_of(partner.url)
 
 
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
     """The host of an address; the address itself where it has none, which is then refused by name."""
     try:
         return urlsplit(url).hostname or url

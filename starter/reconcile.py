@@ -50,8 +50,8 @@ from workflows.messages import FAN_OUT_WORKFLOW
 CONNECT_WITHIN = 30.0
 LOST = (
     "Lost for good, as Temporal never had it: who subscribed after the copy was made, and that somebody left since "
-    "(they get alerts again); areas and people on duty that were changed; photos of alerts that were started since; "
-    "withdrawals given while Temporal was away. Import subscribers again and look at each alert above."
+    "(they get alerts again); areas, people on duty and partners that were changed; photos of alerts that were "
+    "started since; withdrawals given while Temporal was away. Import subscribers again and look at each alert above."
 )
 
 

@@ -25,9 +25,10 @@ from starter.parts import Parts
 from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond
 from starter.public.cap import cap_router
 from starter.public.embedding import embed_router
+from starter.public.partners import partner_router
 from starter.public.showing import Showing
 from starter.public.subscribing import subscribe_router
-from starter.screens import ScreenReport
+from starter.screens import ScreenReport, Screens
 from starter.web.times import local_words
 from store import editions, subscribers
 from store.standing import UnknownAlert, by_code, ended_since, standing, visible
@@ -39,13 +40,14 @@ TOLD_FOR = timedelta(days=7)
 
 
 class PublicSite:
-    """Reads the store for each request; holds nothing."""
+    """Reads the store for each request; holds nothing of it."""
 
     def __init__(self, parts: Parts, base_url: str, clock: Callable[[], datetime]) -> None:
         self._parts = parts
         self._base_url = base_url
         self._clock = clock
         self._showing = Showing(parts, clock)
+        self._screens = Screens(parts.db, parts.keys)
 
     def index(self, request: Request, *, exercise: bool) -> Response:
         language = language_of(request)
@@ -143,7 +145,7 @@ class PublicSite:
         return Response(json.dumps(shown), headers={"cache-control": "no-store"}, media_type="application/json")
 
     def screen_report(self, said: ScreenReport) -> Response:
-        counts = self._parts.screens.report(said, self._parts.keys, self._clock())
+        counts = self._screens.report(said, self._clock())
         return Response(status_code=204 if counts else 403)
 
     def _outcome(self, session: Session, row: AlertStanding, language: str) -> str | None:
@@ -165,6 +167,7 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     router.include_router(cap_router(parts, base_url, clock))
     router.include_router(embed_router(parts, base_url, clock))
     router.include_router(subscribe_router(parts, clock))
+    router.include_router(partner_router(parts, base_url, clock, language_of))
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/")

@@ -199,9 +199,17 @@ def check_ended(ledger: Ledger, last: Mapping[str, Message], findings: Findings,
     findings.add_set("strangers", set(last) - set(ledger.audience))
 
 
-def check_silence(messages: Sequence[Message], ended_at: float, findings: Findings) -> None:
-    """Nothing that shows the alert arrives once its end is given and what was under way is through."""
+def check_silence(messages: Sequence[Message], ended_at: float, findings: Findings, woken: Sequence[float]) -> None:
+    """Nothing that shows the alert arrives once its end is given and what was under way is through.
+
+    A sender that is frozen between its last look and its write lets go of that one message when it wakes: no sender
+    can do better, and who gets it hears the end after it.
+    """
     late = [one for one in messages if one.kind != "cancel" and one.at > ended_at + GRACE]
+    for at in woken:
+        caught = next((one for one in late if 0 <= one.at - at <= GRACE), None)
+        if caught is not None:
+            late.remove(caught)
     for one in late:
         findings.add("alerts after the end was given", f"{_words(one)} {one.at - ended_at:+.2f} s")
 

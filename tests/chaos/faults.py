@@ -93,13 +93,16 @@ class Field:
     restores: int = 0
     happened: list[tuple[float, str]] = field(default_factory=list)
     """What hit it in this round, and when by the machine's clock."""
+    woken: list[float] = field(default_factory=list)
+    """When senders that were frozen in this round went on, by the machine's clock."""
     _lasting: list[Callable[[], None]] = field(default_factory=list)
     """What ends the faults that are on."""
     _ends: dict[str, list[float]] = field(default_factory=dict)
 
     def begin_round(self, seed: int, plan: Sequence[Fault]) -> None:
         """Forget the last one, and wait until there is room for what is planned."""
-        self.chance, self.killed_senders, self.restores, self.happened = random.Random(seed), 0, 0, []
+        self.chance, self.killed_senders, self.restores = random.Random(seed), 0, 0
+        self.happened, self.woken = [], []
         self._make_room(plan)
 
     def begin(self, fault: Fault) -> Callable[[], None] | None:
@@ -195,8 +198,15 @@ class Field:
             return None
         pid = self.chance.choice(pids)
         os.kill(pid, signal.SIGSTOP)
-        self.killed_senders += words == "--processes 1"
-        return lambda: _wake(pid)
+        sender = words == "--processes 1"
+        self.killed_senders += sender
+
+        def wake() -> None:
+            if sender:
+                self.woken.append(time.time())
+            _wake(pid)
+
+        return wake
 
     def _fill_disk(self) -> Callable[[], None]:
         """For everybody who writes to the store."""

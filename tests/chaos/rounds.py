@@ -301,7 +301,7 @@ class Round:
         messages, ledger = self._messages(), self._ledger()
         last = self._check_order(messages, ledger, self._findings)
         books.check_ended(ledger, last, self._findings, refuses=self._plan.refuses)
-        books.check_silence(messages, self._ended_at, self._findings)
+        books.check_silence(messages, self._ended_at, self._findings, self._stage.woken)
         books.check_ledger(ledger, messages, self._findings)
 
 
