@@ -17,7 +17,15 @@ from temporalio.exceptions import ApplicationError
 
 from activities.alerts import load_rendition, now
 from activities.beating import beating, in_thread
-from activities.channels.base import Busy, Channel, ChannelError, PhotoBytes, PublicChannel, PublishJob
+from activities.channels.base import (
+    Busy,
+    Channel,
+    ChannelError,
+    PhotoBytes,
+    PreparedChannel,
+    PublicChannel,
+    PublishJob,
+)
 from alerts.edition import Edition
 from alerts.state import ArmReport
 from alerts.vocabulary import Kind
@@ -51,10 +59,20 @@ class PublishingActivities:
         if channel.capabilities.audience == "personal":
             async with beating():
                 recipients = await in_thread(partial(self.freeze, asked))
+        remarks: tuple[str, ...] = ()
         async with beating():
+            if isinstance(channel, PreparedChannel):
+                remarks = await asyncio.to_thread(self._prepare, channel, asked)
             trouble = await channel.probe(asked.kind)
-        found = (*rendition.problems, *([trouble] if trouble else []))
+        found = (*rendition.problems, *remarks, *([trouble] if trouble else []))
         return ArmReport(channel=asked.channel, ready=not found, recipients=recipients, trouble=found)
+
+    def _prepare(self, channel: PreparedChannel, asked: ports.ArmChannel) -> tuple[str, ...]:
+        display = self._keys.display_key(asked.alert_id)
+        with self._db.read() as session:
+            edition = editions.get_edition(session, display, asked.alert_id, asked.edition.digest)
+            photos = load_photos(session, display, edition)
+        return channel.prepare(edition, photos)
 
     def freeze(self, asked: ports.ArmChannel, go_on: Callable[[], None]) -> int:
         """The audience of a personal channel, as it is now; its size."""

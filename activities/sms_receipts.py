@@ -25,7 +25,7 @@ EARLY = 1_000
 
 
 class Proves(NamedTuple):
-    """Of which recipient a message, once a phone has it, proves what."""
+    """What a message says once a phone has it: this recipient has that edition."""
 
     alert_id: str
     edition: int

@@ -1,4 +1,5 @@
-"""Take CSS and JavaScript of others out of node_modules into build/assets, as Baken serves them.
+"""Take CSS, JavaScript and fonts of others out of node_modules: into build/assets what Baken serves, into build/fonts
+what posters are set in.
 
 govuk-frontend without its fonts and crest (neither is ours to use), with its font family replaced by our variable.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 ASSETS = ROOT / "build" / "assets"
+FONTS = ROOT / "build" / "fonts"
 SCRIPTS = ("htmx.org/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js")
 
 
@@ -28,6 +30,10 @@ def main() -> int:
     (ASSETS / "govuk-frontend.min.css").write_text(css, "utf-8")
     for script in SCRIPTS:
         shutil.copy(MODULES / script, ASSETS / Path(script).name)
+    FONTS.mkdir(exist_ok=True)
+    for weight in ("400Regular", "700Bold"):
+        for font in MODULES.glob(f"@expo-google-fonts/*/{weight}/*.ttf"):
+            shutil.copy(font, FONTS)
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import httpx
 
 from activities.channels import CAPABILITIES, build_channels
-from activities.channels.base import FAULTS, Channel
+from activities.channels.base import FAULTS, BoundChannel, Channel
 from alerts.vocabulary import Kind
 from starter.parts import Parts
 
@@ -69,6 +69,7 @@ async def examine(parts: Parts, language: Language = "en") -> list[Row]:
     used = {name for programme in parts.programmes().values() for name in programme.channels}
     asked = [(kind, channel) for kind in KINDS for channel in channels.values()]
     said = await asyncio.gather(*(_said(channel, kind, web) for kind, channel in asked))
+    await asyncio.gather(*(channel.hang_up() for channel in channels.values() if isinstance(channel, BoundChannel)))
     return [
         _row(channel.name, kind, trouble, language, needed=kind is Kind.ACTUAL and channel.name in used)
         for (kind, channel), trouble in zip(asked, said, strict=True)

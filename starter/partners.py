@@ -12,13 +12,14 @@ import asyncio
 import re
 import secrets as random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
+from activities.channels.cap import SILENT_AFTER as CAP_SILENT_AFTER
 from activities.channels.webhook import TYPES
 from activities.endpoints import is_loopback
 from activities.partner_book import Known, PartnerBook
@@ -29,18 +30,20 @@ from starter.errors import BadInput, CannotReach, RefusedByRule
 from starter.parts import Parts
 from store import audit, cap_partners, removals
 from store import partners as register
+from store.database import serialise
 from store.partners import Register, Registered
 from store.people import Person
 from store.subscribers import Entry, Subscribers
 from store.tables.partner import Removal
 
 NO_ALERT = ""
+CHANGING = "subscribe webhook"
+"""What each change does first, one at a time: the partners are subscribers too."""
 NAME = re.compile(r"[^\W_](?:[\w &.,'()-]{0,58}[\w).])?")
 MAIL = re.compile(r"[^\s@<>,]+@[^\s@<>,]+")
 TEST_LASTS = timedelta(minutes=1)
 KEEPERS = frozenset({Role.SUPERVISOR, Role.ENGINEER})
 """Who adds partners, tests them and changes their secrets."""
-CAP_SILENT_AFTER = timedelta(minutes=5)
 Row = dict[str, Any]
 
 
@@ -49,7 +52,6 @@ class Partners:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._settings = parts.settings
         self._config = parts.settings.channels()
         self._key = parts.keys.system_key("partners")
         self._book = PartnerBook(self._config, parts.db, lambda: self._key, _now)
@@ -78,14 +80,14 @@ class Partners:
         name, one = known.partner.name, known.registered
         with self._parts.db.read() as session:
             last = register.last_answer(session, name, exercise=exercise)
-            waiting = [one for one in removals.open_removals(session) if one.partner == name]
+            told = [(each.partner, each.exercise) for each in removals.open_removals(session)]
         state = "paused" if known.paused else "active"
         row = _said(name, "webhook", "register" if one else "file", state, last, _now() - SILENT_AFTER)
         former = one.former_until if one and one.former(_now()) else None
         return row | {
             "exercise": exercise,
             "host": urlsplit(known.partner.url).netloc,
-            "open_removals": len(waiting),
+            "open_removals": told.count((name, exercise)),
             "old_secret_until": _iso(former),
         }
 
@@ -106,6 +108,7 @@ class Partners:
             added_at=_now(),
         )
         with self._parts.db.write() as session:
+            serialise(session, CHANGING)
             if self._of_file(name) or Register(self._key).find(session, name):
                 raise BadInput("NAME", f"there is a partner {name!r} already; give this one another name")
             self._change(session, who, "add_partner", one)
@@ -113,25 +116,31 @@ class Partners:
 
     def pause(self, who: Person, name: str) -> Registered:
         """No alert, change or refresh goes to it any more; the end of what it has does. Needs one person."""
-        return self._set(who, "pause_partner", name, {"paused": True, "touched_by": who.person})
+
+        def paused(one: Registered) -> Registered:
+            # Paused twice it stays whose pause it was, or whoever added it could let it in after anybody's second one.
+            return one if one.paused else one.model_copy(update={"paused": True, "touched_by": who.person})
+
+        return self._set(who, "pause_partner", name, paused)
 
     def resume(self, who: Person, name: str) -> Registered:
         """Let alerts go to it, those that are live too."""
-        one = self._find(name)
-        if not one.exercise:
-            _require(who, {Role.SUPERVISOR}, "letting alerts of the public go to a partner")
-            if one.paused and one.touched_by == who.person:
+
+        def resumed(one: Registered) -> Registered:
+            if not one.exercise:
+                _require(who, {Role.SUPERVISOR}, "letting alerts of the public go to a partner")
+            if not one.exercise and one.paused and one.touched_by == who.person:
                 raise RefusedByRule(
                     f"{who.user} added or paused {name}; another supervisor must let alerts go to it (four eyes)"
                 )
-        return self._set(who, "resume_partner", name, {"paused": False})
+            return one.model_copy(update={"paused": False})
+
+        return self._set(who, "resume_partner", name, resumed)
 
     def rotate(self, who: Person, name: str, *, at_once: bool = False) -> Registered:
         """A new secret, shown this once; the old one is good for a day, or ends now with `at_once`."""
         _require(who, KEEPERS, "changing a secret")
-        fresh = self._find(name).rotated(_now(), at_once=at_once)
-        secrets = {field: getattr(fresh, field) for field in ("secret", "former_secret", "former_until")}
-        return self._set(who, "rotate_partner", name, secrets)
+        return self._set(who, "rotate_partner", name, lambda one: one.rotated(_now(), at_once=at_once))
 
     async def test(self, who: Person, name: str) -> Row:
         """Send it an exercise of its own and the end of that; no other partner hears of it."""
@@ -180,18 +189,15 @@ class Partners:
                 return known, exercise
         raise BadInput("NAME", f"there is no partner {name!r}; 'baken partners list' shows them all")
 
-    def _find(self, name: str) -> Registered:
+    def _set(self, who: Person, action: str, name: str, change: Callable[[Registered], Registered]) -> Registered:
         known, _ = self._any(name)
         if known.registered is None:
             raise RefusedByRule(f"{name} stands in the settings file; change it there and start Baken again")
-        return known.registered
-
-    def _set(self, who: Person, action: str, name: str, values: Row) -> Registered:
-        self._find(name)
         with self._parts.db.write() as session:
-            before = Register(self._key).find(session, name, alone=True)
+            serialise(session, CHANGING)
+            before = Register(self._key).find(session, name)
             assert before is not None, "nobody takes one away"
-            one = before.model_copy(update=values)
+            one = change(before)
             self._change(session, who, action, one)
         return one
 

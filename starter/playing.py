@@ -24,7 +24,7 @@ from starter.errors import CannotReach, RefusedByRule
 LOOK = 0.05
 """Seconds between two looks."""
 PATIENCE = 30.0
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage", "poster")
 RECORDED = ("email", "webhook", "app", "webpush", "sms")
 """Their counterparts keep a record of what they took in; page, photo and feed are looked at."""
 
@@ -81,7 +81,7 @@ class _Watch:
         """Give the command and look; seconds since it was given at which each showed, or was gone."""
         since, seen = _now(), dict[str, float]()
         given = asyncio.ensure_future(command)
-        looks = {"web": self._page, "cap": self._cap, "signage": self._screens} | (
+        looks = {"web": self._page, "cap": self._cap, "signage": self._screens, "poster": self._poster} | (
             {} if shows else {"photo": self._photo_there}
         )
         wanted = {*CHANNELS, *looks}
@@ -129,6 +129,9 @@ class _Watch:
         """Whether any screen of the network shows it; they change in one moment."""
         newest = {line["recipient"]: line["kind"] for line in await self._received("signage")}
         return any(kind != "cancel" for kind in newest.values())
+
+    async def _poster(self) -> bool:
+        return (await self._public.get(f"/a/{self._alert_id}/poster-a4.pdf")).is_success
 
     async def _counterparts(self, seen: dict[str, float], since: float, kind: str) -> None:
         """Of each personal channel, when its last recipient had it."""

@@ -24,8 +24,8 @@ ScreenName = Annotated[str, Field(min_length=1, max_length=60, pattern=SCREEN_NA
 
 
 class ShownHere(Value):
-    alert_id: Annotated[str, Field(max_length=64)]
-    edition: int
+    alert_id: Annotated[str, Field(max_length=64, pattern=r"^\w+$")]
+    edition: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ScreenReport(Value):

@@ -90,6 +90,10 @@ def put_rendition(session: Session, key: bytes, alert_id: str, digest: str, chan
     put(session, SealedRendition(alert_id=alert_id, digest=digest, channel=channel, sealed=sealed))
 
 
+def has_rendition(session: Session, alert_id: str, digest: str, channel: str) -> bool:
+    return session.get(SealedRendition, (alert_id, digest, channel)) is not None
+
+
 def get_rendition(session: Session, key: bytes, alert_id: str, digest: str, channel: str) -> str:
     """What the channel will send for that edition, as JSON; raises LookupError."""
     row = session.get(SealedRendition, (alert_id, digest, channel))

@@ -60,9 +60,8 @@ class Register:
     def all(self, session: Session) -> list[Registered]:
         return [self._open(row) for row in session.exec(select(PartnerRow).order_by(PartnerRow.name))]
 
-    def find(self, session: Session, name: str, *, alone: bool = False) -> Registered | None:
-        """With `alone` the row is this transaction's until it ends."""
-        row = session.get(PartnerRow, name, with_for_update=alone or None, populate_existing=alone)
+    def find(self, session: Session, name: str) -> Registered | None:
+        row = session.get(PartnerRow, name)
         return self._open(row) if row else None
 
     def put(self, session: Session, one: Registered) -> None:

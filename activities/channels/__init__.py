@@ -9,6 +9,7 @@ from activities.channels.app import AppChannel
 from activities.channels.base import Capabilities, Channel, SubscribedChannel
 from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
+from activities.channels.poster import PosterChannel
 from activities.channels.signage import SignageChannel
 from activities.channels.sms import SmsChannel
 from activities.channels.web import WebChannel
@@ -26,6 +27,7 @@ CHANNELS = (
     WebPushChannel,
     SmsChannel,
     SignageChannel,
+    PosterChannel,
 )
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
 NAMES = tuple(CAPABILITIES)
@@ -57,5 +59,6 @@ def build_channels(
         WebPushChannel(config, lambda: system_key("vapid"), clock),
         SmsChannel(config, db, system_key, clock),
         SignageChannel(db, display_key, clock, config),
+        PosterChannel(db, display_key, clock, base_url),
     )
     return {channel.name: channel for channel in channels}

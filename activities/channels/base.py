@@ -255,6 +255,24 @@ class ListeningChannel(Channel, Protocol):
         ...
 
 
+@runtime_checkable
+class BoundChannel(Channel, Protocol):
+    """A channel whose probe leaves a line open, for those who send after it."""
+
+    async def hang_up(self) -> None:
+        """Part as the protocol asks: of somebody who only tried."""
+        ...
+
+
+@runtime_checkable
+class PreparedChannel(Channel, Protocol):
+    """A channel with work that takes longer than what comes after the yes may: done while the approver reads."""
+
+    def prepare(self, edition: Edition, photos: Sequence[PhotoBytes]) -> tuple[str, ...]:
+        """Do it and keep it, idempotent; what the approver should know. Whoever needs it and finds nothing does it."""
+        ...
+
+
 class SubscribedChannel(PersonalChannel, Protocol):
     """A personal channel that people subscribe to: it knows a good address of its medium from a bad one."""
 

@@ -185,7 +185,11 @@ class SmsChannel:
         try:
             await asyncio.gather(_keep_open(lines), self._tell_seen(lines))
         finally:
-            await asyncio.gather(*(session.close() for session in lines), return_exceptions=True)
+            await self.hang_up()
+
+    async def hang_up(self) -> None:
+        """Unbind from every centre."""
+        await asyncio.gather(*(session.close() for session in self._sessions.values()), return_exceptions=True)
 
     async def _tell_seen(self, lines: Sequence[Session]) -> None:
         while True:

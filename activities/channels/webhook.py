@@ -12,6 +12,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar
 
 import httpx
@@ -73,13 +74,13 @@ class WebhookChannel:
     ) -> None:
         """`secret` is the installation's, which opens the register and makes the words of removals."""
         self._db = db
-        self._secret = secret
+        self._secret = cache(secret)  # to ask the key store for it is a transaction of its own
         self._clock = clock
         self._base_url = base_url
-        self._book = PartnerBook(config, db, secret, clock)
+        self._book = PartnerBook(config, db, self._secret, clock)
         self._caller = Caller(answer_within)
         self._prober = Caller(min(answer_within, PROBE_WITHIN))
-        self._care = PartnerCare(config, db, secret, clock, base_url, self._book, self._caller)
+        self._care = PartnerCare(config, db, self._secret, clock, base_url, self._book, self._caller)
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
         payload = {

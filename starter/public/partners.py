@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,8 @@ class PartnerSite:
         self._parts = parts
         self._base_url = base_url
         self._clock = clock
+        self._key = cache(lambda: parts.keys.system_key("partners"))
         self._book = PartnerBook(parts.settings.channels(), parts.db, self._key, clock)
-
-    def _key(self) -> bytes:
-        return self._parts.keys.system_key("partners")
 
     def missed(self, request: Request, name: str) -> Response:
         """What holds now, as the calls would have said it, for whoever signs with the partner's secret."""

@@ -26,6 +26,7 @@ from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, langua
 from starter.public.cap import cap_router
 from starter.public.embedding import embed_router
 from starter.public.partners import partner_router
+from starter.public.poster import poster_router
 from starter.public.showing import Showing
 from starter.public.subscribing import subscribe_router
 from starter.screens import ScreenReport, Screens
@@ -165,6 +166,7 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     """Routes of the public site."""
     site, router = PublicSite(parts, base_url, clock), APIRouter()
     router.include_router(cap_router(parts, base_url, clock))
+    router.include_router(poster_router(parts, clock))
     router.include_router(embed_router(parts, base_url, clock))
     router.include_router(subscribe_router(parts, clock))
     router.include_router(partner_router(parts, base_url, clock, language_of))

@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from temporalio.service import RPCError
 
 from activities.channels import CAPABILITIES
+from activities.channels.poster import media_type
 from alerts.vocabulary import Action, Stage
 from starter.errors import BadInput, CannotReach
 from starter.partners import removal_row
@@ -55,6 +56,16 @@ def alert_router(desk: Desk) -> APIRouter:
             raise BadInput("piece", "there is no such page, or what it showed was destroyed") from error
         headers = {"content-security-policy": FRAME_CSP, "cache-control": "no-store"}
         return Response(html, headers=headers, media_type="text/html")
+
+    @router.get("/alerts/{alert_id}/sheets/{digest}/{name}")
+    def sheet(alert_id: str, digest: str, name: str, who: Visitor = Depends(desk.reads)) -> Response:
+        try:
+            made = previewing.sheet(desk.baken.parts, alert_id, digest, name)
+        except LookupError:
+            made = None
+        if made is None:
+            raise BadInput("sheet", "there is no such poster yet, or it was destroyed")
+        return Response(made, headers={"cache-control": "no-store"}, media_type=media_type(name))
 
     @router.get("/alerts/{alert_id}/photos/{token}")
     def photo(alert_id: str, token: str, who: Visitor = Depends(desk.reads)) -> Response:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from activities.channels import CAPABILITIES
 from activities.channels.base import Rendition
+from activities.channels.poster import kept_sheets, sheets_of
 from alerts.edition import Edition
 from starter.parts import Parts
 from starter.web.i18n import N_, Translate, translator
@@ -36,6 +37,7 @@ NAMES = {
     "screen": N_("On a screen"),
     "sign": N_("On a road sign"),
     "message": N_("Message to screens"),
+    "poster": N_("Words on the poster"),
 }
 
 
@@ -97,6 +99,7 @@ def _planned(
         recipients=arm["recipients"] if arm else 0,
         trouble=tuple(arm["trouble"] if arm else ()) + (now.problems if now else ()),
         pieces=pieces,
+        sheets=sheets_of(session, edition) if name == "poster" else (),
         armed=arm is not None,
     )
 
@@ -134,6 +137,13 @@ def html_piece(parts: Parts, alert_id: str, digest: str, channel: str, name: str
             return f"{found[1]}data:image/jpeg;base64,{base64.b64encode(jpeg or b'').decode()}{found[3]}"
 
         return PHOTO.sub(inside, piece.content)
+
+
+def sheet(parts: Parts, alert_id: str, digest: str, name: str) -> bytes | None:
+    """A poster as it was made for an edition; None when it is not there (yet)."""
+    key = parts.keys.display_key(alert_id)
+    with parts.db.read() as session:
+        return kept_sheets(session, key, alert_id, digest).get(name)
 
 
 def photo(parts: Parts, alert_id: str, token: str) -> bytes | None:

@@ -45,6 +45,11 @@ RULES_SAY_OF = (
     N_("is longer than {n} characters"),
     N_("CAP event has {n} characters; fewer than {most} are allowed"),
     N_("CAP partners that do not fetch the feed: {who}"),
+    N_("the poster {sheet} leaves out the story: there is no room for it"),
+    N_("the poster {sheet} leaves out the story and shortens descriptions: there is no room for it"),
+    N_("the poster {sheet} leaves out the story and what the children look like: there is no room for it"),
+    N_("the poster {sheet} leaves out all about the children but the headline: there is no room for it"),
+    N_("the poster ({language}) has {sign} for signs that its fonts do not have"),
     N_("{who} added or paused {name}; another supervisor must let alerts go to it (four eyes)"),
     N_("{name} stands in the settings file; change it there and start Baken again"),
 )

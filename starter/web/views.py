@@ -61,6 +61,8 @@ class Planned:
     recipients: int
     trouble: tuple[str, ...] = ()
     pieces: tuple[Piece, ...] = ()
+    sheets: tuple[str, ...] = ()
+    """Posters as they will be served, by `a4.nl`."""
     armed: bool = True
 
 

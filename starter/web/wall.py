@@ -43,6 +43,15 @@ class CapMessage:
 
 
 @dataclass(frozen=True)
+class Poster:
+    """The posters of an alert; `mark` changes with them."""
+
+    alert_id: str
+    state: State
+    mark: str
+
+
+@dataclass(frozen=True)
 class Receivers:
     """What those have before them who got something of this alert: mailboxes, phones, browsers."""
 
@@ -130,6 +139,7 @@ class Wall:
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
     signs: tuple[Sign, ...]
+    posters: tuple[Poster, ...]
     faults: dict[str, str | None]
 
     @property
@@ -146,6 +156,8 @@ class Wall:
             states[call.alert_id].setdefault("webhook", set()).add(call.state)
         for one in (one for sign in self.signs for one in sign.shows):
             states[one.alert_id].setdefault("signage", set()).add(one.state)
+        for poster in self.posters:
+            states[poster.alert_id]["poster"] = {poster.state}
         drills = {page.alert_id for page in self.pages if page.exercise}
         drills |= {message.alert_id for message in self.cap if message.exercise}
         return tuple(_verdict(alert, channels, alert in drills) for alert, channels in states.items())
@@ -163,6 +175,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
     alerts = await _alerts(public, seen.get("alerts", {}))
     found = [await _page(public, alert, language) for alert in alerts]
     messages = [await _cap(public, alert, language) for alert in alerts]
+    posters = [await _poster(public, alert, language) for alert in alerts]
     return Wall(
         reachable=bool(seen),
         pages=tuple(found),
@@ -175,6 +188,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
         signs=tuple(_sign(one, alerts, language) for one in seen.get("signs", ())),
+        posters=tuple(poster for poster in posters if poster),
         faults=seen.get("faults", {}),
     )
 
@@ -217,6 +231,13 @@ async def _cap(public: httpx.AsyncClient, alert: str, language: str) -> CapMessa
         at=_clock(message.findtext(f"{CAP}sent", "")),
         exercise=message.findtext(f"{CAP}status") == "Exercise",
     )
+
+
+async def _poster(public: httpx.AsyncClient, alert: str, language: str) -> Poster | None:
+    answer = await public.head(f"/a/{alert}/poster.png", params={"lang": language})
+    if answer.status_code == httpx.codes.GONE:
+        return Poster(alert, "down", "")
+    return Poster(alert, "shown", answer.headers["etag"].strip('"')[:12]) if answer.is_success else None
 
 
 def _receivers(said: Iterable[dict[str, Any]], alerts: list[str]) -> tuple[Receivers, ...]:

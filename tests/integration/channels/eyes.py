@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import BytesIO
+
+import zxingcpp
+from PIL import Image
 
 from activities.channels import PERSONAL
 from tests.support.running import Running
@@ -61,12 +65,25 @@ def at_screens(baken: Running, alert_id: str) -> str:
     return shown
 
 
+def at_poster(baken: Running, alert_id: str) -> str:
+    """By the code on the newest one; who scans the first reads the same as whoever scans it now."""
+    answer = baken.get(f"/a/{alert_id}/poster.png")
+    scanned = baken.get(f"/a/{alert_id}/1", lang="en").text
+    if answer.status_code in (404, 410):
+        assert ("no longer valid" in scanned or "not valid at the moment" in scanned) == (answer.status_code == 410)
+        return "nothing" if answer.status_code == 404 else "gone"
+    (code,) = zxingcpp.read_barcodes(Image.open(BytesIO(answer.content)))
+    number = code.text.removeprefix(f"{baken.web}/a/{alert_id}/")
+    assert ("newer poster" in scanned) == (number != "1")
+    return f"edition {number}"
+
+
 def _edition_in(text: str) -> str:
     found = _COAT.search(text)
     return f"edition {found[1]}" if found else "gone"
 
 
-EYES: dict[str, Eye] = {"web": at_page, "cap": at_cap, "signage": at_screens} | {
+EYES: dict[str, Eye] = {"web": at_page, "cap": at_cap, "signage": at_screens, "poster": at_poster} | {
     name: at_recipients(name) for name in PERSONAL
 }
 """A public channel has an eye of its own; what recipients got stands in the demo's record."""

@@ -81,14 +81,18 @@ def test_partner_of_the_public_when_kept_needs_two_to_be_let_in_and_one_to_be_pa
     for person, reason in ((engineer, "needs the role supervisor"), (one, "four eyes")):
         with pytest.raises(RefusedByRule, match=reason):
             register.resume(person, "Station")
+    register.pause(operator, "Station")  # once more: it stays the pause of who added it
+    with pytest.raises(RefusedByRule, match="four eyes"):
+        register.resume(one, "Station")
     assert not register.resume(other, "Station").paused
     assert gets(parts) == 2
     assert register.pause(operator, "Station").paused
     assert gets(parts) == 1
     with parts.db.read() as session:
         actions = [(one.actor, one.action) for one in session.exec(select(AuditEntry))]
-    assert actions[-3:] == [
+    assert actions[-4:] == [
         ("supervisor1", "add_partner"),
+        ("operator1", "pause_partner"),
         ("supervisor2", "resume_partner"),
         ("operator1", "pause_partner"),
     ]

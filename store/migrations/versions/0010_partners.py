@@ -5,8 +5,8 @@ from functools import partial
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 required = partial(sa.Column, nullable=False)
 key = partial(sa.Column, primary_key=True)
