@@ -26,6 +26,7 @@ export function follow(address, every, show, asked = () => {}) {
       const alert = known && known.html === one.html ? known : { html: one.html, node: made(one.html) };
       alert.endsSteady = steady + left;
       alert.endsWall = wall + left;
+      alert.node.dataset.until = one.lease_until; // for whoever looks at the page
       newer.set(one.alert_id, alert);
     }
     alerts = newer;
