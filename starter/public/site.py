@@ -133,13 +133,18 @@ class PublicSite:
 
     def on_screens(self, request: Request, *, exercise: bool) -> Response:
         """What screens show now, the oldest first, each with the end of its lease."""
-        language = language_of(request)
+        language, now = language_of(request), self._clock()
         with self._parts.db.read() as session:
             rows = [
                 standing(session, one.alert_id) for one in editions.publications(session, "signage", SCREEN[language])
             ]
             shown = [
-                {"alert_id": row.alert_id, "lease_until": row.lease_until.isoformat(), "html": content.decode()}
+                {
+                    "alert_id": row.alert_id,
+                    "lease_until": row.lease_until.isoformat(),
+                    "lease_left": (row.lease_until - now).total_seconds(),
+                    "html": content.decode(),
+                }
                 for row in reversed(rows)
                 if (row.kind == Kind.EXERCISE) == exercise
                 and row.lease_until is not None

@@ -118,7 +118,8 @@ def test_alert_when_the_network_is_cut_leaves_the_screen_at_lease_end(
         page.evaluate(NOTE_WHEN_GONE)
         until = datetime.now(UTC) + timedelta(seconds=6)
         alert.renew(lease=until - alert.now)
-        page.wait_for_function("[...alerts.values()].every((one) => remaining(one) < 60000)")
+        renewed = "() => [...alerts.values()].every((one) => remaining(one) < 60000)"
+        eventually(lambda: page.evaluate(renewed), within=6, what="the player to hear of the lease")
         page.context.set_offline(True)
         time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() - 2))
         assert page.locator(".screen").count() == 1, "it goes on showing while the lease runs"

@@ -1,10 +1,9 @@
 // The player: shows what Baken says should be seen, and takes it down by itself at the end of its lease, whatever the
 // network does. Time is measured twice, on a clock that never jumps and on the wall clock: what is over by either is
-// over. When a lease ends is told by the server's clock, so a screen whose own clock is wrong is right all the same.
+// over. How much of a lease is left the server says, so a screen whose own clock is wrong is right all the same.
 "use strict";
 
 const EVERY = 2000, PATIENCE = 5000, LOOK = 250, TURN = 12000, TELL = 20000, SMALLEST = 0.3;
-const DATE_STEP = 1000; // the header "date" tells whole seconds: it may be later than it says, never earlier
 const settings = document.body.dataset;
 const place = document.getElementById("place"), idle = document.getElementById("idle");
 const own = new URLSearchParams(location.hash.slice(1));
@@ -18,16 +17,16 @@ async function poll() {
   const steady = performance.now(), wall = Date.now();
   try {
     const answer = await fetch(settings.content, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
-    if (answer.ok) take(await answer.json(), Date.parse(answer.headers.get("date")) + DATE_STEP, steady, wall);
+    if (answer.ok) take(await answer.json(), steady, wall);
   } catch { /* the network is gone: the leases go on running */ }
   tell();
   setTimeout(poll, EVERY);
 }
 
-function take(told, serverTime, steady, wall) {
+function take(told, steady, wall) {
   const newer = new Map();
   for (const one of told) {
-    const left = Date.parse(one.lease_until) - serverTime, known = alerts.get(one.alert_id);
+    const left = one.lease_left * 1000, known = alerts.get(one.alert_id);
     const alert = known && known.html === one.html ? known : { html: one.html, node: made(one.html) };
     alert.endsSteady = steady + left;
     alert.endsWall = wall + left;
