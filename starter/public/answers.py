@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,13 @@ def respond(
     if status == 200 and etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(content, status, headers, media_type=media_type)
+
+
+def respond_leased(request: Request, shown: Sequence[dict[str, str]], now: datetime, cache: str) -> Response:
+    """For `leases.js`: what is shown until when, and our time exactly, which the date header tells seconds too late."""
+    answer = respond(request, json.dumps(shown).encode(), "application/json", cache=cache)
+    answer.headers["baken-now"] = now.isoformat(timespec="milliseconds")
+    return answer
 
 
 def html_page(request: Request, template: str, status: int = 200, **values: Any) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -13,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from activities.channels.web import FRAMED, framed_page
 from starter.parts import Parts
-from starter.public.answers import TEMPLATES, html_page, language_of, plain, respond
+from starter.public.answers import TEMPLATES, html_page, language_of, plain, respond, respond_leased
 from starter.public.showing import Showing
 
 FRAME_CSP = (
@@ -46,9 +45,10 @@ EXAMPLE: dict[str, dict[str, Any]] = {
 class EmbedSite:
     """Frames for other sites; exercises are never in them."""
 
-    def __init__(self, showing: Showing, base_url: str) -> None:
+    def __init__(self, showing: Showing, base_url: str, clock: Callable[[], datetime]) -> None:
         self._showing = showing
         self._base_url = base_url
+        self._clock = clock
 
     def for_owners(self, request: Request) -> Response:
         """A page for those who have a site: how each looks, and the tag to copy."""
@@ -73,7 +73,7 @@ class EmbedSite:
             shown = [{"alert_id": "example", "lease_until": NEVER, "html": self._example(what, language)}]
         else:
             shown = self._showing.leased("web", f"{what}.{language}", exercise=False)
-        return respond(request, json.dumps(shown).encode(), "application/json", cache=SHARED)
+        return respond_leased(request, shown, self._clock(), SHARED)
 
     def _example(self, what: str, language: str) -> str:
         said = EXAMPLE[language]
@@ -82,7 +82,7 @@ class EmbedSite:
 
 def embed_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) -> APIRouter:
     """Routes of what other sites embed."""
-    site, router = EmbedSite(Showing(parts, clock), base_url), APIRouter()
+    site, router = EmbedSite(Showing(parts, clock), base_url, clock), APIRouter()
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/embed.js")

@@ -22,7 +22,7 @@ from alerts.compose import end_text
 from alerts.edition import Edition
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
-from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond
+from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond, respond_leased
 from starter.public.cap import cap_router
 from starter.public.embedding import embed_router
 from starter.public.partners import partner_router
@@ -143,7 +143,7 @@ class PublicSite:
     def on_screens(self, request: Request, *, exercise: bool) -> Response:
         """What screens show now, the oldest first, each with the end of its lease."""
         shown = self._showing.leased("signage", SCREEN[language_of(request)], exercise=exercise)
-        return Response(json.dumps(shown), headers={"cache-control": "no-store"}, media_type="application/json")
+        return respond_leased(request, shown, self._clock(), "no-store")
 
     def screen_report(self, said: ScreenReport) -> Response:
         counts = self._screens.report(said, self._clock())

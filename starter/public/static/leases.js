@@ -2,7 +2,7 @@
 // network does. Time is measured twice, on a clock that never jumps and on the wall clock: what is over by either is
 // over. When a lease ends is told by the server's clock, so a machine whose own clock is wrong is right all the same.
 const PATIENCE = 5000, LOOK = 250;
-const DATE_STEP = 1000; // the header "date" tells whole seconds: it may be later than it says, never earlier
+const AGE_STEP = 1000; // "age" tells whole seconds: it may be more than it says, never less
 
 // Asks each `every` milliseconds, and gives `show` four times a second the nodes to be seen now; `asked` hears of
 // every answer, also of none.
@@ -45,9 +45,11 @@ export function follow(address, every, show, asked = () => {}) {
   poll();
 }
 
-// What a cache between us kept for a while says so in "age".
+// The server's own time, not its "date": that one is up to two seconds old. What a cache between us kept for a while says
+// so in "age". An answer without its time keeps nothing on show.
 function timeOf(answer) {
-  return Date.parse(answer.headers.get("date")) + 1000 * Number(answer.headers.get("age")) + DATE_STEP;
+  const age = answer.headers.get("age");
+  return Date.parse(answer.headers.get("baken-now")) + (age === null ? 0 : 1000 * Number(age) + AGE_STEP);
 }
 
 // The words are there at once; a picture comes when all of it is, and stays without a network.

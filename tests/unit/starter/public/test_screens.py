@@ -51,8 +51,8 @@ async def site(parts: Parts, alert: ShownAlert) -> AsyncIterator[Site]:
         yield client
 
 
-async def content(site: Site, **params: Any) -> list[dict[str, str]]:
-    told: list[dict[str, str]] = (await site.get("/signage/content.json", params={"lang": "nl", **params})).json()
+async def content(site: Site, **params: Any) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = (await site.get("/signage/content.json", params={"lang": "nl", **params})).json()
     return told
 
 
@@ -61,6 +61,8 @@ async def test_content_when_shown_has_what_was_approved_and_its_lease(site: Site
     assert one["alert_id"] == alert.alert_id
     assert one["html"] == alert.channels["signage"].render(alert.edition, BASE_URL).part("screen.nl")
     assert one["lease_until"] == (alert.now + timedelta(hours=2)).isoformat()
+    answer = await site.get("/signage/content.json")
+    assert answer.headers["baken-now"] == alert.now.isoformat(timespec="milliseconds")
 
 
 async def test_content_when_taken_away_is_empty_at_once_whatever_the_channel_did(
