@@ -35,7 +35,7 @@ from starter.forking import Program, preload
 from starter.parts import Parts, connect, open_parts
 from starter.process import announce_ready, stop_signal
 from starter.settings import load_settings
-from store.subscribers import Subscribers
+from store.subscribers import Entry, Subscribers
 from workflows.codec import Reader
 from workflows.ports import ALERTS_QUEUE, CONTROL_QUEUE, send_queue
 from workflows.registry import WORKFLOWS
@@ -119,13 +119,16 @@ def _worker(
 
 
 def sync_partners(parts: Parts) -> None:
-    """The partners of the configuration are the subscribers of the webhook channel."""
+    """The partners and accounts of the configuration are the subscribers of `webhook` and `social`."""
     config = parts.settings.channels()
     key = parts.keys.system_key("subscribers")
     with parts.db.write() as session:
-        for exercise, partners in ((False, config.channels.webhook), (True, config.exercise.webhook)):
-            names = [partner.name for partner in partners]
-            Subscribers(key, "webhook", exercise=exercise).keep_exactly(session, names, now())
+        for exercise, endpoints in ((False, config.channels), (True, config.exercise)):
+            partners = [Entry(partner.name) for partner in endpoints.webhook]
+            Subscribers(key, "webhook", exercise=exercise).keep_exactly(session, partners, now())
+            posts = endpoints.social.posts if endpoints.social else {}
+            accounts = [Entry(name, name.rpartition("/")[2]) for name in posts]
+            Subscribers(key, "social", exercise=exercise).keep_exactly(session, accounts, now())
 
 
 async def run(role: str, channels: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ from simulators.screens import EXERCISE as EXERCISE_SCREENS
 from simulators.screens import LIVE as LIVE_SCREENS
 from simulators.screens import Screens
 from simulators.sms import Phones, endpoint
+from simulators.social import Accounts, social_app
 from simulators.tls import server_context
 
 Ports = dict[str, Any]
@@ -43,6 +44,7 @@ MAIL = ("smtp", "smtp_exercise")
 PARTNERS = ("partners", "partners_exercise")
 GATEWAYS = ("app", "app_exercise")
 SMS = ("sms", "sms_exercise")
+SOCIAL = ("social", "social_exercise")
 BROKERS = ("signage", "signage_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
 """In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
@@ -85,6 +87,7 @@ class Counterparts:
             inboxes,
             partners,
             await self._sms_centres(),
+            await self._social(),
             await self._screens(),
             kept if self._bench else {},
         )
@@ -153,6 +156,20 @@ class Counterparts:
             self._said[name] = endpoint(self._listen(name, "sms", centre.port), password)
             centres.append(centre)
         return centres
+
+    async def _social(self) -> list[Accounts]:
+        servers = []
+        for name in SOCIAL:
+            server = Accounts(self._record, self._secrets_of(name), exercise=name != "social")
+            behind = await self._host.serve(social_app(server, self._faults))
+            url = f"http://127.0.0.1:{self._listen(name, 'social', behind)}"
+            self._said[name] = server.endpoint(url)
+            servers.append(server)
+        return servers
+
+    def _secrets_of(self, name: str) -> dict[str, str]:
+        """Of each account, the one it had before."""
+        return {str(one["name"]): str(one["secret"]) for one in self._earlier.get(name, {}).get("accounts", ())}
 
     async def _screens(self) -> list[Screens]:
         networks = [
@@ -235,6 +252,7 @@ def _sockets(earlier: Ports) -> dict[str, socket.socket]:
     ports = {name: earlier.get(name, 0) for name in MAIL}
     ports |= {name: _port(earlier[name][0]["url"]) if name in earlier else 0 for name in PARTNERS}
     ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in GATEWAYS}
+    ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in SOCIAL}
     ports |= {name: earlier.get(name, {}).get("port", 0) for name in (*SMS, *BROKERS)}
     return {name: bind(port) for name, port in ports.items()}
 

@@ -17,8 +17,9 @@ from simulators.partners import Partner
 from simulators.received import Line, Record
 from simulators.screens import Screens
 from simulators.sms import Phones
+from simulators.social import Accounts
 
-CHANNELS = ("email", "webhook", "app", "webpush", "sms", "signage")
+CHANNELS = ("email", "webhook", "app", "webpush", "sms", "social", "signage")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 ON_THE_WALL = 3
 """Alerts of which it tells; the newest."""
@@ -58,6 +59,7 @@ class Simulators:
         inboxes: Sequence[Inbox],
         partners: Sequence[Partner],
         phones: Sequence[Phones],
+        social: Sequence[Accounts],
         screens: Sequence[Screens],
         kept: Mapping[str, Counts],
     ) -> None:
@@ -68,6 +70,7 @@ class Simulators:
         self.inboxes = inboxes
         self.partners = partners
         self.phones = phones
+        self.social = social
         self.screens = screens
 
     def mails(self) -> list[Mail]:
@@ -87,6 +90,7 @@ class Simulators:
             "texts": [text for phones in self.phones for text in phones.shown() if text["alert_id"] in alerts],
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
+            "accounts": [account.seen(alerts) for server in self.social for account in server.all],
             "signs": [sign for some in self.screens for sign in some.seen(alerts)],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},
         }

@@ -24,8 +24,8 @@ from starter.errors import CannotReach, RefusedByRule
 LOOK = 0.05
 """Seconds between two looks."""
 PATIENCE = 30.0
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage")
-RECORDED = ("email", "webhook", "app", "webpush", "sms")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "social", "signage")
+RECORDED = ("email", "webhook", "app", "webpush", "sms", "social")
 """Their counterparts keep a record of what they took in; page, photo and feed are looked at."""
 
 

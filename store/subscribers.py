@@ -167,15 +167,15 @@ class Subscribers:
                 yield Entry(open_address(self._sealer, sealed), language, codes, paused, since)
             last = page[-1][0] or last
 
-    def keep_exactly(self, session: Session, addresses: Sequence[str], now: datetime) -> None:
+    def keep_exactly(self, session: Session, entries: Sequence[Entry], now: datetime) -> None:
         """Make them those named (partners of a configuration): add the new, end the others."""
         serialise(session, f"subscribe {self.channel}")
-        wanted = {self.fingerprint(address) for address in addresses}
+        wanted = {self.fingerprint(entry.address) for entry in entries}
         for row in session.exec(self._mine().where(col(Subscriber.left_at).is_(None))):
             if row.fingerprint not in wanted:
                 row.left_at = now
                 session.add(row)
-        self.subscribe(session, [Entry(address) for address in addresses], now)
+        self.subscribe(session, entries, now)
 
     def address(self, row: Subscriber) -> str:
         return open_address(self._sealer, row.sealed_address)

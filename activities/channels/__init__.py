@@ -11,6 +11,7 @@ from activities.channels.cap import CapChannel
 from activities.channels.email import EmailChannel
 from activities.channels.signage import SignageChannel
 from activities.channels.sms import SmsChannel
+from activities.channels.social import SocialChannel
 from activities.channels.web import WebChannel
 from activities.channels.webhook import WebhookChannel
 from activities.channels.webpush import WebPushChannel
@@ -25,6 +26,7 @@ CHANNELS = (
     AppChannel,
     WebPushChannel,
     SmsChannel,
+    SocialChannel,
     SignageChannel,
 )
 CAPABILITIES: dict[str, Capabilities] = {channel.name: channel.capabilities for channel in CHANNELS}
@@ -56,6 +58,7 @@ def build_channels(
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),
         SmsChannel(config, db, system_key, clock),
+        SocialChannel(config, db, clock),
         SignageChannel(db, display_key, clock, config),
     )
     return {channel.name: channel for channel in channels}

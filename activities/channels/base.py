@@ -45,6 +45,8 @@ class Capabilities:
     """What it proves itself with to its counterpart."""
     receipts: bool = False
     """Whether its counterpart says afterwards what became of a message, beyond having taken it."""
+    at_most_once: bool = False
+    """Whether it has counterparts to which a message that may have arrived is not sent again."""
     partners: bool = False
     """Its recipients are partners that the configuration names: nobody subscribes to it."""
     chunk: int = 100
@@ -160,6 +162,10 @@ class Denied(Unreachable):
 
 class NotSent(ChannelError):
     """Stopped before this message because something newer holds."""
+
+
+class NotMeant(ChannelError):
+    """This recipient is not to get this message, and nothing is wrong."""
 
 
 Outcome = ChannelError | None

@@ -23,6 +23,7 @@ from starter.web.desk import Desk, go_to
 from starter.web.i18n import translator
 from starter.web.session import Visitor
 from starter.web.views import Shown, View, allowed, channel_label, children_of, choices, fingerprint
+from store import social
 from workflows.codec import Reader
 
 LOOK_EVERY = 0.3
@@ -123,11 +124,17 @@ def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
     return {
         "view": view,
         "labels": labels,
+        "posts": _posts_seen(desk, view["alert_id"]),
         "screens": desk.baken.parts.screens.showing(view["alert_id"], datetime.now(UTC)),
         "children": children_of(view),
         "key": fingerprint(view),
         "moved": False,
     }
+
+
+def _posts_seen(desk: Desk, alert_id: str) -> int:
+    with desk.baken.parts.db.read() as session:
+        return social.seen(session, alert_id, datetime.now(UTC))
 
 
 async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor) -> AsyncIterator[ServerSentEvent]:

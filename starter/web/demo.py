@@ -18,7 +18,7 @@ from starter.public.site import language_of
 from starter.web.wall import look
 from starter.web.wall_words import WORDS
 
-PANELS = ("verdict", "web", "cap", "email", "app", "webpush", "sms", "webhook", "signage")
+PANELS = ("verdict", "web", "cap", "email", "app", "webpush", "sms", "webhook", "social", "signage")
 MAIL_CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; "
     "form-action 'none'; sandbox"

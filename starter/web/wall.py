@@ -106,6 +106,28 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class OnAccount:
+    """What an account has of one alert in one language; its posts are known until a restart."""
+
+    alert_id: str
+    language: str
+    state: State
+    kind: str
+    posts: tuple[dict[str, Any], ...]
+    """Text and descriptions of photos."""
+    at: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account on social media."""
+
+    name: str
+    exercise: bool
+    shows: tuple[OnAccount, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Of one alert: which channels show it, and which have taken it down."""
 
@@ -129,6 +151,7 @@ class Wall:
     texts: tuple[Text, ...]
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
+    accounts: tuple[Account, ...]
     signs: tuple[Sign, ...]
     faults: dict[str, str | None]
 
@@ -144,6 +167,8 @@ class Wall:
                 states[receivers.alert_id][channel] = {receivers.state}
         for call in (call for screen in self.screens for call in screen.calls):
             states[call.alert_id].setdefault("webhook", set()).add(call.state)
+        for post in (post for account in self.accounts for post in account.shows):
+            states[post.alert_id].setdefault("social", set()).add(post.state)
         for one in (one for sign in self.signs for one in sign.shows):
             states[one.alert_id].setdefault("signage", set()).add(one.state)
         drills = {page.alert_id for page in self.pages if page.exercise}
@@ -174,6 +199,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         texts=tuple(Text(**one) for one in seen.get("texts", ()) if one["alert_id"] in alerts)[:TEXTS],
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
+        accounts=tuple(_account(one, alerts) for one in seen.get("accounts", ())),
         signs=tuple(_sign(one, alerts, language) for one in seen.get("signs", ())),
         faults=seen.get("faults", {}),
     )
@@ -237,6 +263,22 @@ def _screen(said: dict[str, Any], alerts: list[str], language: str) -> Screen:
         if call["alert_id"] in alerts
     ]
     return Screen(said["name"], said["exercise"], tuple(calls))
+
+
+def _account(said: dict[str, Any], alerts: list[str]) -> Account:
+    shows = [
+        OnAccount(
+            alert_id=one["alert_id"],
+            language=one["language"],
+            state="down" if one["kind"] == "cancel" else "shown",
+            kind=one["kind"],
+            posts=tuple(one["posts"]),
+            at=_clock(one["at"]),
+        )
+        for one in said["shows"]
+        if one["alert_id"] in alerts
+    ]
+    return Account(said["name"], said["exercise"], tuple(shows))
 
 
 def _sign(said: dict[str, Any], alerts: list[str], language: str) -> Sign:

@@ -16,7 +16,7 @@ from tests.support.cases import amber_case
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "signage")
+CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "social", "signage")
 
 
 def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL) -> str:
@@ -37,7 +37,7 @@ def test_wall_shows_an_alert_on_every_channel_then_nothing_of_it(shared_baken: R
     wall = shared_baken.get("/demo/", lang="en").text
     assert (
         f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, App, Browsers, Text messages, "
-        "Partners (webhook), Screens and road signs" in wall
+        "Partners (webhook), Social media, Screens and road signs" in wall
     )
     assert "<strong>40</strong> mailboxes with the alert on top" in wall
     assert "<strong>40</strong> phones show the alert" in wall

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+
+import httpx
 
 from activities.channels import PERSONAL
 from tests.support.running import Running
@@ -56,12 +59,25 @@ def at_screens(baken: Running, alert_id: str) -> str:
     return shown
 
 
+def at_posts(baken: Running, alert_id: str) -> str:
+    """What stands on accounts where posts can be deleted; it is what their followers were told last."""
+    shown = at_recipients("social")(baken, alert_id)
+    control = json.loads((baken.home / "demo" / "ports.json").read_text("utf-8"))["control"]
+    accounts = httpx.get(f"{control}/wall.json", trust_env=False).json()["accounts"]
+    about = [one for account in accounts if account["service"] != "others" for one in account["shows"]]
+    dutch = [one for one in about if (one["alert_id"], one["language"]) == (alert_id, "nl")]
+    read = {f"edition {post['edition']}" for one in dutch for post in one["posts"] if not post["ends"]}
+    assert read == ({shown} if shown.startswith("edition") else set())
+    return shown
+
+
 def _edition_in(text: str) -> str:
     found = _COAT.search(text)
     return f"edition {found[1]}" if found else "gone"
 
 
 EYES: dict[str, Eye] = {"web": at_page, "cap": at_cap, "signage": at_screens} | {
-    name: at_recipients(name) for name in PERSONAL
+    **{name: at_recipients(name) for name in PERSONAL},
+    "social": at_posts,
 }
-"""A public channel has an eye of its own; what recipients got stands in the demo's record."""
+"""What everybody can see has an eye of its own; what recipients got stands in the demo's record."""

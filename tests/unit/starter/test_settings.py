@@ -21,6 +21,8 @@ PORTS = {
     "app_exercise": {"url": "https://127.0.0.1:2/", "token": "t"},
     "sms": {"host": "127.0.0.1", "port": 4, "system_id": "s", "password": "p"},
     "sms_exercise": {"host": "127.0.0.1", "port": 5, "system_id": "s", "password": "p"},
+    "social": {"url": "http://127.0.0.1:6", "accounts": []},
+    "social_exercise": {"url": "http://127.0.0.1:7", "accounts": []},
     "signage": {"host": "127.0.0.1", "port": 4, "authority": "ca.pem", "username": "u", "password": "p"},
     "signage_exercise": {"host": "127.0.0.1", "port": 5, "authority": "ca.pem", "username": "u", "password": "p"},
     "webpush": {"url": "https://127.0.0.1:3", "authority": "ca.pem"},
