@@ -32,10 +32,10 @@ from activities.revisions import RevisionWatch
 from starter.children import Children, Part
 from starter.errors import Problem
 from starter.forking import Program, preload
+from starter.partners import sync_partners
 from starter.parts import Parts, connect, open_parts
 from starter.process import announce_ready, stop_signal
 from starter.settings import load_settings
-from store.subscribers import Entry, Subscribers
 from workflows.codec import Reader
 from workflows.ports import ALERTS_QUEUE, CONTROL_QUEUE, send_queue
 from workflows.registry import WORKFLOWS
@@ -118,24 +118,12 @@ def _worker(
     )
 
 
-def sync_partners(parts: Parts) -> None:
-    """The partners and accounts of the configuration are the subscribers of `webhook` and `social`."""
-    config = parts.settings.channels()
-    key = parts.keys.system_key("subscribers")
-    with parts.db.write() as session:
-        for exercise, endpoints in ((False, config.channels), (True, config.exercise)):
-            partners = [Entry(partner.name) for partner in endpoints.webhook]
-            Subscribers(key, "webhook", exercise=exercise).keep_exactly(session, partners, now())
-            posts = endpoints.social.posts if endpoints.social else {}
-            accounts = [Entry(name, name.rpartition("/")[2]) for name in posts]
-            Subscribers(key, "social", exercise=exercise).keep_exactly(session, accounts, now())
-
-
 async def run(role: str, channels: Sequence[str]) -> None:
     parts = open_parts(load_settings(os.environ))
     client = await connect(parts, Reader.WORKER)
     if role in ("all", "send"):
-        sync_partners(parts)
+        with parts.db.write() as session:
+            sync_partners(session, parts)
     threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
     adapters = build_adapters(parts)
     workers = build_workers(parts, client, threads, role, channels, adapters)

@@ -204,7 +204,11 @@ class DeliveryActivities:
             announces=channel.capabilities.renews == "announce",
         )
         audience = AudienceStore(self._db, display, asked.alert_id, asked.channel)
-        members = audience.read(asked.start, asked.count, ending=asked.purpose == "end")
+        ending = asked.purpose == "end"
+        # A partner that was paused since shows what it took until it hears the end.
+        members = audience.read(
+            asked.start, asked.count, ending=ending, paused_too=ending and channel.capabilities.partners
+        )
         outside = self._outside(asked.alert_id, display, members) if asked.purpose == "show" else {}
         attaches = channel.capabilities.attaches and asked.purpose == "show"
         with self._db.read() as session:

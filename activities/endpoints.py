@@ -83,11 +83,19 @@ class ExerciseEmailEndpoint(MailServer):
 
 
 class Partner(Value):
-    """One receiver of Standard Webhooks; `secret` begins with `whsec_`."""
+    """One receiver of Standard Webhooks; secrets begin with `whsec_`."""
 
     name: str
     url: str
-    secret: str
+    secret: str = Field(repr=False)
+    former_secret: str | None = Field(default=None, repr=False)
+    """While it changes from one secret to the other: calls are signed with both."""
+    mail: Annotated[str, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")] | None = Field(default=None, repr=False)
+    """Of people there who can say that an alert is gone, where its software does not."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.secret, self.former_secret) if self.former_secret else (self.secret,)
 
 
 class WebhookPartner(Partner):
@@ -221,11 +229,11 @@ class SocialAccount(Value):
     @property
     def host(self) -> str:
         """Whom it talks to."""
-        return _host_of(self.url)
+        return host_of(self.url)
 
     @model_validator(mode="after")
     def _sealed(self) -> Self:
-        if urlsplit(self.url).scheme == "http" and not is_loopback(_host_of(self.url)):
+        if urlsplit(self.url).scheme == "http" and not is_loopback(host_of(self.url)):
             raise ValueError("http is for this machine only; write https")
         return self
 
@@ -255,7 +263,7 @@ class OtherAccount(SocialAccount):
     @property
     def host(self) -> str:
         scheme = self.url.partition(":")[0]
-        return _host_of(self.url) if scheme in GENERIC else f"the service {scheme} of Apprise"
+        return host_of(self.url) if scheme in GENERIC else f"the service {scheme} of Apprise"
 
 
 AnyAccount = MastodonAccount | BlueskyAccount | OtherAccount
@@ -355,7 +363,7 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host
         if endpoints.app:
-            yield f"{group}.app", _host_of(endpoints.app.url)
+            yield f"{group}.app", host_of(endpoints.app.url)
         for name, centre in zip(("sms", "sms.fallback"), endpoints.sms.centres if endpoints.sms else (), strict=False):
             yield f"{group}.{name}", centre.host
         for account in endpoints.social.all if endpoints.social else ():
@@ -363,10 +371,10 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
         if endpoints.signage:
             yield f"{group}.signage", endpoints.signage.host
         for partner in endpoints.webhook:
-            yield f"{group}.webhook {partner.name}", _host_of(partner.url)
+            yield f"{group}.webhook {partner.name}", host_of(partner.url)
 
 
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
     """The host of an address; the address itself where it has none, which is then refused by name."""
     try:
         return urlsplit(url).hostname or url

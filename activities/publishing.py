@@ -51,7 +51,8 @@ class PublishingActivities:
         if channel.capabilities.audience == "personal":
             async with beating():
                 recipients = await in_thread(partial(self.freeze, asked))
-        trouble = await channel.probe(asked.kind)
+        async with beating():
+            trouble = await channel.probe(asked.kind)
         found = (*rendition.problems, *([trouble] if trouble else []))
         return ArmReport(channel=asked.channel, ready=not found, recipients=recipients, trouble=found)
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import smpp34
 
 from activities.endpoints import SmsCentre
+from activities.sms_receipts import Proves, Receipts
 from activities.sms_text import Encoded
 
 CONNECT = 3.0
@@ -26,6 +27,7 @@ ANSWER = 8.0
 TRIES = 4
 """Of a part that it could not take just now; the parts it has are not sent again."""
 REMEMBERED = 10_000
+"""Messages that a centre has in part; the oldest are forgotten."""
 AT_ONCE = 12
 """Messages under way in one session: with four parts each they fill a window that centres commonly grant."""
 WINDOW = 64
@@ -33,8 +35,8 @@ REST = 30.0
 """Seconds in which another centre is asked first, after one failed."""
 PAUSE = 1.0
 """Seconds after a failed attempt at a connection in which there is no other."""
-USER_MESSAGE_REFERENCE, MESSAGE_STATE = 0x0204, 0x0427
-"""Parameters (section 5.3.2)."""
+USER_MESSAGE_REFERENCE = 0x0204
+"""A parameter (section 5.3.2)."""
 _HEAD = struct.Struct(">4I")
 _BIND, _ANSWER = 0x00000009, 0x80000000
 UCS2 = 8
@@ -61,6 +63,8 @@ class ShortMessage(NamedTuple):
     """E.164."""
     text: Encoded
     validity: str
+    proves: Proves | None = None
+    """What a receipt of all its parts says."""
 
 
 class Away(Exception):
@@ -76,10 +80,11 @@ class NotLetIn(Away):
 
 
 class Session:
-    """With one centre, shared by all who send in this process; `heard` gets whatever phones and the centre say."""
+    """With one centre, shared by all who send in this process; `heard` gets what phones say."""
 
     def __init__(self, centre: SmsCentre, heard: Heard) -> None:
         self.window = asyncio.Semaphore(AT_ONCE)
+        self.receipts = Receipts()
         self._centre = centre
         self._heard = heard
         self._opening = asyncio.Lock()
@@ -127,13 +132,16 @@ class Session:
     async def submit(self, message: ShortMessage) -> int:
         """Send all its parts; 0, or the status of one that was refused. Raises Away."""
         smsc, same = await self.opened(), _told(self._centre, message)
-        parts, taken = _parts(message), self._taken.setdefault(message.id, set())
+        parts, taken = _parts(message), self._taken.get(message.id, set())
         missing = [n for n in range(len(parts)) if n not in taken]
-        tasks = [self._part(smsc, message.number.removeprefix("+"), parts[n], same) for n in missing]
+        tasks = [self._part(smsc, message, n, parts, same) for n in missing]
         answers = await asyncio.gather(*tasks, return_exceptions=True)
-        taken |= {n for n, answer in zip(missing, answers, strict=True) if answer == 0}
-        if len(taken) == len(parts) or len(self._taken) > REMEMBERED:
-            self._taken.pop(message.id)
+        taken = taken | {n for n, answer in zip(missing, answers, strict=True) if answer == 0}
+        self._taken.pop(message.id, None)
+        if 0 < len(taken) < len(parts):
+            self._taken[message.id] = taken
+        if len(self._taken) > REMEMBERED:
+            del self._taken[next(iter(self._taken))]
         refused: list[int] = []
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -141,16 +149,20 @@ class Session:
             refused += [answer] if answer else []
         return min(refused, key=LATER.__contains__, default=0)
 
-    async def _part(self, smsc: smpp34.Smsc, destination: str, part: bytes, same: dict[str, Any]) -> int:
-        status, began = 0, time.monotonic()
+    async def _part(
+        self, smsc: smpp34.Smsc, message: ShortMessage, number: int, parts: list[bytes], same: dict[str, Any]
+    ) -> int:
+        status, began, destination = 0, time.monotonic(), message.number.removeprefix("+")
         for again in range(TRIES):
             await asyncio.sleep(again * 0.2)
             try:
-                answer = await asyncio.wait_for(smsc.submit_sm(destination, part, **same), ANSWER)
+                answer = await asyncio.wait_for(smsc.submit_sm(destination, parts[number], **same), ANSWER)
             except (smpp34.SmppError, TimeoutError):
                 await self._drop(smsc)
                 raise Away("the SMS centre went away before it answered", in_doubt=True) from None
             status = answer.command_status
+            if status == 0 and answer.message_id and message.proves:
+                self.receipts.sent(answer.message_id, message.proves, number, len(parts))
             if status not in LATER or time.monotonic() - began > ANSWER:
                 break
         if status in _BROKEN:
@@ -164,7 +176,10 @@ class Session:
 
     async def _hear(self, smsc: smpp34.Smsc) -> None:
         while not isinstance(event := await smsc.next(), smpp34.Disconnected):
-            await self._heard(event)
+            if event.esm_class & KIND_OF_MESSAGE == RECEIPT:
+                self.receipts.heard(event)
+            else:
+                await self._heard(event)
         await self._drop(smsc)
 
     async def _drop(self, smsc: smpp34.Smsc) -> None:

@@ -221,6 +221,11 @@ def vapid_key(secret: bytes) -> ec.EllipticCurvePrivateKey:
     return key_pair(secret, b"the VAPID key of Web Push")
 
 
+def public_key(key: ec.EllipticCurvePrivateKey) -> str:
+    """What browsers take as `applicationServerKey`: base64url of the uncompressed point, 87 characters."""
+    return _base64url(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+
 class Vapid:
     """Says to push services who sends (RFC 8292). One token an origin, used for all messages there."""
 
@@ -230,8 +235,7 @@ class Vapid:
             raise ValueError(f"the key of Web Push must be on the curve P-256, not {key.curve.name}")
         if not _CONTACT.fullmatch(contact):
             raise ValueError("the contact of Web Push must be a mailto: or https:// address")
-        self.public_key = _base64url(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
-        """What browsers take as `applicationServerKey`: base64url of the uncompressed point, 87 characters."""
+        self.public_key = public_key(key)
         self._key = key
         self._contact = contact
         self._tokens: dict[str, tuple[str, int]] = {}

@@ -53,13 +53,17 @@ class Browsers:
     def opened(self, name: str, body: bytes) -> dict[str, Any] | None:
         """What a message says to this browser; None when it cannot open it or it is no JSON object."""
         try:
-            plain = http_ece.decrypt(
-                body, private_key=self._key(name), auth_secret=self._auth(name), version="aes128gcm"
-            )
-            said = json.loads(plain)
+            said = json.loads(self.plaintext(name, body))
         except (http_ece.ECEException, ValueError):
             return None
         return said if isinstance(said, dict) else None
+
+    def plaintext(self, name: str, body: bytes) -> bytes:
+        """What this browser hands to its service worker; raises ECEException when it cannot open it."""
+        plain: bytes = http_ece.decrypt(
+            body, private_key=self._key(name), auth_secret=self._auth(name), version="aes128gcm"
+        )
+        return plain
 
     def _key(self, name: str) -> ec.EllipticCurvePrivateKey:
         number = int.from_bytes(hmac.digest(self._secret, b"key\n" + name.encode(), "sha256"), "big")

@@ -1,15 +1,21 @@
-"""Webhook partners: they verify the signature, write down what they got, and show it until told to take it down."""
+"""Webhook partners: they verify the signature, write down what they got, and show it until told to take it down.
+
+When they have taken it down they say so, as good partners do.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import secrets
 from typing import Literal
 
+import httpx
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from starlette.background import BackgroundTask
 
 from simulators.faults import SLOW, Faults
 from simulators.received import Record
@@ -19,6 +25,9 @@ LIVE = ("De Dagpost", "Spoor & Stations", "Tankstop")
 EXERCISE = ("Oefenredactie",)
 REFUSED = {"error": 503, "reject": 403, "denied": 401}
 """Statuses by fault."""
+PING = "baken.ping"
+CONFIRM_AFTER = (0, 1, 2, 4, 8, 16, 32)
+"""Seconds before each attempt at saying that an alert is gone."""
 KEEP = 50
 """Alerts on one partner's screen."""
 
@@ -34,10 +43,17 @@ class Data(BaseModel):
     edition: int
     kind: Literal["alert", "update", "refresh", "cancel"]
     texts: dict[str, Text] = {}
+    removed_url: str | None = None
 
 
 class Call(BaseModel):
     data: Data
+
+
+class Head(BaseModel):
+    """Of any call."""
+
+    type: str
 
 
 class Partner:
@@ -80,12 +96,26 @@ def partner_app(partners: list[Partner], record: Record, faults: Faults) -> Fast
         except WebhookVerificationError:
             return Response(status_code=401)
         try:
+            if Head.model_validate_json(body).type == PING:
+                return Response(status_code=204)
             data = Call.model_validate_json(body).data
         except ValidationError as error:
             return Response(f"{error.error_count()} fields of the call are not as expected", 400)
         said = data.model_dump(include={"alert_id", "edition", "kind"})
         record.add(channel="webhook", recipient=partner.name, id=request.headers["webhook-id"], **said)
         partner.obey(data)
-        return Response(status_code=204)
+        return Response(status_code=204, background=BackgroundTask(_confirm, data.removed_url))
 
     return app
+
+
+async def _confirm(removed_url: str | None) -> None:
+    """That it is gone. Baken may be away for a while, as in tests that kill it."""
+    if removed_url is None:
+        return
+    async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
+        for pause in CONFIRM_AFTER:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
+                (await client.post(removed_url)).raise_for_status()
+                return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import struct
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
@@ -23,6 +24,8 @@ CHANNEL = "sms"
 REFERENCE_TAG = 0x1501
 """The parameter of its own in which it takes the sender's id, and what the message is about."""
 SYSTEM_ID = "baken"
+PRICE = 0.08
+"""Euros a part; made up."""
 KEEP = 50
 """Messages, one of each sort."""
 LARGEST = 10_000
@@ -64,6 +67,7 @@ class Phones:
         self.sessions: set[_Session] = set()
         """Those that hear what phones say."""
         self._server: asyncio.Server | None = None
+        self._names = (f"{secrets.token_hex(4)}{number:x}" for number in count(1))
 
     async def serve(self) -> None:
         """Listen on a free port, which is `port` from then on."""
@@ -87,6 +91,10 @@ class Phones:
         if session is not None:
             await session.deliver(source_addr=number.removeprefix("+"), text=text)
         return session is not None
+
+    def name(self) -> str:
+        """For one part, in its answer and its receipt; never the same again."""
+        return next(self._names)
 
     async def submitted(self, pdu: smpp34.SubmitSm) -> int:
         """Take in one part; the status."""
@@ -158,7 +166,7 @@ class _Session:
         self._phones = phones
         self._writer = writer
         self._bound = False
-        self._numbers = count(1)
+        self._sequence = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def answer(self, command: int, sequence: int, whole: bytes) -> bool:
@@ -184,7 +192,7 @@ class _Session:
         pdu = smpp34.decode(whole)
         assert isinstance(pdu, smpp34.SubmitSm)
         status = await self._phones.submitted(pdu) if self._bound else NOT_BOUND
-        name = f"{next(self._numbers)}"
+        name = self._phones.name()
         self._send(SUBMIT_SM | ANSWER, status, sequence, name.encode() + b"\0" if status == OK else b"")
         if status == OK and pdu.registered_delivery:
             receipt = f"id:{name} sub:001 dlvrd:001 stat:DELIVRD err:000 text:"
@@ -193,7 +201,7 @@ class _Session:
 
     async def deliver(self, *, source_addr: str, text: str, **more: Any) -> None:
         """A message or receipt to the client; it counts as taken."""
-        sequence = next(self._numbers)
+        sequence = next(self._sequence)
         pdu = smpp34.DeliverSm(
             source_addr,
             SYSTEM_ID,
@@ -236,4 +244,5 @@ def endpoint(port: int, password: str) -> Mapping[str, Any]:
         "password": password,
         "sender": "+31690000000",
         "reference_tag": REFERENCE_TAG,
+        "price": PRICE,
     }

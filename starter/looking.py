@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 from alerts.vocabulary import Stage
@@ -68,14 +69,14 @@ class Looking:
             raise RefusedByRule("the record of this alert was destroyed when its term ended") from error
         with self._parts.db.read() as session:
             view = view or views.get_view(session, key, row.alert_id) or _unrecorded(row)
-            return self._with_addresses(views.add_live_facts(session, view))
+            return self._with_addresses(views.add_live_facts(session, view, datetime.now(UTC)))
 
     def _list(self, stage: str | None) -> Views:
         with self._parts.db.read() as session:
             found = views.list_views(session, self._parts.keys.record_key, stage)
             if stage in (None, Stage.VERIFYING):
                 found = [_unrecorded(row) for row in views.unrecorded(session)] + found
-            return [self._with_addresses(views.add_live_facts(session, view)) for view in found]
+            return [self._with_addresses(views.add_live_facts(session, view, datetime.now(UTC))) for view in found]
 
     def _with_addresses(self, view: dict[str, Any]) -> dict[str, Any]:
         try:

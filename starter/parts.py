@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 
 from alerts.programme import Programme, ProgrammeError
 from starter.errors import BadInput, CannotReach
-from starter.screens import Screens
 from starter.settings import Settings
 from store.database import Database
 from store.keys import KeyStore, KeyStoreAway, load_master_key
@@ -27,8 +26,6 @@ class Parts:
     settings: Settings
     db: Database
     keys: KeyStore
-    screens: Screens = field(default_factory=Screens)
-    """What screens told this process; only the web hears of them."""
 
     def programmes(self) -> Mapping[str, Programme]:
         """Read afresh, so that a corrected file counts for the next alert; raises BadInput."""

@@ -2,7 +2,8 @@
 
 Run by `baken up --reconcile` before anything reads the store, as `python -m starter.reconcile`. What Temporal knows
 that activities did is done once more in this store, in order, and nothing is sent: a batch that ended counts as
-reached, one that was begun as in doubt. Called again after it broke off, it begins anew and changes what is left.
+reached, one that was begun as in doubt, so that its next attempt sends it again under the same ids. Called again after
+it broke off, it begins anew and changes what is left.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ from workflows.messages import FAN_OUT_WORKFLOW
 CONNECT_WITHIN = 30.0
 LOST = (
     "Lost for good, as Temporal never had it: who subscribed after the copy was made, and that somebody left since "
-    "(they get alerts again); areas and people on duty that were changed; photos of alerts that were started since; "
-    "withdrawals given while Temporal was away. Import subscribers again and look at each alert above."
+    "(they get alerts again); areas, people on duty and partners that were changed; photos of alerts that were "
+    "started since; withdrawals given while Temporal was away. Import subscribers again and look at each alert above."
 )
 
 
@@ -169,10 +170,11 @@ class _Again:
     def lines(self) -> list[str]:
         said = []
         for channel in dict.fromkeys(channel for channel, _ in self._told):
-            reached, doubt = self._told[channel, Status.REACHED], self._told[channel, Status.ASSUMED]
             said.append(
-                f"{channel}: {reached:,} messages count as arrived, {doubt:,} are in doubt (not sent again; in doubt "
-                "counts as reached, so they hear of changes and of the end)"
+                f"{channel}: {self._told[channel, Status.REACHED]:,} messages count as arrived; "
+                f"{self._told[channel, Status.DOUBT]:,} were under way and are sent again under the same ids; "
+                f"{self._told[channel, Status.ASSUMED]:,} are in doubt and not sent again (they count as arrived, so "
+                "these people hear of changes and of the end)"
             )
         return [*said, *self._problems]
 
@@ -242,14 +244,17 @@ def _status(deed: Deed, due: int) -> Status | None:
 
     An alert that went through its batch reached all who are due. The end went to those who had the alert then; the
     ledger now takes more for such, of whom it is in doubt, so only where the numbers agree it surely reached them.
+    A batch under way is in doubt as after any crash: its next attempt sends it again, under the same ids.
     """
     answer = deed.answer
     if answer is None:
-        return Status.ASSUMED
+        return Status.DOUBT
     shows, once = deed.asked.purpose == "show", deed.attempts <= 1
     if once and not answer.reached and not answer.failed and (answer.superseded or not shows):
         return None
-    if answer.superseded or answer.failed:
+    if answer.superseded:
+        return Status.DOUBT
+    if answer.failed:
         return Status.ASSUMED
     return Status.REACHED if shows or (once and answer.reached == due) else Status.ASSUMED
 

@@ -60,6 +60,13 @@ def municipality_codes(db: Database) -> frozenset[str]:
         return frozenset(session.exec(select(AreaRow.code).where(AreaRow.kind == "municipality")))
 
 
+def municipality_names(db: Database) -> list[tuple[str, str]]:
+    """Code and name of those that were imported, by name."""
+    with db.read() as session:
+        query = select(AreaRow.code, AreaRow.name).where(AreaRow.kind == "municipality")
+        return [(code, name) for code, name in session.exec(query.order_by(col(AreaRow.name)))]
+
+
 def resolve_case_area(db: Database, case: Case, programme: Programme) -> ResolvedArea:
     """The case's area, or the programme's default, or the nation; raises AreaError."""
     spec = case.area or programme.area.default

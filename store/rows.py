@@ -11,7 +11,9 @@ from store.database import on_postgresql
 
 def insert_new(session: Session, row: SQLModel) -> bool:
     """Insert it unless a row of that key is there; whether it was inserted."""
-    return session.connection().execute(_insert(session, row).on_conflict_do_nothing()).rowcount == 1
+    # Without the option psycopg's count of an INSERT is forgotten, and nobody is ever told that it was new.
+    insert, keep = _insert(session, row).on_conflict_do_nothing(), {"preserve_rowcount": True}
+    return session.connection().execute(insert, execution_options=keep).rowcount == 1
 
 
 def put(session: Session, row: SQLModel, *, only_over: ColumnElement[bool] | None = None) -> None:

@@ -7,6 +7,7 @@ knows. Senders and the read path obey this table alone.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -110,6 +111,16 @@ def may_serve(row: AlertStanding, revision: int, now: datetime) -> bool:
     An amended edition leaves the old one readable until its own is published; a retraction does not.
     """
     return visible(row, now) and revision > row.dark_revision
+
+
+def ended_since(session: Session, moment: datetime) -> Sequence[AlertStanding]:
+    """Of the alerts that were shown, those that were withdrawn for good since then, the newest first."""
+    query = select(AlertStanding).where(
+        AlertStanding.meaning == Meaning.WITHDRAWN,
+        col(AlertStanding.shown_at).is_not(None),
+        col(AlertStanding.changed_at) > moment,
+    )
+    return session.exec(query.order_by(col(AlertStanding.changed_at).desc())).all()
 
 
 def any_open(session: Session) -> bool:

@@ -168,7 +168,7 @@ class Subscribers:
             last = page[-1][0] or last
 
     def keep_exactly(self, session: Session, entries: Sequence[Entry], now: datetime) -> None:
-        """Make them those named (partners of a configuration): add the new, end the others."""
+        """Make them those named (partners): add the new, change those who are here, end the others."""
         serialise(session, f"subscribe {self.channel}")
         wanted = {self.fingerprint(entry.address) for entry in entries}
         for row in session.exec(self._mine().where(col(Subscriber.left_at).is_(None))):

@@ -10,6 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from alerts.sealing import seal, unseal
+from store import proof, social
 from store.ledger import channel_counts
 from store.rows import put
 from store.tables.alert import AlertStanding, AlertView
@@ -62,10 +63,10 @@ def unrecorded(session: Session) -> list[AlertStanding]:
     return list(session.exec(query.order_by(col(AlertStanding.started_at).desc())))
 
 
-def add_live_facts(session: Session, view: dict[str, Any]) -> dict[str, Any]:
+def add_live_facts(session: Session, view: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Merge what changes faster than workflows report.
 
-    That is what the store says the public should see, and per channel ledger counts and present trouble.
+    That is what the store says the public should see, and per channel ledger counts, proof and present trouble.
     """
     alert_id = view["alert_id"]
     row = session.get(AlertStanding, alert_id)
@@ -81,7 +82,20 @@ def add_live_facts(session: Session, view: dict[str, Any]) -> dict[str, Any]:
         if counts is not None and counts.recipients:
             channel["recipients"], channel["reached"] = counts.recipients, counts.reached
             channel["failed"], channel["in_doubt"] = counts.failed, counts.in_doubt
+        channel["seen"] = _seen(session, alert_id, channel, edition, now)
     return view
+
+
+def _seen(session: Session, alert_id: str, channel: dict[str, Any], edition: int | None, now: datetime) -> int:
+    """Who says to have before them what the channel shows: by receipt, or screens and posts by read-back.
+
+    Once it is taken down, a screen that still has any edition counts.
+    """
+    if channel["channel"] == "social":
+        return social.seen(session, alert_id, now)
+    if channel["channel"] == "signage":
+        return proof.screens(session, alert_id, now, None if channel["state"] == "withdrawn" else edition)
+    return proof.seen(session, alert_id, channel["channel"], edition) if edition else 0
 
 
 def _open(row: AlertView, key: bytes) -> dict[str, Any]:

@@ -6,12 +6,14 @@ long ones heartbeat (DESIGN, rule 13). Everything is tried for ever: giving up w
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ActivityError
 from temporalio.workflow import ActivityCancellationType
 
 from workflows.ports import ALERTS_QUEUE, CONTROL_QUEUE, Port
@@ -71,19 +73,29 @@ SEND = Way(
 
 
 async def call(port: Port[In, Out], request: In, way: Way, *, says: str, queue: str | None = None) -> Out:
-    """Run an activity; `says` is its line in the Temporal Web UI, in plain words and without personal data."""
-    answer: Any = await workflow.execute_activity(
-        port.name,
-        request,
-        result_type=port.output,
-        task_queue=queue or way.queue,
-        start_to_close_timeout=way.start_to_close,
-        schedule_to_start_timeout=way.schedule_to_start,
-        heartbeat_timeout=way.heartbeat,
-        retry_policy=way.retry,
-        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        priority=Priority(priority_key=1) if way.first else Priority.default,
-        summary=says,
-    )
+    """Run an activity; `says` is its line in the Temporal Web UI, in plain words and without personal data.
+
+    One that was told to stop and says no more (its worker was killed, or froze) is not retried: that it was given up
+    ends the call as its cancellation would have.
+    """
+    try:
+        answer: Any = await workflow.execute_activity(
+            port.name,
+            request,
+            result_type=port.output,
+            task_queue=queue or way.queue,
+            start_to_close_timeout=way.start_to_close,
+            schedule_to_start_timeout=way.schedule_to_start,
+            heartbeat_timeout=way.heartbeat,
+            retry_policy=way.retry,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            priority=Priority(priority_key=1) if way.first else Priority.default,
+            summary=says,
+        )
+    except ActivityError as error:
+        caller = asyncio.current_task()
+        if caller is not None and caller.cancelling():
+            raise asyncio.CancelledError from error
+        raise
     assert isinstance(answer, port.output)
     return answer

@@ -54,7 +54,7 @@ def build_channels(
         WebChannel(db, display_key, clock),
         CapChannel(db, display_key, clock, base_url, lambda: system_key("cap"), config.channels.cap),
         EmailChannel(config, base_url, lambda: system_key("subscribers")),
-        WebhookChannel(config),
+        WebhookChannel(config, db, lambda: system_key("partners"), clock, base_url),
         AppChannel(config),
         WebPushChannel(config, lambda: system_key("vapid"), clock),
         SmsChannel(config, db, system_key, clock),

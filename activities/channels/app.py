@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from activities.bulk_http import Answer, BulkHttp, Request, classified
 from activities.channels.base import (
@@ -44,6 +42,7 @@ ENVELOPE = 1_000
 """Bytes of a message beside what is shown: token, ids, and what each kind of phone wants to know."""
 END_LIVES = timedelta(weeks=4)
 """How long the end waits for a phone that is off: it may still show the alert. The gateway's longest."""
+_TRY = b'{"validate_only":true,"message":{"topic":"baken","data":{"kind":"try"}}}'
 _TOKEN = re.compile(r"[A-Za-z0-9_:.-]{8,512}")
 """As gateways give them; nothing in it needs escaping."""
 
@@ -85,16 +84,16 @@ class AppChannel:
         return Rendition(channel=self.name, parts=parts)
 
     async def probe(self, kind: Kind) -> str | None:
-        """Whether the gateway accepts a connection; nothing is sent to it."""
+        """Whether the gateway accepts our token: a message that it checks and sends to nobody (`validate_only`)."""
         server = self._config.endpoints_for(kind).app
         if server is None:
             return f"no app gateway is configured for {kind.value} alerts"
-        address = urlsplit(server.url)
-        try:
-            with socket.create_connection((address.hostname or "", address.port or 443), 2):
-                return None
-        except OSError:
-            return f"the app gateway at {address.netloc} does not answer"
+        headers = ("content-type: application/json", f"authorization: Bearer {server.token}")
+        (answer,) = await self._pool(server).send([(server.url, headers, _TRY)], 1)
+        if answer.status == 404:
+            return "the app gateway knows no such project (404)"
+        outcome = _outcome(answer)
+        return str(outcome) if outcome else None
 
     def limit(self, job: WaveJob) -> Limit | None:
         server = self._config.endpoints_for(job.alert_kind).app

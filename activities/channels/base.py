@@ -44,7 +44,7 @@ class Capabilities:
     credentials: str = ""
     """What it proves itself with to its counterpart."""
     receipts: bool = False
-    """Whether its counterpart says afterwards what became of a message, beyond having taken it."""
+    """Its counterpart says afterwards who has it, beyond having taken it: counted as `seen` (`store.proof`)."""
     at_most_once: bool = False
     """Whether it has counterparts to which a message that may have arrived is not sent again."""
     partners: bool = False
@@ -103,6 +103,11 @@ class Outgoing(NamedTuple):
     address: str
     language: str
 
+    @property
+    def position(self) -> int:
+        """Its recipient's place in the frozen audience, with which the id ends."""
+        return int(self.id[-8:], 16)
+
 
 @dataclass(frozen=True, slots=True)
 class Messages:
@@ -127,9 +132,18 @@ class Messages:
 class ChannelError(Exception):
     """Root of what a counterpart can answer; `str()` is for operators and holds no address.
 
-    Of every channel they read of a counterpart that it "does not answer", that its answer "makes no sense", or that it
-    "does not accept our" credentials: three faults with three remedies.
+    Of every channel they read of a counterpart in the words of `FAULTS`.
     """
+
+
+FAULTS = {
+    "unconfigured": "configured for",
+    "away": "does not answer",
+    "nonsense": "makes no sense",
+    "denied": "does not accept our",
+}
+"""Faults that have each a remedy of its own, and what of every channel says which one it is: `baken doctor` and the
+conformance suite look for these words."""
 
 
 class Gone(ChannelError):
@@ -183,7 +197,11 @@ class Channel(Protocol):
         ...
 
     async def probe(self, kind: Kind) -> str | None:
-        """Try the connection without sending; what is wrong, in a sentence, or None."""
+        """Try connection and credentials; what is wrong, in a sentence, or None. Nothing reaches the public.
+
+        Asked while the approver reads and by `baken doctor`, of the public's endpoints and of exercises'. Where there
+        is one of `FAULTS`, the sentence holds its words. A channel that Baken itself shows has nothing to try: None.
+        """
         ...
 
 

@@ -7,9 +7,9 @@ that follows from its id, so a phone that gets some of them twice shows it once.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -33,10 +33,7 @@ from activities.endpoints import ChannelsConfig, SmsCentre
 from activities.pacing import Limit
 from activities.phone_number import normal_phone_number, phone_number_problem
 from activities.sms_centre import (
-    KIND_OF_MESSAGE,
     LATER,
-    MESSAGE_STATE,
-    RECEIPT,
     UDH_INDICATOR,
     Away,
     NotLetIn,
@@ -45,9 +42,11 @@ from activities.sms_centre import (
     validity,
 )
 from activities.sms_message import PARTS, cost, message
+from activities.sms_receipts import Proves
 from activities.sms_text import OF_SEVERAL, Encoded, decode, encode, plain
 from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
+from store import proof
 from store.database import STORE_AWAY, Database
 from store.subscribers import Subscribers
 
@@ -57,12 +56,9 @@ PATIENCE = 6.0
 """Seconds for which a message waits for its turn; with the centre's own slowness a send stays under 30 s."""
 LOOK_EVERY = 5.0
 """Seconds between two looks whether each centre's line is open."""
-TELL_EVERY = 60.0
-"""Seconds between two lines in the log about receipts."""
-_DELIVERED = 2
-"""`message_state` of a receipt (SMPP 3.4 section 5.2.28)."""
+TELL_EVERY = 1.0
+"""Seconds between two times that what receipts prove is written down."""
 _CHANGED = {"nl": "Gewijzigd: ", "en": "Changed: "}
-_log = logging.getLogger(__name__)
 
 
 class SmsChannel:
@@ -93,7 +89,8 @@ class SmsChannel:
         self._system_key = system_key
         self._clock = clock
         self._sessions: dict[SmsCentre, Session] = {}
-        self._receipts: Counter[bool] = Counter()
+        self._proved: set[Proves] = set()
+        """What receipts prove, until it is written down."""
 
     @staticmethod
     def address_problem(address: str) -> str | None:
@@ -157,7 +154,8 @@ class SmsChannel:
 
         async def bring(one: Outgoing) -> Outcome:
             about = f"{job.alert_id} {job.edition} {one.kind.value}"
-            short = ShortMessage(one.id, about, one.address, said[one.kind, one.language], lives)
+            proves = Proves(job.alert_id, job.edition, one.position) if job.end_texts is None else None
+            short = ShortMessage(one.id, about, one.address, said[one.kind, one.language], lives, proves)
             trouble: Outcome = None
             for session in sorted(sessions, key=lambda session: session.resting):
                 async with session.window:
@@ -176,21 +174,36 @@ class SmsChannel:
         return await asyncio.gather(*map(bring, messages))
 
     async def listen(self) -> None:
-        """Keep a line to every centre open, so that whoever answers STOP is heard at once; close them at the end."""
+        """Keep a line to every centre open, so that whoever answers STOP is heard at once; close them at the end.
+
+        What receipts prove meanwhile is written down.
+        """
         servers = (self._config.channels.sms, self._config.exercise.sms)
         lines = [self._session(centre) for server in servers if server for centre in server.centres]
-        told_at = asyncio.get_running_loop().time()
+        if not lines:
+            return
         try:
-            while lines:
-                await asyncio.gather(*(session.opened() for session in lines), return_exceptions=True)
-                await asyncio.sleep(LOOK_EVERY)
-                if self._receipts and asyncio.get_running_loop().time() - told_at > TELL_EVERY:
-                    told_at = asyncio.get_running_loop().time()
-                    delivered, failed = self._receipts[True], self._receipts[False]
-                    self._receipts.clear()
-                    _log.warning("receipts of text messages: %d parts delivered, %d not", delivered, failed)
+            await asyncio.gather(_keep_open(lines), self._tell_seen(lines))
         finally:
             await asyncio.gather(*(session.close() for session in lines), return_exceptions=True)
+
+    async def _tell_seen(self, lines: Sequence[Session]) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY)
+            self._proved |= {one for session in lines for one in session.receipts.take()}
+            if self._proved:
+                with suppress(*STORE_AWAY):  # the next round tries again
+                    await asyncio.to_thread(self._write_seen)
+
+    def _write_seen(self) -> None:
+        proved = frozenset(self._proved)
+        positions: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for one in proved:
+            positions[one.alert_id, one.edition].append(one.position)
+        with self._db.write() as session:
+            for (alert_id, edition), some in sorted(positions.items()):
+                proof.note_seen(session, alert_id, self.name, edition, some)
+        self._proved -= proved
 
     def _session(self, centre: SmsCentre) -> Session:
         if centre not in self._sessions:
@@ -198,10 +211,6 @@ class SmsChannel:
         return self._sessions[centre]
 
     async def _hear(self, event: smpp34.DeliverSmEvent) -> None:
-        if event.esm_class & KIND_OF_MESSAGE == RECEIPT:
-            states = [tlv.as_int() for tlv in event.tlvs if tlv.tag == MESSAGE_STATE]
-            self._receipts[_DELIVERED in states or b"stat:DELIVRD" in event.short_message] += 1
-            return
         content = event.short_message
         if event.esm_class & UDH_INDICATOR and content:
             content = content[content[0] + 1 :]
@@ -228,6 +237,12 @@ class SmsChannel:
                 return await asyncio.to_thread(write)
             except STORE_AWAY:
                 await asyncio.sleep(1)
+
+
+async def _keep_open(lines: Sequence[Session]) -> None:
+    while True:
+        await asyncio.gather(*(session.opened() for session in lines), return_exceptions=True)
+        await asyncio.sleep(LOOK_EVERY)
 
 
 def _encoded(job: WaveJob, kind: MessageKind, language: str) -> Encoded:

@@ -62,7 +62,6 @@ class SocialChannel:
         attaches=True,
         text_max=MASTODON,
         credentials="token, or login",
-        receipts=True,
         at_most_once=True,
         partners=True,
         chunk=1,

@@ -1,6 +1,6 @@
-"""`web`: the public page with photo, and the page that says only that it ended.
+"""`web`: the public page with photo, the page that says only that it ended, and what other sites frame.
 
-Pages are rendered once, when the edition is prepared, and served as bytes by the read path; publishing is a
+All of it is rendered once, when the edition is prepared, and served as bytes by the read path; publishing is a
 compare-and-set on the revision.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from activities.channels.base import Capabilities, Part, PublishJob, Rendition
 from activities.templating import templates
@@ -21,6 +21,9 @@ from alerts.vocabulary import Kind
 from store import editions
 from store.database import Database
 from store.standing import require_not_overtaken
+
+FRAMED: Final = ("banner", "widget")
+"""What other sites put in a frame: a line across a page, and a block with photo."""
 
 _templates = templates(Path(__file__).parent / "templates")
 
@@ -47,8 +50,17 @@ class WebChannel:
             Part(name=f"page.{language}", media="html", content=_page(edition, language, base_url))
             for language in edition.texts
         ]
+        framed = [
+            Part(
+                name=f"{what}.{language}",
+                media="html",
+                content=framed_page(what, _framed(edition, language, base_url)),
+            )
+            for what in FRAMED
+            for language in edition.texts
+        ]
         item = Part(name="item", media="json", content=json.dumps(_item(edition), ensure_ascii=False))
-        return Rendition(channel=self.name, parts=(*pages, item))
+        return Rendition(channel=self.name, parts=(*pages, *framed, item))
 
     async def probe(self, kind: Kind) -> str | None:
         """Our own store; the arm that asks has just read from it."""
@@ -87,6 +99,27 @@ def _page(edition: Edition, language: str, base_url: str) -> str:
     )
 
 
+def framed_page(what: str, said: Mapping[str, Any]) -> str:
+    """A document with one `.alert` in it, which the frame takes out of it."""
+    return _templates.get_template("framed.html").render(what=what, **said)
+
+
+def _framed(edition: Edition, language: str, base_url: str) -> dict[str, Any]:
+    text = edition.texts[language]
+    return {
+        "language": language,
+        "kind": edition.kind.value,
+        "event": text.event,
+        "headline": text.headline,
+        "photos": [{"src": f"/media/{photo.token}", "alt": photo.alt[language]} for photo in edition.photos[:1]],
+        "more": text.more,
+        "warning": text.warning,
+        "tip_line": edition.tip_line,
+        "tel": _number(edition.tip_line),
+        "url": f"{base_url}/alerts/{edition.alert_id}?lang={language}",
+    }
+
+
 def _number(tip_line: str) -> str:
     """The first telephone number in it, as a phone dials it; empty where there is none."""
     found = re.search(r"\+?\d[\d ()./-]*", tip_line)
@@ -98,6 +131,9 @@ def _item(edition: Edition) -> dict[str, object]:
     return {
         "headline": {language: text.headline for language, text in edition.texts.items()},
         "event": {language: text.event for language, text in edition.texts.items()},
+        "subject": {language: text.subject for language, text in edition.texts.items()},
+        "body": {language: text.body for language, text in edition.texts.items()},
+        "ask": {language: text.ask for language, text in edition.texts.items()},
         "area": edition.area.name,
         "kind": edition.kind.value,
         "edition": edition.number,

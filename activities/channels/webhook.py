@@ -1,28 +1,25 @@
 """`webhook`: Standard Webhooks to newsrooms and screens of others, each partner with a secret of its own.
 
 The `webhook-id` is the same at every attempt, so a receiver drops what it has already. A refresh tells partners
-that the lease is longer; hold and end tell them to take everything down.
+that the lease is longer; hold and end tell them to take everything down, and name the address at which they say that
+they did.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import ssl
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 import httpx
-from standardwebhooks.webhooks import Webhook
 
 from activities.channels.base import (
-    Busy,
     Capabilities,
-    Denied,
     Gone,
     Messages,
-    NotSent,
     Outcome,
     Outgoing,
     Part,
@@ -31,20 +28,24 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
-from activities.endpoints import ChannelsConfig, Partner
+from activities.endpoints import ChannelsConfig
 from activities.pacing import Limit
+from activities.partner_book import Known, PartnerBook
+from activities.partner_care import PartnerCare, removed_url
+from activities.webhook_calls import ANSWER_WITHIN, PING, Caller, event
 from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
+from store import removals
+from store.database import STORE_AWAY, Database
 
-TIMEOUT = httpx.Timeout(10.0, connect=3.0)
-ANSWER_WITHIN = 15.0
-"""Seconds for a call as a whole: a partner that answers a byte at a time keeps every time-out of a read."""
 TYPES = {
     MessageKind.ALERT: "alert.published",
     MessageKind.UPDATE: "alert.updated",
     MessageKind.REFRESH: "alert.refreshed",
     MessageKind.CANCEL: "alert.cancelled",
 }
+PROBE_WITHIN = 5.0
+"""Seconds for a ping to each partner, all at once: the approver waits."""
 
 
 class WebhookChannel:
@@ -61,11 +62,24 @@ class WebhookChannel:
         chunk=1,
     )
 
-    def __init__(self, config: ChannelsConfig, answer_within: float = ANSWER_WITHIN) -> None:
-        self._config = config
-        self._answer_within = answer_within
-        self._trust = ssl.create_default_context()
-        """Made once: it takes some 20 ms, in which no other message can leave."""
+    def __init__(
+        self,
+        config: ChannelsConfig,
+        db: Database,
+        secret: Callable[[], bytes],
+        clock: Callable[[], datetime],
+        base_url: str,
+        answer_within: float = ANSWER_WITHIN,
+    ) -> None:
+        """`secret` is the installation's, which opens the register and makes the words of removals."""
+        self._db = db
+        self._secret = secret
+        self._clock = clock
+        self._base_url = base_url
+        self._book = PartnerBook(config, db, secret, clock)
+        self._caller = Caller(answer_within)
+        self._prober = Caller(min(answer_within, PROBE_WITHIN))
+        self._care = PartnerCare(config, db, secret, clock, base_url, self._book, self._caller)
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
         payload = {
@@ -83,91 +97,73 @@ class WebhookChannel:
         return Rendition(channel=self.name, parts=(Part(name="payload", media="json", content=content),))
 
     async def probe(self, kind: Kind) -> str | None:
-        """Whether each partner's address accepts a connection; nothing is sent to it."""
-        partners = self._config.endpoints_for(kind).webhook
-        if not partners:
+        """A signed ping to each partner that is not paused; no alert goes with it."""
+        known = await asyncio.to_thread(self._book.all, exercise=kind is Kind.EXERCISE)
+        asked = [one for one in known if not one.paused]
+        if not asked:
             return f"no partner is configured for {kind.value} alerts"
-        silent = [partner.name for partner in partners if not await _listens(partner)]
-        return f"no answer from {', '.join(silent)}" if silent else None
+        async with self._prober.client() as client:
+            outcomes = await asyncio.gather(*(self._ping(client, one) for one in asked))
+        return "; ".join(str(outcome) for outcome in outcomes if outcome) or None
+
+    async def _ping(self, client: httpx.AsyncClient, known: Known) -> Outcome:
+        if not self._book.allows(known.partner):
+            return Rejected(f"{known.partner.name} is not on this machine, and this home reaches no other")
+        return await self._prober.call(client, known.partner, f"ping-{uuid.uuid4().hex}", event(PING, {}))
 
     def limit(self, job: WaveJob) -> Limit | None:
         """None: every partner is a counterpart of its own, and gets one call."""
         return None
 
+    async def listen(self) -> None:
+        """Remind those who have not said that an alert is gone, and see who is there."""
+        await self._care.run()
+
     async def send(self, job: WaveJob, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
-        async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=self._trust) as client:
+        async with self._caller.client() as client:
             return [await self._send(client, job, message, still) for message in messages]
 
     async def _send(
         self, client: httpx.AsyncClient, job: WaveJob, message: Outgoing, still: Callable[[], bool]
     ) -> Outcome:
-        partners = self._config.endpoints_for(job.alert_kind).webhook
-        partner = next((partner for partner in partners if partner.name == message.address), None)
-        if partner is None:
+        exercise = job.alert_kind is Kind.EXERCISE
+        known = await asyncio.to_thread(self._book.find, message.address, exercise=exercise)
+        if known is None:
             return Gone("this partner is not configured any more")
-        body = json.dumps(_body(job, message), ensure_ascii=False)
-        headers = _headers(partner, message.id, body)
-        if not still():
-            return NotSent("something newer holds")
+        cancels = message.kind is MessageKind.CANCEL
+        if known.paused and not cancels:
+            return Rejected(f"{known.partner.name} is paused")
+        if not self._book.allows(known.partner):
+            return Rejected(f"{known.partner.name} is not on this machine, and this home reaches no other")
+        noted = not cancels or await asyncio.to_thread(self._note_told, job, message)
+        said = self._said(job, message)
+        outcome = await self._caller.call(client, known.partner, message.id, event(TYPES[message.kind], said), still)
+        if outcome is None:
+            await asyncio.to_thread(self._book.note_answer, message.address, exercise=exercise)
+            # What takes away waits for nothing; but that a partner has still to confirm it is not lost either.
+            return None if noted else Unreachable("that it was told could not be written down", in_doubt=True)
+        return outcome
+
+    def _note_told(self, job: WaveJob, message: Outgoing) -> bool:
+        """From now on it has to say that the alert is gone; whether that could be written down."""
+        exercise = job.alert_kind is Kind.EXERCISE
         try:
-            async with asyncio.timeout(self._answer_within):
-                call = client.stream("POST", partner.url, content=body.encode(), headers=headers)
-                async with call as answer:  # its body is of no use to us, and may be endless
-                    return _answered(partner, answer)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            return Unreachable(f"{partner.name} does not answer")
-        except httpx.RemoteProtocolError:
-            return Unreachable(f"{partner.name}'s answer breaks off or makes no sense", in_doubt=True)
-        except (httpx.HTTPError, TimeoutError) as error:
-            return Unreachable(f"{partner.name} went silent ({type(error).__name__})", in_doubt=True)
+            with self._db.write() as session:
+                removals.told(session, job.alert_id, message.address, message.id, self._clock(), exercise=exercise)
+        except STORE_AWAY:
+            return False
+        return True
 
-
-def _body(job: WaveJob, message: Outgoing) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "alert_id": job.alert_id,
-        "edition": job.edition,
-        "announcement": job.announcement,
-        "kind": message.kind.value,
-        "status": job.alert_kind.value,
-        "lease_until": job.lease_until.isoformat() if job.lease_until else None,
-    }
-    if job.end_texts is not None:
-        data["end"] = job.end_texts[message.language]
-    else:
-        data.update(json.loads(job.rendition.part("payload")))
-    return {"type": TYPES[message.kind], "timestamp": datetime.now(UTC).isoformat(), "data": data}
-
-
-def _headers(partner: Partner, message_id: str, body: str) -> dict[str, str]:
-    sent = datetime.now(UTC)
-    return {
-        "content-type": "application/json",
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(sent.timestamp())),
-        "webhook-signature": Webhook(partner.secret).sign(msg_id=message_id, timestamp=sent, data=body),
-    }
-
-
-def _answered(partner: Partner, answer: httpx.Response) -> Outcome:
-    if answer.is_success:
-        return None
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
-        return Denied(f"{partner.name} does not accept our signature (401)")
-    if answer.status_code == httpx.codes.GONE:
-        return Gone(f"{partner.name} is gone (410)")
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
-        after = answer.headers.get("retry-after", "")
-        patience = min(float(after), 60.0) if after.isdecimal() else 1.0
-        return Busy(f"{partner.name} asks for patience ({answer.status_code})", retry_after=patience)
-    return Rejected(f"{partner.name} refused it ({answer.status_code})")
-
-
-async def _listens(partner: Partner) -> bool:
-    url = httpx.URL(partner.url)
-    port = url.port or (443 if url.scheme == "https" else 80)
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(url.host, port), 3.0)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
+    def _said(self, job: WaveJob, message: Outgoing) -> Mapping[str, Any]:
+        data: dict[str, Any] = {
+            "alert_id": job.alert_id,
+            "edition": job.edition,
+            "announcement": job.announcement,
+            "kind": message.kind.value,
+            "status": job.alert_kind.value,
+            "lease_until": job.lease_until.isoformat() if job.lease_until else None,
+        }
+        if job.end_texts is None:
+            return {**data, **json.loads(job.rendition.part("payload"))}
+        removed = removed_url(self._secret(), self._base_url, job.alert_id, message.address)
+        return {**data, "end": job.end_texts[message.language], "removed_url": removed}

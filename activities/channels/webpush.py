@@ -6,6 +6,7 @@ topic and the notification's tag are the alert, so a change or the end replaces 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -98,9 +99,12 @@ class WebPushChannel:
         return Rendition(channel=self.name, parts=parts)
 
     async def probe(self, kind: Kind) -> str | None:
-        """Whether push services could ask us; which ones there are stands in the subscriptions."""
+        """Whether push services could ask us, and our key is there; which ones there are stands in subscriptions."""
         server = self._config.endpoints_for(kind).webpush
-        return None if server else f"no contact for push services is configured for {kind.value} alerts"
+        if server is None:
+            return f"no contact for push services is configured for {kind.value} alerts"
+        await asyncio.to_thread(self._sender, server)
+        return None
 
     def limit(self, job: WaveJob) -> Limit | None:
         """Of all push services together."""

@@ -1,4 +1,4 @@
-"""The commands outside `alert` and `subscribers`: up, web, areas, programmes, audit, bench, doctor, screen."""
+"""The commands of no other file: up, web, areas, programmes, audit, bench, doctor, screen."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ import re
 import subprocess
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
 from starter.cli.alert import alert_app
 from starter.cli.common import AsJson, HomeOption, out, parts_of, settings_of
+from starter.cli.partners import partners_app
 from starter.cli.subscribers import subscribers_app
 from starter.errors import BadInput, CannotReach
 
-if TYPE_CHECKING:
-    from starter.parts import Parts
+
+class Spoken(StrEnum):
+    """Languages of the command line where it speaks to those who are not engineers."""
+
+    NL = "nl"
+    EN = "en"
+
 
 app = typer.Typer(
     name="baken",
@@ -35,6 +42,7 @@ app.add_typer(alert_app, name="alert")
 app.add_typer(areas_app, name="areas")
 app.add_typer(programmes_app, name="programmes")
 app.add_typer(subscribers_app, name="subscribers")
+app.add_typer(partners_app, name="partners")
 app.add_typer(audit_app, name="audit")
 
 
@@ -233,25 +241,21 @@ def bench(
 
 
 @app.command()
-def doctor(home: HomeOption = None, as_json: AsJson = False) -> None:
-    """Try every configured channel without sending; exit 4 when one does not answer."""
-    from activities.alerts import now
-    from activities.channels import build_channels
-    from alerts.vocabulary import Kind
-
-    async def probe(parts: Parts) -> list[dict[str, str | bool | None]]:
-        settings = parts.settings
-        web, config = settings.run_info().web, settings.channels()
-        channels = build_channels(parts.db, parts.keys.display_key, now, web, config, parts.keys.system_key)
-        troubles = {name: await channel.probe(Kind.ACTUAL) for name, channel in channels.items()}
-        return [{"channel": name, "ok": said is None, "trouble": said} for name, said in troubles.items()]
+def doctor(
+    language: Annotated[Spoken, typer.Option(help="In which what is wrong and what to do is said.")] = Spoken.EN,
+    home: HomeOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try every channel's connection and credentials, sending nothing; exit 4 when one needs somebody."""
+    from starter.doctor import examine
 
     with parts_of(home) as parts:
-        found = asyncio.run(probe(parts))
-    out(found, as_json)
-    away = [str(one["channel"]) for one in found if not one["ok"]]
-    if away:
-        raise CannotReach(", ".join(away), "see above what each says")
+        found = asyncio.run(examine(parts, language.value))
+    columns = ("label", "for", "verdict", "trouble", "remedy")
+    out(found if as_json else [{name: row[name] for name in columns} for row in found], as_json)
+    wrong = [f"{row['channel']} ({row['for']})" for row in found if not row["ok"]]
+    if wrong:
+        raise CannotReach(", ".join(wrong), "see above what each says and what to do")
 
 
 @app.command()

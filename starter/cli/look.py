@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 look_app = typer.Typer()
 CRITERIA = ("id", "result", "why")
 RULINGS = ("at", "actor", "action", "accepted", "reason")
-CHANNELS = ("channel", "state", "edition", "recipients", "reached", "failed", "error")
+CHANNELS = ("channel", "state", "edition", "recipients", "reached", "seen", "failed", "error")
 POSTS = ("account", "edition", "posted_at", "gone_at", "url", "sha256")
 
 

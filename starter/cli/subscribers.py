@@ -134,7 +134,7 @@ def _subscribed(channel: str) -> type[SubscribedChannel]:
     if channel not in CAPABILITIES:
         raise BadInput("--channel", f"{channel!r} does not exist; {known}")
     if CAPABILITIES[channel].partners:
-        raise BadInput("--channel", f"the partners of {channel} stand in the configuration, [[channels.{channel}]]")
+        raise BadInput("--channel", f"{channel} has partners; see 'baken partners list'")
     raise BadInput("--channel", f"{channel} shows alerts to everybody and has no subscribers; {known}")
 
 

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from typing import Any
 
 from fastapi import Request, Response
+
+from activities.templating import templates
+
+LANGUAGES = ("nl", "en")
+HTML = "text/html; charset=utf-8"
+
+TEMPLATES = templates(Path(__file__).parent / "templates")
 
 
 def respond(
@@ -18,6 +27,21 @@ def respond(
     return Response(content, status, headers, media_type=media_type)
 
 
+def html_page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page of ours in the `language` of its values."""
+    other = "en" if values["language"] == "nl" else "nl"
+    html = TEMPLATES.get_template(template).render(other=other, **values)
+    return respond(request, html.encode(), HTML, status=status)
+
+
 def plain(text: str, status: int) -> Response:
     """A sentence for a program, where there is nothing to give."""
     return Response(text, status, media_type="text/plain")
+
+
+def language_of(request: Request) -> str:
+    """`?lang=`, else what the browser prefers, else Dutch."""
+    asked = request.query_params.get("lang")
+    if asked in LANGUAGES:
+        return str(asked)
+    return "en" if request.headers.get("accept-language", "").startswith("en") else "nl"

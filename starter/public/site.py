@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
@@ -18,33 +18,36 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
-from activities.templating import templates
 from alerts.compose import end_text
 from alerts.edition import Edition
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
-from starter.public.answers import plain, respond
+from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond
 from starter.public.cap import cap_router
-from starter.screens import ScreenReport
+from starter.public.embedding import embed_router
+from starter.public.partners import partner_router
+from starter.public.showing import Showing
+from starter.public.subscribing import subscribe_router
+from starter.screens import ScreenReport, Screens
 from starter.web.times import local_words
 from store import editions, subscribers
-from store.standing import UnknownAlert, by_code, may_serve, standing, visible
-from store.tables.alert import AlertStanding, Publication
+from store.standing import UnknownAlert, by_code, ended_since, standing, visible
+from store.tables.alert import AlertStanding
 
-LANGUAGES = ("nl", "en")
 SCREEN = {language: f"screen.{language}" for language in LANGUAGES}
-HTML = "text/html; charset=utf-8"
-
-_templates = templates(Path(__file__).parent / "templates")
+TOLD_FOR = timedelta(days=7)
+"""How long the feed says of an alert that it ended, for readers that look once in a while."""
 
 
 class PublicSite:
-    """Reads the store for each request; holds nothing."""
+    """Reads the store for each request; holds nothing of it."""
 
     def __init__(self, parts: Parts, base_url: str, clock: Callable[[], datetime]) -> None:
         self._parts = parts
         self._base_url = base_url
         self._clock = clock
+        self._showing = Showing(parts, clock)
+        self._screens = Screens(parts.db, parts.keys)
 
     def index(self, request: Request, *, exercise: bool) -> Response:
         language = language_of(request)
@@ -56,10 +59,10 @@ class PublicSite:
                 "since_words": local_words(row.shown_at, language, now=now),
                 **json.loads(content),
             }
-            for row, _, content in self._live_items(exercise)
+            for row, _, content in self._showing.live("web", "item", exercise=exercise)
             if row.shown_at is not None
         ]
-        return self._html(request, "index.html", language=language, items=items, exercise=exercise)
+        return html_page(request, "index.html", language=language, items=items, exercise=exercise)
 
     def page(self, request: Request, alert_id: str) -> Response:
         language = language_of(request)
@@ -67,17 +70,17 @@ class PublicSite:
             try:
                 row = standing(session, alert_id)
             except UnknownAlert:
-                return self._html(request, "unknown.html", status=404, language=language)
+                return html_page(request, "unknown.html", status=404, language=language)
             if row.shown_at is None:
-                return self._html(request, "unknown.html", status=404, language=language)
-            content = self._published(session, row, "web", f"page.{language}")
+                return html_page(request, "unknown.html", status=404, language=language)
+            content = self._showing.published(session, row, "web", f"page.{language}")
             outcome = self._outcome(session, row, language)
         if content is not None:
             return respond(request, content, HTML)
         ended = row.meaning == Meaning.WITHDRAWN
         why = CancelReason(row.why) if row.why else None
         text = end_text(language, why) if ended else None
-        return self._html(request, "ended.html", language=language, text=text, outcome=outcome)
+        return html_page(request, "ended.html", language=language, text=text, outcome=outcome)
 
     def photo(self, request: Request, token: str) -> Response:
         with self._parts.db.read() as session:
@@ -96,11 +99,17 @@ class PublicSite:
         return respond(request, jpeg, "image/jpeg", cache="private, max-age=2, must-revalidate")
 
     def rss(self, request: Request) -> Response:
-        items = [
-            {"alert_id": row.alert_id, "at": publication.published_at, **json.loads(content)}
-            for row, publication, content in self._live_items(exercise=False)
+        """For people's feed readers; one that reads for many has no language of its own, so only `?lang=` counts."""
+        language = "en" if request.query_params.get("lang") == "en" else "nl"
+        now = self._clock()
+        with self._parts.db.read() as session:  # before the live ones: none may be in both
+            ended = ended_since(session, now - TOLD_FOR)
+        live = self._showing.live("web", "item", exercise=False)
+        entries = [
+            _entry(row.alert_id, published.published_at, json.loads(item), language) for row, published, item in live
         ]
-        xml = _templates.get_template("feed.rss").render(base_url=self._base_url, items=items)
+        entries += [_end_entry(row, language) for row in ended if row.kind != Kind.EXERCISE]
+        xml = TEMPLATES.get_template("feed.rss").render(base_url=self._base_url, language=language, entries=entries)
         return respond(request, xml.encode(), "application/rss+xml; charset=utf-8")
 
     def check(self, request: Request, code: str) -> Response:
@@ -109,9 +118,9 @@ class PublicSite:
         with self._parts.db.read() as session:
             row = by_code(session, code)
         if row is None or row.shown_at is None or row.kind == Kind.EXERCISE:
-            return self._html(request, "check.html", 404, language=language, known=False, active=False)
+            return html_page(request, "check.html", 404, language=language, known=False, active=False)
         active = visible(row, self._clock())
-        return self._html(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
+        return html_page(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
 
     def unsubscribe(self, request: Request, word: str | None = None) -> Response:
         """A page with one button; with the word of a mail the subscription ends at once (RFC 8058).
@@ -120,55 +129,24 @@ class PublicSite:
         """
         language = language_of(request)
         if word is None:
-            return self._html(request, "unsubscribe.html", language=language, ended=None)
+            return html_page(request, "unsubscribe.html", language=language, ended=None)
         key = self._parts.keys.system_key("subscribers")
         with self._parts.db.write() as session:
             ended = subscribers.leave(session, key, word, self._clock())
-        return self._html(request, "unsubscribe.html", 200 if ended else 404, language=language, ended=ended)
+        return html_page(request, "unsubscribe.html", 200 if ended else 404, language=language, ended=ended)
 
     def player(self, request: Request, *, exercise: bool) -> Response:
         """A page that screens keep open; what it shows it asks for again and again."""
-        return self._html(request, "signage.html", language=language_of(request), exercise=exercise)
+        return html_page(request, "signage.html", language=language_of(request), exercise=exercise)
 
     def on_screens(self, request: Request, *, exercise: bool) -> Response:
         """What screens show now, the oldest first, each with the end of its lease."""
-        language = language_of(request)
-        with self._parts.db.read() as session:
-            rows = [
-                standing(session, one.alert_id) for one in editions.publications(session, "signage", SCREEN[language])
-            ]
-            shown = [
-                {"alert_id": row.alert_id, "lease_until": row.lease_until.isoformat(), "html": content.decode()}
-                for row in reversed(rows)
-                if (row.kind == Kind.EXERCISE) == exercise
-                and row.lease_until is not None
-                and (content := self._published(session, row, "signage", SCREEN[language])) is not None
-            ]
+        shown = self._showing.leased("signage", SCREEN[language_of(request)], exercise=exercise)
         return Response(json.dumps(shown), headers={"cache-control": "no-store"}, media_type="application/json")
 
     def screen_report(self, said: ScreenReport) -> Response:
-        counts = self._parts.screens.report(said, self._parts.keys, self._clock())
+        counts = self._screens.report(said, self._clock())
         return Response(status_code=204 if counts else 403)
-
-    def _live_items(self, exercise: bool) -> list[tuple[AlertStanding, Publication, bytes]]:
-        found = []
-        with self._parts.db.read() as session:
-            for publication in editions.publications(session, "web", "item"):
-                row = standing(session, publication.alert_id)
-                content = self._published(session, row, "web", "item")
-                if content is not None and (row.kind == Kind.EXERCISE) == exercise:
-                    found.append((row, publication, content))
-        return found
-
-    def _published(self, session: Session, row: AlertStanding, channel: str, name: str) -> bytes | None:
-        """What is published of an alert; None when it is not shown now."""
-        publication = editions.published(session, row.alert_id, channel, name)
-        if publication is None or not may_serve(row, publication.revision, self._clock()):
-            return None
-        try:
-            return editions.open_publication(publication, self._parts.keys.display_key(row.alert_id))
-        except LookupError:
-            return None
 
     def _outcome(self, session: Session, row: AlertStanding, language: str) -> str | None:
         """The approved outcome message, while the display key lives."""
@@ -182,16 +160,14 @@ class PublicSite:
         text = edition.texts.get(language)
         return text.body if text else None
 
-    def _html(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        other = "en" if values["language"] == "nl" else "nl"
-        html = _templates.get_template(template).render(other=other, **values)
-        return respond(request, html.encode(), HTML, status=status)
-
 
 def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) -> APIRouter:
     """Routes of the public site."""
     site, router = PublicSite(parts, base_url, clock), APIRouter()
     router.include_router(cap_router(parts, base_url, clock))
+    router.include_router(embed_router(parts, base_url, clock))
+    router.include_router(subscribe_router(parts, clock))
+    router.include_router(partner_router(parts, base_url, clock, language_of))
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/")
@@ -252,9 +228,15 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     return router
 
 
-def language_of(request: Request) -> str:
-    """`?lang=`, else what the browser prefers, else Dutch."""
-    asked = request.query_params.get("lang")
-    if asked in LANGUAGES:
-        return str(asked)
-    return "en" if request.headers.get("accept-language", "").startswith("en") else "nl"
+def _entry(alert_id: str, at: datetime, item: dict[str, Any], language: str) -> dict[str, object]:
+    if "body" not in item:  # published before feeds had texts
+        return {"alert_id": alert_id, "at": at, "title": item["headline"][language], "html": ""}
+    text = f"{item['body'][language]} {item['ask'][language]}"
+    return {"alert_id": alert_id, "at": at, "title": item["subject"][language], "html": escape(text)}
+
+
+def _end_entry(row: AlertStanding, language: str) -> dict[str, object]:
+    """Under the same identity as the alert's own, whose place it takes in readers that go by it."""
+    title = "Dit alert is beëindigd" if language == "nl" else "This alert has ended"
+    text = end_text(language, CancelReason(row.why) if row.why else None)
+    return {"alert_id": row.alert_id, "at": row.changed_at, "title": title, "html": escape(text)}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -15,15 +14,17 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from temporalio.service import RPCError
 
+from activities.channels import CAPABILITIES
 from alerts.vocabulary import Action, Stage
 from starter.errors import BadInput, CannotReach
+from starter.partners import removal_row
 from starter.parts import connect
 from starter.web import previewing
 from starter.web.desk import Desk, go_to
 from starter.web.i18n import translator
 from starter.web.session import Visitor
 from starter.web.views import Shown, View, allowed, channel_label, children_of, choices, fingerprint
-from store import social
+from store import removals
 from workflows.codec import Reader
 
 LOOK_EVERY = 0.3
@@ -124,17 +125,18 @@ def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
     return {
         "view": view,
         "labels": labels,
-        "posts": _posts_seen(desk, view["alert_id"]),
-        "screens": desk.baken.parts.screens.showing(view["alert_id"], datetime.now(UTC)),
+        "receipts": {name for name in labels if CAPABILITIES[name].receipts},
+        "removals": _open_removals(desk, view) if view["stage"] in (Stage.CLOSING, Stage.CLOSED) else [],
         "children": children_of(view),
         "key": fingerprint(view),
         "moved": False,
     }
 
 
-def _posts_seen(desk: Desk, alert_id: str) -> int:
+def _open_removals(desk: Desk, view: View) -> list[dict[str, Any]]:
+    """Partners who have not said that it is gone."""
     with desk.baken.parts.db.read() as session:
-        return social.seen(session, alert_id, datetime.now(UTC))
+        return [removal_row(one) for one in removals.open_removals(session, view["alert_id"])]
 
 
 async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor) -> AsyncIterator[ServerSentEvent]:
@@ -143,7 +145,7 @@ async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor)
     while True:
         view = await desk.baken.show(alert_id, live=False)
         if view["version"] >= since:
-            values = _live(desk, view, who)
+            values = await asyncio.to_thread(_live, desk, view, who)
             html = desk.pages.text("console/parts/live.html", who, **{**values, "moved": values["key"] != key})
             if html != last:
                 yield ServerSentEvent(event="live", raw_data=html)

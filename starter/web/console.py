@@ -17,6 +17,7 @@ from starter.web.commanding import command_router
 from starter.web.desk import Desk, go_to
 from starter.web.editing import edit_router
 from starter.web.i18n import COOKIE, LANGUAGES, language_of
+from starter.web.partner_page import partner_router
 from starter.web.posted import read_form
 from starter.web.session import Sessions, Visitor
 from store.people import people
@@ -29,7 +30,8 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
     sessions, watchdog = Sessions(baken), Watchdog(baken.parts)
     desk = Desk(baken, settings, sessions, watchdog)
     whole = APIRouter()
-    for router in (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk)):
+    pages = (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk))
+    for router in (*pages, partner_router(desk)):
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
     whole.include_router(operations_router(baken.parts, watchdog))

@@ -14,7 +14,7 @@ import httpx
 from fastapi import APIRouter, Request, Response
 
 from activities.templating import templates
-from starter.public.site import language_of
+from starter.public.answers import language_of
 from starter.web.wall import look
 from starter.web.wall_words import WORDS
 

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from alerts.vocabulary import Role
 from starter.client import Baken
 from starter.errors import BadInput, CannotReach, Problem, RefusedByRule, UnknownAlert, as_problem
+from starter.partners import KEEPERS
 from starter.settings import Settings
 from starter.watchdog import Watchdog
 from starter.web.i18n import N_
@@ -38,6 +39,7 @@ class Desk:
         self.operator = Needs(sessions, Role.OPERATOR)
         self.supervisor = Needs(sessions, Role.SUPERVISOR)
         self.engineer = Needs(sessions, Role.ENGINEER)
+        self.keeps_partners = Needs(sessions, *KEEPERS)
 
     def router(self) -> APIRouter:
         """A router whose errors are pages."""

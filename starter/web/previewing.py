@@ -21,6 +21,8 @@ from store.people import people
 PHOTO = re.compile(r'(src=")(?:cid:|/media/)(\w+)(")')
 NAMES = {
     "page": N_("Page"),
+    "banner": N_("Banner on other sites"),
+    "widget": N_("Block with photo on other sites"),
     "item": N_("Line in lists and feeds"),
     "subject": N_("Subject"),
     "text": N_("Plain text"),

@@ -45,6 +45,8 @@ RULES_SAY_OF = (
     N_("is longer than {n} characters"),
     N_("CAP event has {n} characters; fewer than {most} are allowed"),
     N_("CAP partners that do not fetch the feed: {who}"),
+    N_("{who} added or paused {name}; another supervisor must let alerts go to it (four eyes)"),
+    N_("{name} stands in the settings file; change it there and start Baken again"),
 )
 """Sentences with something of the case in them."""
 

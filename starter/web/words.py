@@ -78,6 +78,7 @@ DOING = {
     "sending": N_("Sending now."),
     "withdrawing": N_("Taking back now; Baken keeps trying until it is gone."),
 }
+PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
 GROUPS = {
     "stage": STAGES,
     "kind": KINDS,
@@ -90,4 +91,5 @@ GROUPS = {
     "condition": CONDITIONS,
     "cancel": CANCEL_REASONS,
     "doing": DOING,
+    "partner": PARTNERS,
 }

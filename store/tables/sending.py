@@ -135,6 +135,31 @@ class LedgerChunk(SQLModel, table=True):
     last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class SeenPage(SQLModel, table=True):
+    """A run of positions of an audience, and which of them have an edition by receipt (`store.proof`)."""
+
+    __tablename__ = "seen_page"
+    alert_id: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    edition: int = Field(primary_key=True)
+    page: int = Field(primary_key=True)
+    bits: bytes
+    """One a position, the lowest first."""
+    number: int
+    """How many of them are 1."""
+
+
+class ScreenShowing(SQLModel, table=True):
+    """What a screen with the player page said that it shows, and when."""
+
+    __tablename__ = "screen_showing"
+    __table_args__ = (Index("screen_showing_of", "screen"),)
+    alert_id: str = Field(primary_key=True)
+    screen: str = Field(primary_key=True)
+    edition: int
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
 class SendingRate(SQLModel, table=True):
     """How far an endpoint's rate is booked, in seconds of the database's clock since 1970 (`store.rates`)."""
 

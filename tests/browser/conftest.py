@@ -1,16 +1,55 @@
-"""One browser for a file of tests."""
+"""One browser for a file of tests, and a home of which only the web runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
+from starter.demo_case import draw_portrait
+from starter.parts import Parts, open_parts
+from store import editions
 from tests.browser.looking import chromium
+from tests.browser.serving import ALERT, OwnWeb
+from tests.support.editions import ShownAlert
+from tests.support.homes import silent_home
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    opened = open_parts(silent_home(tmp_path / "home"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def own_web(parts: Parts) -> Iterator[OwnWeb]:
+    serving = OwnWeb(parts)
+    yield serving
+    serving.stop()
+
+
+@pytest.fixture
+def web(own_web: OwnWeb) -> str:
+    return own_web.web
+
+
+@pytest.fixture
+def alert(parts: Parts, tmp_path: Path) -> ShownAlert:
+    """Prepared, with its photo; not shown yet."""
+    parts.keys.create(ALERT)
+    alert = ShownAlert(parts.db, alert_id=ALERT, key=parts.keys.display_key(ALERT))
+    draw_portrait(tmp_path / "noor.jpg")
+    with parts.db.write() as session:
+        editions.put_photo(
+            session, alert.key, ALERT, alert.edition.photos[0].sha256, (tmp_path / "noor.jpg").read_bytes()
+        )
+    return alert

@@ -131,13 +131,13 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def watched(
-    browser: Browser, web: str, width: int = 1280, *, dark: bool = False, script: bool = True
+    browser: Browser, web: str, width: int = 1280, *, dark: bool = False, script: bool = True, worker: bool = False
 ) -> Iterator[Watched]:
     """A page in a context of its own: its own cookies."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if dark else "light",
-        service_workers="block",
+        service_workers="allow" if worker else "block",
         java_script_enabled=script,
         locale="nl-NL",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -124,6 +125,31 @@ def test_change_when_asked_for_is_marked_for_the_supervisor(
         expect(page.locator("ins")).to_have_text("zwart")
         expect(page.locator("del")).to_have_text("rood")
         assert operator.faults == supervisor.faults == []
+
+
+def test_exercise_when_a_screen_shows_it_is_confirmed_by_that_screen(
+    shared_baken: Running, browser: Browser, tmp_path: Path
+) -> None:
+    drill = aside(lambda: shared_baken.start_alert(amber_case(tmp_path), tmp_path, Kind.EXERCISE))
+    aside(lambda: shared_baken.until_pending(drill))
+    _, said, _ = aside(lambda: shared_baken.cli("screen", "Hal 1", "--exercise"))
+    with watched(browser, shared_baken.web) as watch, watched(browser, shared_baken.web) as screen:
+        screen.page.goto(said["address"])
+        aside(lambda: shared_baken.accepted(drill, Action.APPROVE, "supervisor1"))
+        shown = screen.page.locator(f'.screen[data-alert="{drill}"]')
+        expect(shown).to_be_visible(timeout=30_000)
+        page = watch.sign_in("operator1").open(f"/console/alerts/{drill}").page
+        confirmed = page.get_by_text("schermen die zeggen dat zij het tonen: 1")
+        expect(confirmed).to_be_visible()
+        assert _seen(aside(lambda: shared_baken.show(drill)), "signage") == 1
+        aside(lambda: shared_baken.accepted(drill, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
+        expect(shown).to_have_count(0)
+        expect(confirmed).to_have_count(0)
+        assert watch.faults == screen.faults == []
+
+
+def _seen(view: dict[str, Any], channel: str) -> int:
+    return next(int(one["seen"]) for one in view["channels"] if one["channel"] == channel)
 
 
 def test_page_when_the_connection_is_lost_says_so(shared_baken: Running, browser: Browser, live: str) -> None:

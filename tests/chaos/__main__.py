@@ -92,10 +92,10 @@ def main() -> int:
                         _append(path, result)
                     if result.errors:
                         failed += 1
-                        logs = ROOT / "build" / "chaos-logs" / str(result.seed)
-                        shutil.copytree(stage.baken.home / "logs", logs, dirs_exist_ok=True)
-                        shutil.copy(stage.baken.home.with_suffix(".stderr"), logs / "up.log")
-                        print(f"    logs in {logs.relative_to(ROOT)}", flush=True)
+                        left = ROOT / "build" / "chaos-failed" / str(result.seed)
+                        shutil.rmtree(left, ignore_errors=True)
+                        shutil.copytree(stage.baken.home.parent, left)
+                        print(f"    home, store and logs in {left.relative_to(ROOT)}", flush=True)
                         break
     print(f"{failed} of {given.rounds} rounds failed")
     return 1 if failed else 0

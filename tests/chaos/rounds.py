@@ -283,8 +283,7 @@ class Round:
         messages, ledger = self._messages(), self._ledger()
         findings = Findings()
         last = self._check_order(messages, ledger, findings)
-        refuses = bool(self._stage.restores) or self._plan.refuses
-        books.check_reached(ledger, last, edition, self._findings, refuses=refuses)
+        books.check_reached(ledger, last, edition, self._findings, refuses=self._plan.refuses)
         books.check_ledger(ledger, messages, self._findings)
         arrived = {one.recipient for one in messages if one.edition == edition and one.kind in ("alert", "update")}
         (channel,) = [

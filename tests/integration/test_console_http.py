@@ -120,6 +120,15 @@ def test_history_when_an_engineer_asks_is_one_click_away(shared_baken: Running, 
         assert client.get(here).status_code == 403
 
 
+def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "supervisor1") as client:
+        page = client.get(f"/console/alerts/{waiting}").text
+    told = re.search(r'aria-label="SMS: Delen en kosten \(nl\)">([^<]+)<', page)
+    assert told
+    assert re.fullmatch(r"2 delen per telefoon, GSM-7, \d+/306; 2 x € 0\.08 = € 0\.16", told[1])
+    assert "SMS, ontvangers: 40" in page
+
+
 def test_readyz_when_all_is_well_says_so(shared_baken: Running, waiting: str) -> None:
     assert shared_baken.get("/readyz").json() == {"ready": True, "problems": []}
 

@@ -16,6 +16,7 @@ from activities.channels.base import Messages, WaveJob
 from activities.channels.sms import SmsChannel
 from activities.endpoints import ChannelsConfig, LiveChannels, SmsEndpoint
 from alerts.vocabulary import Kind, MessageKind
+from store import proof
 from store.database import Database
 from store.subscribers import Entry, Subscribers
 from tests.structure.files import ROOT
@@ -50,10 +51,19 @@ async def until_gone(db: Database, subscribers: Subscribers) -> None:
     raise AssertionError("the subscription did not end")
 
 
+async def until_seen(db: Database) -> None:
+    for _ in range(150):
+        with db.read() as session:
+            if proof.seen(session, "a1", "sms", 1):
+                return
+        await asyncio.sleep(0.02)
+    raise AssertionError("no receipt was written down")
+
+
 @pytest.mark.parametrize(
     ("situation", "width"), [("Zij draagt een jas van €10 [rood]. " * 8, 153), ("Zoë is weg. 🧸 " * 4, 67)]
 )
-async def test_message_when_taken_by_another_centre_is_whole_and_stop_is_heard(
+async def test_message_when_taken_by_another_centre_is_whole_and_receipt_and_stop_are_heard(
     db: Database, centre: Process, situation: str, width: int
 ) -> None:
     (listening,) = await said(centre, 1)
@@ -67,9 +77,10 @@ async def test_message_when_taken_by_another_centre_is_whole_and_stop_is_heard(
     rendition = channel.render(make_edition(case_document(public={"situation": situation})), BASE_URL)
     job = WaveJob("a1", Kind.ACTUAL, 1, 0, None, rendition)
     line = asyncio.create_task(channel.listen())
-    messages = Messages(["ab" * 16], [MessageKind.ALERT], [PHONE], ["nl"])
+    messages = Messages([f"{7:032x}"], [MessageKind.ALERT], [PHONE], ["nl"])
     assert await channel.send(job, messages, lambda: True) == [None]
     await until_gone(db, subscribers)
+    await until_seen(db)
     told = await said(centre, 9)
     line.cancel()
     await asyncio.gather(line, return_exceptions=True)

@@ -120,7 +120,7 @@ class ShownAlert:
         self.channels = channels or build_channels(
             self.db, lambda _: key, lambda: self.now, BASE_URL, ChannelsConfig(), lambda _: key
         )
-        self._renditions: dict[tuple[str, str], Rendition] = {}
+        self._renditions: dict[tuple[str, int, str], Rendition] = {}
         with self.db.write() as session:
             open_alert(session, alert_id, kind, "amber", NOW)
 
@@ -180,8 +180,8 @@ class ShownAlert:
         )
 
     def _rendition(self, channel: str) -> Rendition:
-        """Frozen when the edition is prepared, as in `activities.alerts`."""
-        frozen = (channel, self.edition.digest)
+        """Frozen when the edition is prepared, as in `activities.alerts`; of an edition alike, anew."""
+        frozen = (channel, self.edition.number, self.edition.digest)
         if frozen not in self._renditions:
             self._renditions[frozen] = self.channels[channel].render(self.edition, BASE_URL)
         return self._renditions[frozen]

@@ -18,7 +18,10 @@ const server = smpp.createServer((session) => {
       header: udh ? udh.map((one) => [...one]) : null,
       reference: pdu.user_message_reference,
     });
-    session.send(pdu.response({ message_id: `m${pdu.sequence_number}` }));
+    const id = `m${pdu.sequence_number}`;
+    session.send(pdu.response({ message_id: id }));
+    const receipt = `id:${id} sub:001 dlvrd:001 submit date:2611241200 done date:2611241200 stat:DELIVRD err:000 text:`;
+    session.deliver_sm({ source_addr: pdu.destination_addr, esm_class: 4, short_message: receipt });
     session.deliver_sm({ source_addr: pdu.destination_addr, source_addr_ton: 1, short_message: "Stop" }, (answer) =>
       say({ answered: answer.command_status }),
     );

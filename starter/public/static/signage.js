@@ -1,55 +1,15 @@
-// The player: shows what Baken says should be seen, and takes it down by itself at the end of its lease, whatever the
-// network does. Time is measured twice, on a clock that never jumps and on the wall clock: what is over by either is
-// over. When a lease ends is told by the server's clock, so a screen whose own clock is wrong is right all the same.
-"use strict";
+// The player: shows in turn what Baken says should be seen (leases.js), and tells what it shows.
+import { follow } from "./leases.js";
 
-const EVERY = 2000, PATIENCE = 5000, LOOK = 250, TURN = 12000, TELL = 20000, SMALLEST = 0.3;
-const DATE_STEP = 1000; // the header "date" tells whole seconds: it may be later than it says, never earlier
+const EVERY = 2000, TURN = 12000, TELL = 20000, SMALLEST = 0.3;
 const settings = document.body.dataset;
 const place = document.getElementById("place"), idle = document.getElementById("idle");
 const own = new URLSearchParams(location.hash.slice(1));
-let alerts = new Map(), turn = 0, turned = 0, told = "", toldAt = 0;
+let turn = 0, turned = 0, told = "", toldAt = 0;
 
-function remaining(alert) {
-  return Math.min(alert.endsSteady - performance.now(), alert.endsWall - Date.now());
-}
-
-async function poll() {
-  const steady = performance.now(), wall = Date.now();
-  try {
-    const answer = await fetch(settings.content, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
-    if (answer.ok) take(await answer.json(), Date.parse(answer.headers.get("date")) + DATE_STEP, steady, wall);
-  } catch { /* the network is gone: the leases go on running */ }
-  tell();
-  setTimeout(poll, EVERY);
-}
-
-function take(told, serverTime, steady, wall) {
-  const newer = new Map();
-  for (const one of told) {
-    const left = Date.parse(one.lease_until) - serverTime, known = alerts.get(one.alert_id);
-    const alert = known && known.html === one.html ? known : { html: one.html, node: made(one.html) };
-    alert.endsSteady = steady + left;
-    alert.endsWall = wall + left;
-    newer.set(one.alert_id, alert);
-  }
-  alerts = newer;
-  show();
-}
-
-// The words are there at once; a picture comes when all of it is, and stays without a network.
-function made(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
-  const node = document.importNode(page.querySelector(".screen"), true);
-  for (const img of node.querySelectorAll("img")) img.decode().catch(() => img.remove());
-  return node;
-}
-
-function show() {
-  for (const [id, alert] of alerts) if (!(remaining(alert) > 0)) alerts.delete(id);
-  const all = [...alerts.values()];
+function show(nodes) {
   if (performance.now() - turned > TURN) { turn += 1; turned = performance.now(); }
-  const next = all.length ? all[turn % all.length].node : null;
+  const next = nodes.length ? nodes[turn % nodes.length] : null;
   if (place.firstChild !== next) {
     place.replaceChildren(...(next ? [next] : []));
     if (next) fit(next);
@@ -87,6 +47,5 @@ function tell() {
     .catch(() => {});
 }
 
-setInterval(show, LOOK);
 addEventListener("resize", () => { if (place.firstChild) fit(place.firstChild); });
-poll();
+follow(settings.content, EVERY, show, tell);

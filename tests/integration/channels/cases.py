@@ -31,6 +31,10 @@ def recall(can: Capabilities) -> str:
     return "" if can.recall else "`recall` no"
 
 
+def receipts(can: Capabilities) -> str:
+    return "" if can.receipts else "`receipts` no"
+
+
 def joining(can: Capabilities) -> str:
     """People who join one by one: what is public has no list, and partners are named beforehand."""
     if can.audience == "public":
@@ -58,6 +62,7 @@ class Case:
 
 
 SHOWN_ONCE = Case("shown once to all, and to nobody before the approval")
+CONFIRMED = Case("all who have it say so, by receipt", receipts)
 UPDATED = Case("a change reaches all")
 RENEWED = Case("a refresh renews what is shown, as `renews` says")
 JOINED_LATE = Case("who joins late gets it once", joining)

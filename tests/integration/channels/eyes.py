@@ -22,8 +22,13 @@ def coat(number: int) -> str:
 
 
 def at_page(baken: Running, alert_id: str) -> str:
+    """The page; once it is gone from there, no frame on another site has it either."""
     answer = baken.get(f"/alerts/{alert_id}")
-    return "nothing" if answer.status_code == 404 else _edition_in(answer.text)
+    shown = "nothing" if answer.status_code == 404 else _edition_in(answer.text)
+    if shown == "gone":
+        framed = [one["alert_id"] for what in ("banner", "widget") for one in baken.get(f"/embed/{what}.json").json()]
+        assert alert_id not in framed
+    return shown
 
 
 def at_cap(baken: Running, alert_id: str) -> str:

@@ -88,6 +88,12 @@ def test_ids_tell_apart_what_differs(life: Story, channel: str) -> None:
     assert [one for one, meanings in said.items() if len(meanings) > 1] == []
 
 
+@cases.CONFIRMED
+def test_seen_are_all_who_were_reached(life: Story, channel: str) -> None:
+    last = life.last(channel)
+    assert last["seen"] == last["reached"] > 0
+
+
 @cases.UPDATED
 def test_change_when_approved_reaches_all(life: Story, channel: str) -> None:
     assert life.seen["slow"][channel] == "edition 2"

@@ -39,7 +39,7 @@ def test_broker_when_away_delays_no_player_and_is_brought_what_holds(shared_bake
     baken.fault("signage", "reject", 60)
     baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
     assert not on_player(baken, alert_id)
-    until_trouble(baken, alert_id, "the broker refused us: Not authorized (135)")
+    until_trouble(baken, alert_id, "the broker refused the message: Not authorized (135)")
     httpx.delete(f"{baken.web}/demo/faults", trust_env=False).raise_for_status()
     baken.until_channels(alert_id, "withdrawn")
     lines = baken.received(alert_id, "signage")

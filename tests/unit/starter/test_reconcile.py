@@ -21,15 +21,15 @@ DUE = 100
 @pytest.mark.parametrize(
     ("purpose", "answer", "attempts", "expected"),
     [
-        ("show", None, 1, Status.ASSUMED),
+        ("show", None, 1, Status.DOUBT),
         ("show", ports.Delivered(reached=DUE), 1, Status.REACHED),
         ("show", ports.Delivered(), 1, Status.REACHED),  # all had it already
         ("show", ports.Delivered(reached=40), 2, Status.REACHED),  # the first attempt reached the others
         ("show", ports.Delivered(reached=98, failed=2), 1, Status.ASSUMED),  # who failed is not known
-        ("show", ports.Delivered(reached=40, superseded=True), 1, Status.ASSUMED),
+        ("show", ports.Delivered(reached=40, superseded=True), 1, Status.DOUBT),
         ("show", ports.Delivered(superseded=True), 1, None),
-        ("show", ports.Delivered(superseded=True), 2, Status.ASSUMED),
-        ("end", None, 1, Status.ASSUMED),
+        ("show", ports.Delivered(superseded=True), 2, Status.DOUBT),
+        ("end", None, 1, Status.DOUBT),
         ("end", ports.Delivered(reached=DUE), 1, Status.REACHED),
         ("end", ports.Delivered(reached=40), 1, Status.ASSUMED),  # it went to those who had the alert then
         ("end", ports.Delivered(), 1, None),

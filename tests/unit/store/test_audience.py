@@ -72,11 +72,22 @@ def test_who_comes_back_is_a_later_comer(db: Database) -> None:
 
 
 def test_who_wants_to_hear_again_after_a_pause_is_a_later_comer(db: Database) -> None:
-    _join(db, Entry("a", paused=True), "b")
+    _join(db, "a", "b", Entry("c", paused=True))
+    assert _extend(db) == 2
+    _join(db, Entry("a", paused=True))
+    _join(db, "a", "c")
+    assert _extend(db) == 4
+    assert _there(db) == ["b", "a", "c"]
+
+
+def test_who_pauses_after_an_alert_hears_its_end_where_that_is_asked(db: Database) -> None:
+    _join(db, "a", "b")
     _extend(db)
-    _join(db, "a")
-    assert _extend(db) == 3
-    assert _there(db) == ["b", "a"]
+    _join(db, Entry("a", paused=True))
+    assert list(_audience(db).read(0, 10, ending=True).addresses) == ["b"]
+    assert list(_audience(db).read(0, 10, ending=True, paused_too=True).addresses) == ["a", "b"]
+    _leave(db, "b")
+    assert list(_audience(db).read(0, 10, ending=True, paused_too=True).addresses) == ["a"]
 
 
 def test_who_moves_while_an_alert_is_live_is_in_its_audience_once(db: Database) -> None:

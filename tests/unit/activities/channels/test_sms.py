@@ -32,6 +32,7 @@ from simulators.faults import Faults
 from simulators.listener import Listener, bind
 from simulators.received import Line, Record
 from simulators.sms import Phones, endpoint
+from store import proof
 from store.database import Database
 from store.subscribers import Entry, Subscribers
 from tests.support.editions import BASE_URL, NOW, case_document, make_edition
@@ -235,6 +236,22 @@ async def test_phone_that_answers_stop_hears_no_more(db: Database, tmp_path: Pat
         await asyncio.gather(listening, return_exceptions=True)
     assert not _here(db, PHONE, exercise=True)
     assert _here(db, "+31690000002")
+
+
+async def test_receipts_when_all_parts_have_one_prove_whom_they_reached(db: Database, tmp_path: Path) -> None:
+    async with serving(tmp_path) as centre:
+        channel = channel_of(db, centre.said)
+        listening = asyncio.create_task(channel.listen())
+        assert await send(channel, 3, situation="Een jas. " * 20) == [None] * 3
+        assert await send(channel, 2, end_texts={"nl": "Eind.", "en": "End."}) == [None] * 2
+        assert await _until(lambda: _seen(db) == 3)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+def _seen(db: Database) -> int:
+    with db.read() as session:
+        return proof.seen(session, "a1", "sms", 1)
 
 
 async def _until(true: Callable[[], object]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -20,10 +20,13 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
-from activities.channels.webhook import ANSWER_WITHIN, WebhookChannel
+from activities.channels.webhook import WebhookChannel
 from activities.endpoints import ChannelsConfig, LiveChannels, WebhookPartner
+from activities.webhook_calls import ANSWER_WITHIN
 from alerts.vocabulary import Kind, MessageKind
-from tests.support.editions import BASE_URL, case_document, make_edition
+from store.database import Database
+from store.schema import migrate
+from tests.support.editions import BASE_URL, KEY, NOW, case_document, make_edition
 from tests.support.partner import SECRET
 
 DRIP = 0.02
@@ -55,9 +58,18 @@ async def answering(said: bytes, drips: bytes = b"") -> AsyncIterator[int]:
         await asyncio.wait([call for call in calls if call], timeout=5)
 
 
-async def send(port: int, answer_within: float = ANSWER_WITHIN) -> Sequence[Outcome]:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    opened = Database.at(tmp_path_factory.mktemp("webhook") / "baken.db")
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+async def send(store: Database, port: int, answer_within: float = ANSWER_WITHIN) -> Sequence[Outcome]:
     partner = WebhookPartner(name="Own", url=f"http://127.0.0.1:{port}/", secret=SECRET)
-    channel = WebhookChannel(ChannelsConfig(channels=LiveChannels(webhook=(partner,))), answer_within)
+    config = ChannelsConfig(channels=LiveChannels(webhook=(partner,)))
+    channel = WebhookChannel(config, store, lambda: KEY, lambda: NOW, BASE_URL, answer_within)
     job = WaveJob("a1", Kind.ACTUAL, 1, 0, None, channel.render(make_edition(case_document()), BASE_URL))
     told = Messages(["0" * 32], [MessageKind.ALERT], ["Own"], ["nl"])
     return await channel.send(job, told, lambda: True)
@@ -77,21 +89,21 @@ async def send(port: int, answer_within: float = ANSWER_WITHIN) -> Sequence[Outc
     ],
 )
 async def test_answer_when_it_comes_is_classified(
-    said: bytes, means: type[ChannelError] | None, in_doubt: bool
+    store: Database, said: bytes, means: type[ChannelError] | None, in_doubt: bool
 ) -> None:
     async with answering(said) as port:
-        (outcome,) = await send(port)
+        (outcome,) = await send(store, port)
     assert (type(outcome) if outcome else None) is means
     assert getattr(outcome, "in_doubt", False) is in_doubt
 
 
-async def test_body_without_end_when_accepted_is_not_read() -> None:
+async def test_body_without_end_when_accepted_is_not_read(store: Database) -> None:
     async with asyncio.timeout(5), answering(b"HTTP/1.1 200 OK\r\n\r\n", drips=b"x") as port:
-        assert await send(port) == [None]
+        assert await send(store, port) == [None]
 
 
-async def test_head_without_end_is_given_up_and_in_doubt() -> None:
+async def test_head_without_end_is_given_up_and_in_doubt(store: Database) -> None:
     async with asyncio.timeout(5), answering(b"HTTP/1.1 200 OK\r\n", drips=b"a: b\r\n") as port:
-        (outcome,) = await send(port, answer_within=0.3)
+        (outcome,) = await send(store, port, answer_within=0.3)
     assert isinstance(outcome, Unreachable)
     assert outcome.in_doubt

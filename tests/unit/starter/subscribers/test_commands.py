@@ -196,7 +196,7 @@ def test_import_when_rows_repeat_over_many_thousands_finds_each_again(home: Path
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--channel", "webhook"], b"--channel: the partners of webhook stand in the configuration"),
+        (["--channel", "webhook"], b"--channel: webhook has partners; see 'baken partners list'"),
         (["--channel", "web"], b"--channel: web shows alerts to everybody"),
         (["--channel", "pigeon"], b"--channel: 'pigeon' does not exist; people subscribe to email, app, webpush, sms"),
         (["--channel", "email", "--as", "nobody"], b"--as: 'nobody' is not a user"),

@@ -1,0 +1,56 @@
+"""A mail that asks people at a partner to take an alert down and to say so; nothing of a child is in it."""
+
+from __future__ import annotations
+
+import hashlib
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formataddr, localtime
+
+import aiosmtplib
+
+from activities.dkim import BadKey, Signer, canonical_headers, simple_body
+from activities.endpoints import MailServer
+from activities.smtp import MailLine, NoLine, hang_up
+
+_SUBJECT = "Haal het alert weg en bevestig het / Take the alert down and confirm it ({code})"
+_TEXT = """\
+{partner}: alert {code} is voorbij. Haal alles ervan weg, ook foto's. Bevestig het daarna met de knop op deze pagina:
+{url}
+
+{partner}: alert {code} is over. Take all of it down, photos too. Then confirm it with the button on this page:
+{url}
+"""
+_EXERCISE = "OEFENING / EXERCISE: "
+
+
+async def ask_to_confirm(
+    server: MailServer, to: str, *, partner: str, alert_id: str, url: str, number: int, exercise: bool
+) -> bool:
+    """Send it; whether the server took it."""
+    said = {"partner": partner, "code": alert_id[:8], "url": url}
+    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    mail["From"], mail["To"] = formataddr(("Baken", server.sender)), to
+    mail["Subject"] = (_EXERCISE if exercise else "") + _SUBJECT.format(**said)
+    mail["Date"] = localtime()
+    mail["Message-ID"] = (
+        f"<removal.{alert_id}.{hashlib.sha256(url.encode()).hexdigest()[:12]}.{number}@{server.domain}>"
+    )
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Baken-Alert"], mail["Baken-Kind"], mail["Baken-Id"] = alert_id, "cancel", f"removal-{alert_id}-{number}"
+    mail.set_content(_TEXT.format(**said), cte="quoted-printable")
+    try:
+        content = _signed(mail.as_bytes(), Signer(server.dkim) if server.dkim else None)
+        connection = await MailLine(server).connect()
+        await connection.sendmail(server.sender, [to], content)
+    except (BadKey, NoLine, aiosmtplib.SMTPException, OSError):
+        return False
+    await hang_up(connection)
+    return True
+
+
+def _signed(mail: bytes, signer: Signer | None) -> bytes:
+    head, _, body = mail.partition(b"\r\n\r\n")
+    head, body = head + b"\r\n", simple_body(body)
+    signature = signer.header(canonical_headers(head), hashlib.sha256(body).digest()) if signer else b""
+    return signature + head + b"\r\n" + body

@@ -1,0 +1,167 @@
+"""Notifications of a browser: what was on the wire is shown by the real service worker, replaced, and gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from alerts.compose import end_text
+from alerts.vocabulary import MessageKind
+from simulators.browsers import Browsers
+from simulators.http2 import Reply
+from starter.parts import Parts, open_parts
+from store.areas import import_areas
+from store.subscribers import Entry, Subscribers
+from tests.browser.looking import aside, watched
+from tests.browser.serving import ALERT, OwnWeb
+from tests.structure.files import ROOT
+from tests.support.editions import case_document, make_edition
+from tests.support.homes import silent_home
+from tests.support.push import SECRET, Push, columns, job
+
+AREAS = ROOT / "tests" / "fixtures" / "areas" / "gemeenten-synthetic.geojson"
+SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications()).map(
+  ({ tag, title, body, image, renotify, data }) => ({ tag, title, body, image, renotify, url: data.url }))"""
+PUSH_STUB = """(subscription) => {
+  // Stands for the vendor's push service, without which no browser gives a subscription.
+  let kept = null;
+  const given = (key) => ({
+    toJSON: () => JSON.parse(subscription), options: { applicationServerKey: key },
+    unsubscribe: async () => { kept = null; return true; },
+  });
+  PushManager.prototype.getSubscription = async () => kept;
+  PushManager.prototype.subscribe = async ({ applicationServerKey }) => {
+    const raw = atob(applicationServerKey.replace(/-/g, "+").replace(/_/g, "/"));
+    return kept = given(Uint8Array.from(raw, (one) => one.charCodeAt(0)).buffer);
+  };
+}"""
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    """A home that says who it is to push services, and knows municipalities."""
+    settings = silent_home(tmp_path / "home")
+    (settings.home / "config.toml").write_text('[channels.webpush]\ncontact = "mailto:push@baken.example"\n')
+    opened = open_parts(settings)
+    import_areas(opened.db, AREAS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def push(tmp_path: Path) -> Iterator[Push]:
+    opened = Push(tmp_path, lambda _: Reply(201))
+    yield opened
+    opened.close()
+
+
+class Worker:
+    """The real service worker of a page, given messages as the browser's push client would."""
+
+    def __init__(self, page: Page, web: str) -> None:
+        self._page, self._web = page, web
+        self._protocol = page.context.new_cdp_session(page)
+        self._registrations: list[str] = []
+        self._protocol.on("ServiceWorker.workerRegistrationUpdated", self._note)
+        page.goto(f"{web}/subscribe")
+        page.evaluate("navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready)")
+        self._protocol.send("ServiceWorker.enable")
+        while not self._registrations:
+            page.wait_for_timeout(50)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        self._registrations += [one["registrationId"] for one in event["registrations"]]
+
+    def given(self, plaintext: bytes) -> None:
+        said = {"origin": self._web, "registrationId": self._registrations[0], "data": plaintext.decode()}
+        self._protocol.send("ServiceWorker.deliverPushMessage", said)
+
+    def shown(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._page.evaluate(SHOWN)
+        return found
+
+    def until(self, *titles: str) -> list[dict[str, Any]]:
+        """What is shown once it has just these titles."""
+        for _ in range(100):
+            if [one["title"] for one in self.shown()] == list(titles):
+                return self.shown()
+            self._page.wait_for_timeout(50)
+        raise AssertionError(f"shown are {self.shown()}")
+
+
+@contextmanager
+def notified(browser: Browser, web: str) -> Iterator[Worker]:
+    context = browser.new_context(permissions=["notifications"], locale="nl-NL")
+    context.set_default_timeout(15_000)
+    yield Worker(context.new_page(), web)
+    context.close()
+
+
+def on_the_wire(push: Push, web: str, kind: MessageKind, number: int = 1, **changes: Any) -> bytes:
+    """The text of a message that the channel sent to a push service, as its browser's keys opened it."""
+    edition = make_edition(case_document(**changes), alert_id=ALERT, number=number)
+    ends = {language: end_text(language, None) for language in ("nl", "en")} if kind is MessageKind.CANCEL else None
+    wave = job(push.channel, edition, alert_id=ALERT, rendition=push.channel.render(edition, web), end_texts=ends)
+    message = columns(push.to("r1", kind))
+    outcomes = aside(lambda: asyncio.run(push.channel.send(wave, message, lambda: True)))
+    assert outcomes == [None]
+    return push.browsers.plaintext("r1", push.asked[-1].body)
+
+
+def test_message_on_the_wire_when_opened_is_shown_replaced_and_gone(
+    browser: Browser, own_web: OwnWeb, push: Push
+) -> None:
+    web = own_web.web
+    first = on_the_wire(push, web, MessageKind.ALERT)
+    changed = on_the_wire(
+        push, web, MessageKind.UPDATE, 2, last_seen={"at": "2026-11-24T11:00:00Z", "place": "Zwolle"}
+    )
+    over = on_the_wire(push, web, MessageKind.CANCEL, 2)
+    with notified(browser, web) as worker:
+        worker.given(first)
+        (shown,) = worker.until("Vermist: Noor Voorbeeld (7), Amersfoort")
+        assert (shown["tag"], shown["renotify"]) == (ALERT, False)
+        assert shown["url"] == f"{web}/alerts/{ALERT}"
+        worker.given(changed)
+        (shown,) = worker.until("Vermist: Noor Voorbeeld (7), Zwolle")
+        assert shown["renotify"]
+        worker.given(first)  # a push service brought it late
+        worker.given(over)
+        (shown,) = worker.until("AMBER Alert")
+        assert shown["body"] == end_text("nl", None)
+        assert not shown["image"]
+        assert "Noor" not in json.dumps(worker.shown())
+
+
+def test_subscribing_when_a_place_is_chosen_takes_two_clicks_and_one_ends_it(
+    browser: Browser, own_web: OwnWeb, parts: Parts
+) -> None:
+    subscription = Browsers(9, SECRET).subscription("me")
+    with watched(browser, own_web.web, 320, worker=True) as watch:
+        context = watch.page.context
+        watch.page.add_init_script(f"({PUSH_STUB})({json.dumps(subscription)})")
+        context.grant_permissions(["notifications"])
+        watch.open("/subscribe?lang=nl")
+        watch.check("off")
+        watch.page.get_by_label("Waar?").select_option(index=1)
+        place = watch.page.get_by_label("Waar?").input_value()
+        watch.page.get_by_role("button", name="Zet meldingen aan").click()
+        watch.page.get_by_text("Meldingen staan aan").wait_for()
+        watch.check("on")
+        assert subscribed(parts) == [Entry(subscription, "nl", (place,))]
+        watch.page.get_by_role("button", name="Stop de meldingen").click()
+        watch.page.get_by_text("Meldingen staan uit").wait_for()
+        assert subscribed(parts) == []
+        watch.open("/subscribe?lang=en").check("in English")
+
+
+def subscribed(parts: Parts) -> list[Entry]:
+    subscribers = Subscribers(parts.keys.system_key("subscribers"), "webpush")
+    return [entry._replace(since=None) for entry in subscribers.everybody(parts.db)]
