@@ -147,6 +147,7 @@ class AlertActivities:
             refresh_mode=asked.programme.refresh.mode,
             tip_line=tip_line(public, asked.programme),
             signs=lines,
+            social=asked.programme.social,
             last_seen=public.seen_until,
         )
         return edition, area.warnings

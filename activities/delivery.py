@@ -24,6 +24,7 @@ from activities.channels.base import (
     Channel,
     Gone,
     Messages,
+    NotMeant,
     NotSent,
     Outcome,
     PersonalChannel,
@@ -400,4 +401,6 @@ def _status(outcome: Outcome) -> Status:
         return Status.GONE
     if isinstance(outcome, Rejected):
         return Status.REJECTED
+    if isinstance(outcome, NotMeant):
+        return Status.NONE
     return Status.DOUBT if isinstance(outcome, Unreachable) and outcome.in_doubt else Status.RETRY

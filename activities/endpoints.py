@@ -263,6 +263,90 @@ def _named_once(networks: tuple[N, ...]) -> tuple[N, ...]:
     return networks
 
 
+class SocialAccount(Value):
+    """An account that posts. Each language is a post of its own: together they would leave no room for the story."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^/]+$")]
+    """What operators call it; of all accounts no two have the same."""
+    languages: Annotated[tuple[Literal["nl", "en"], ...], Field(min_length=1)] = ("nl", "en")
+    url: str
+    """Of the server."""
+
+    @property
+    def host(self) -> str:
+        """Whom it talks to."""
+        return host_of(self.url)
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if urlsplit(self.url).scheme == "http" and not is_loopback(host_of(self.url)):
+            raise ValueError("http is for this machine only; write https")
+        return self
+
+
+class MastodonAccount(SocialAccount):
+    """`token` may read, write statuses and write media."""
+
+    token: Annotated[str, Field(repr=False)]
+
+
+class BlueskyAccount(SocialAccount):
+    """`url` is that of the account's own server (PDS), `password` an app password."""
+
+    handle: str
+    password: Annotated[str, Field(repr=False)]
+
+
+GENERIC = frozenset({"form", "forms", "json", "jsons", "xml", "xmls"})
+"""Schemes of Apprise that talk to the host they name; all others are a service somewhere."""
+
+
+class OtherAccount(SocialAccount):
+    """Any service of Apprise; `url` is the address that Apprise has for it, with its secrets."""
+
+    url: Annotated[str, Field(repr=False)]
+
+    @property
+    def host(self) -> str:
+        scheme = self.url.partition(":")[0]
+        return host_of(self.url) if scheme in GENERIC else f"the service {scheme} of Apprise"
+
+
+AnyAccount = MastodonAccount | BlueskyAccount | OtherAccount
+
+
+class SocialAccounts(Value):
+    """Those that post; several of each service, if need be."""
+
+    mastodon: tuple[MastodonAccount, ...] = ()
+    bluesky: tuple[BlueskyAccount, ...] = ()
+    others: tuple[OtherAccount, ...] = ()
+
+    @property
+    def all(self) -> tuple[AnyAccount, ...]:
+        return (*self.mastodon, *self.bluesky, *self.others)
+
+    @property
+    def posts(self) -> dict[str, AnyAccount]:
+        """By the name under which each language of an account is counted, such as `Police/nl`."""
+        return {f"{account.name}/{language}": account for account in self.all for language in account.languages}
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        names = [account.name for account in self.all]
+        if len(names) != len(set(names)):
+            raise ValueError("two accounts have the same name; give each its own")
+        return self
+
+
+class SocialEndpoint(SocialAccounts):
+    """Accounts that the public follows."""
+
+
+class ExerciseSocialEndpoint(SocialAccounts):
+    """Accounts for exercises; never fit where the public's belong."""
+
+
 class LiveChannels(Value):
     """Counterparts that reach the public."""
 
@@ -273,6 +357,7 @@ class LiveChannels(Value):
     webpush: WebPushEndpoint | None = None
     sms: SmsEndpoint | None = None
     cellbroadcast: Annotated[tuple[LiveNetwork, ...], AfterValidator(_named_once)] = ()
+    social: SocialEndpoint | None = None
     signage: SignageEndpoint | None = None
 
 
@@ -285,6 +370,7 @@ class ExerciseChannels(Value):
     webpush: ExerciseWebPushEndpoint | None = None
     sms: ExerciseSmsEndpoint | None = None
     cellbroadcast: Annotated[tuple[ExerciseNetwork, ...], AfterValidator(_named_once)] = ()
+    social: ExerciseSocialEndpoint | None = None
     signage: ExerciseSignageEndpoint | None = None
 
 
@@ -331,6 +417,8 @@ def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
         for network in endpoints.cellbroadcast:
             for letter, url in network.addresses.items():
                 yield f"{group}.cellbroadcast {network.name} {letter}", host_of(url)
+        for account in endpoints.social.all if endpoints.social else ():
+            yield f"{group}.social {account.name}", account.host
         if endpoints.signage:
             yield f"{group}.signage", endpoints.signage.host
         for partner in endpoints.webhook:

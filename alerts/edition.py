@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from alerts.area import ResolvedArea
+from alerts.programme import SocialRule
 from alerts.values import Instant, Value
 from alerts.vocabulary import Kind
 
@@ -79,6 +80,8 @@ class Edition(Value):
     tip_line: str
     signs: dict[str, tuple[str, str, str]] = {}
     """Three lines for road signs, by language."""
+    social: SocialRule = SocialRule()
+    """What becomes of posts at the end, and which may go out at all."""
     last_seen: Instant | None = None
     renderer: str = RENDERER
     approval_digest: str = ""
@@ -96,6 +99,8 @@ class Edition(Value):
         said = self.model_dump(mode="json", include={*names, "tip_line", "renderer"})
         if self.signs:  # editions of before there were signs keep the digest people approved
             said["signs"] = self.signs
+        if self.social != SocialRule():  # the same
+            said["social"] = self.social.model_dump(mode="json")
         photos = [photo.model_dump(mode="json", exclude={"token"}) for photo in self.photos]
         return {**said, "photos": photos, "envelope": self.envelope.digest}
 

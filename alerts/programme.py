@@ -95,6 +95,15 @@ class AreaRule(Value):
     default: AreaSpec | None = None
 
 
+class SocialRule(Value):
+    """What becomes of posts, and whether those may go out that nothing takes back."""
+
+    at_end: Literal["delete", "end_text"] = "delete"
+    """Posts are deleted, or say the neutral end text; a service may go on showing what they said before."""
+    without_recall: bool = False
+    """Leave for services where a post can neither be changed nor deleted by us (those reached through Apprise)."""
+
+
 class Programme(Value):
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
     channels: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -114,6 +123,7 @@ class Programme(Value):
     publicity: PublicityRule = PublicityRule()
     release: ReleaseRule = ReleaseRule()
     area: AreaRule = AreaRule()
+    social: SocialRule = SocialRule()
 
     def approvals_needed(self, *, public_test: bool) -> int:
         """A public test reaches everybody: two approvals, whatever the programme says (DESIGN, kinds)."""

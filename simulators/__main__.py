@@ -44,6 +44,7 @@ from simulators.screens import EXERCISE as EXERCISE_SCREENS
 from simulators.screens import LIVE as LIVE_SCREENS
 from simulators.screens import Screens
 from simulators.sms import Phones, endpoint
+from simulators.social import Accounts, social_app
 from simulators.tls import CLIENT, mutual_context, server_context
 from simulators.tokens import TokenService
 
@@ -54,6 +55,7 @@ GATEWAYS = ("app", "app_exercise")
 TOKENS = "app_tokens"
 SMS = ("sms", "sms_exercise")
 NETWORKS = {CELL: LIVE_NETWORKS, f"{CELL}_exercise": EXERCISE_NETWORKS}
+SOCIAL = ("social", "social_exercise")
 BROKERS = ("signage", "signage_exercise")
 BENCH = "BAKEN_SIMULATORS_BENCH"
 """In the environment: bulk counterparts keep what they got in memory only, and nothing stands before them."""
@@ -103,6 +105,7 @@ class Counterparts:
             partners,
             await self._sms_centres(),
             await self._networks(),
+            await self._social(),
             await self._screens(),
             self._phones,
             kept if self._bench else {},
@@ -199,6 +202,20 @@ class Counterparts:
                 networks.append(network)
         return networks
 
+    async def _social(self) -> list[Accounts]:
+        servers = []
+        for name in SOCIAL:
+            server = Accounts(self._record, self._secrets_of(name), exercise=name != "social")
+            behind = await self._host.serve(social_app(server, self._faults))
+            url = f"http://127.0.0.1:{self._listen(name, 'social', behind)}"
+            self._said[name] = server.endpoint(url)
+            servers.append(server)
+        return servers
+
+    def _secrets_of(self, name: str) -> dict[str, str]:
+        """Of each account, the one it had before."""
+        return {str(one["name"]): str(one["secret"]) for one in self._earlier.get(name, {}).get("accounts", ())}
+
     async def _screens(self) -> list[Screens]:
         networks = [
             Screens(self._record, LIVE_SCREENS, exercise=False),
@@ -281,7 +298,7 @@ def _sockets(earlier: Ports) -> dict[str, socket.socket]:
     """Of all but browsers, by name: on their ports of before, else on free ones."""
     ports = {name: earlier.get(name, 0) for name in MAIL}
     ports |= {name: _port(earlier[name][0]["url"]) if name in earlier else 0 for name in PARTNERS}
-    ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in (*GATEWAYS, TOKENS)}
+    ports |= {name: _port(earlier[name]["url"]) if name in earlier else 0 for name in (*GATEWAYS, TOKENS, *SOCIAL)}
     ports |= {name: earlier.get(name, {}).get("port", 0) for name in (*SMS, *BROKERS)}
     for group, names in NETWORKS.items():
         urls = {one["name"]: one for one in earlier.get(group, ())}

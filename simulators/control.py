@@ -20,8 +20,9 @@ from simulators.partners import Partner
 from simulators.received import Line, Record
 from simulators.screens import Screens
 from simulators.sms import Phones
+from simulators.social import Accounts
 
-CHANNELS = ("email", "webhook", "app", "webpush", "sms", CELL, "signage")
+CHANNELS = ("email", "webhook", "app", "webpush", "sms", CELL, "social", "signage")
 """Those that have a counterpart here; `web` and `cap` are Baken's own."""
 FAULTY = (*CHANNELS, *(f"{CELL}.{letter}" for letter in LETTERS))
 """What can be given a fault: also one of the two addresses of every network."""
@@ -64,6 +65,7 @@ class Simulators:
         partners: Sequence[Partner],
         phones: Sequence[Phones],
         networks: Sequence[Network],
+        social: Sequence[Accounts],
         screens: Sequence[Screens],
         gateways: Sequence[Gateway],
         kept: Mapping[str, Counts],
@@ -78,6 +80,7 @@ class Simulators:
         self.partners = partners
         self.phones = phones
         self.networks = networks
+        self.social = social
         self.screens = screens
 
     def mails(self) -> list[Mail]:
@@ -98,6 +101,7 @@ class Simulators:
             "mails": [mail.head() for mail in self.mails()[:IN_THE_INBOX]],
             "partners": [self._screen(partner, alerts) for partner in self.partners],
             "networks": [network.shown(alerts) for network in self.networks],
+            "accounts": [account.seen(alerts) for server in self.social for account in server.all],
             "signs": [sign for some in self.screens for sign in some.seen(alerts)],
             "faults": {name: self.faults.mode(name) for name in CHANNELS},
         }

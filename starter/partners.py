@@ -211,8 +211,14 @@ class Partners:
 
 
 def sync_partners(session: Session, parts: Parts) -> None:
-    """The partners of settings file and register are the subscribers of the channel `webhook`."""
+    """The partners of settings file and register are the subscribers of `webhook`, the accounts those of `social`."""
     config, now = parts.settings.channels(), _now()
+    for exercise, endpoints in ((False, config.channels), (True, config.exercise)):
+        accounts = [
+            Entry(name, name.rpartition("/")[2]) for name in (endpoints.social.posts if endpoints.social else ())
+        ]
+        key = parts.keys.system_key("subscribers")
+        Subscribers(key, "social", exercise=exercise).keep_exactly(session, accounts, now)
     registered = Register(parts.keys.system_key("partners")).all(session)
     for exercise, in_file in ((False, config.channels.webhook), (True, config.exercise.webhook)):
         subscribers = Subscribers(parts.keys.system_key("subscribers"), "webhook", exercise=exercise)

@@ -25,8 +25,20 @@ from starter.errors import CannotReach, RefusedByRule
 LOOK = 0.05
 """Seconds between two looks."""
 PATIENCE = 30.0
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "cellbroadcast", "signage", "poster")
-RECORDED = ("email", "webhook", "app", "webpush", "sms")
+CHANNELS = (
+    "web",
+    "cap",
+    "email",
+    "webhook",
+    "app",
+    "webpush",
+    "sms",
+    "cellbroadcast",
+    "social",
+    "signage",
+    "poster",
+)
+RECORDED = ("email", "webhook", "app", "webpush", "sms", "social")
 """Their counterparts keep a record of what they took in; page, photo and feed are looked at."""
 SHOWING = ("cellbroadcast", "signage")
 """Their counterparts show one thing to everybody."""

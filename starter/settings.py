@@ -33,6 +33,7 @@ from activities.endpoints import (
     ExercisePartner,
     ExerciseSignageEndpoint,
     ExerciseSmsEndpoint,
+    ExerciseSocialEndpoint,
     ExerciseWebPushEndpoint,
     LiveChannels,
     LiveNetwork,
@@ -40,6 +41,7 @@ from activities.endpoints import (
     NotOnLoopback,
     SignageEndpoint,
     SmsEndpoint,
+    SocialEndpoint,
     WebhookPartner,
     WebPushEndpoint,
     require_loopback,
@@ -217,6 +219,7 @@ def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFil
             webpush=live.webpush or WebPushEndpoint(**push),
             sms=live.sms or SmsEndpoint(**ports["sms"]),
             cellbroadcast=live.cellbroadcast or tuple(LiveNetwork(**one) for one in ports["cellbroadcast"]),
+            social=live.social or SocialEndpoint(**demo_accounts(ports["social"])),
             signage=live.signage or SignageEndpoint(**ports["signage"]),
         ),
         exercise=ExerciseChannels(
@@ -227,6 +230,22 @@ def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFil
             sms=exercise.sms or ExerciseSmsEndpoint(**ports["sms_exercise"]),
             cellbroadcast=exercise.cellbroadcast
             or tuple(ExerciseNetwork(**one) for one in ports["cellbroadcast_exercise"]),
+            social=exercise.social or ExerciseSocialEndpoint(**demo_accounts(ports["social_exercise"])),
             signage=exercise.signage or ExerciseSignageEndpoint(**ports["signage_exercise"]),
         ),
     )
+
+
+def demo_accounts(said: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """The simulators' accounts, each as its service has them."""
+    url, found = said["url"], {"mastodon": [], "bluesky": [], "others": []}  # type: ignore[var-annotated]
+    for one in said["accounts"]:
+        name, secret = one["name"], one["secret"]
+        found[one["service"]].append(
+            {
+                "mastodon": {"name": name, "url": url, "token": secret},
+                "bluesky": {"name": name, "url": url, "handle": one["handle"], "password": secret},
+                "others": {"name": name, "url": f"{url.replace('http', 'json', 1)}/notify/{one['handle']}/{secret}"},
+            }[one["service"]]
+        )
+    return found

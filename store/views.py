@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from alerts.sealing import seal, unseal
-from store import proof
+from store import proof, social
 from store.ledger import channel_counts
 from store.rows import put
 from store.tables.alert import AlertStanding, AlertView
@@ -87,10 +87,12 @@ def add_live_facts(session: Session, view: dict[str, Any], now: datetime) -> dic
 
 
 def _seen(session: Session, alert_id: str, channel: dict[str, Any], edition: int | None, now: datetime) -> int:
-    """Who says to have before them what the channel shows: by receipt, or screens by read-back.
+    """Who says to have before them what the channel shows: by receipt, or screens and posts by read-back.
 
     Once it is taken down, a screen that still has any edition counts.
     """
+    if channel["channel"] == "social":
+        return social.seen(session, alert_id, now)
     if channel["channel"] == "signage":
         return proof.screens(session, alert_id, now, None if channel["state"] == "withdrawn" else edition)
     return proof.seen(session, alert_id, channel["channel"], edition) if edition else 0

@@ -13,6 +13,7 @@ from activities.channels.email import EmailChannel
 from activities.channels.poster import PosterChannel
 from activities.channels.signage import SignageChannel
 from activities.channels.sms import SmsChannel
+from activities.channels.social import SocialChannel
 from activities.channels.web import WebChannel
 from activities.channels.webhook import WebhookChannel
 from activities.channels.webpush import WebPushChannel
@@ -28,6 +29,7 @@ CHANNELS = (
     WebPushChannel,
     SmsChannel,
     CellBroadcastChannel,
+    SocialChannel,
     SignageChannel,
     PosterChannel,
 )
@@ -61,6 +63,7 @@ def build_channels(
         WebPushChannel(config, lambda: system_key("vapid"), clock),
         SmsChannel(config, db, system_key, clock),
         CellBroadcastChannel(db, clock, base_url, config),
+        SocialChannel(config, db, clock),
         SignageChannel(db, display_key, clock, config),
         PosterChannel(db, display_key, clock, base_url),
     )

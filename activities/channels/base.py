@@ -45,6 +45,8 @@ class Capabilities:
     """What it proves itself with to its counterpart."""
     receipts: bool = False
     """Its counterpart says afterwards who has it, beyond having taken it: counted as `seen` (`store.proof`)."""
+    at_most_once: bool = False
+    """Whether it has counterparts to which a message that may have arrived is not sent again."""
     partners: bool = False
     """Its recipients are partners that the configuration names: nobody subscribes to it."""
     chunk: int = 100
@@ -178,6 +180,10 @@ class Denied(Unreachable):
 
 class NotSent(ChannelError):
     """Stopped before this message because something newer holds."""
+
+
+class NotMeant(ChannelError):
+    """This recipient is not to get this message, and nothing is wrong."""
 
 
 Outcome = ChannelError | None

@@ -18,6 +18,7 @@ look_app = typer.Typer()
 CRITERIA = ("id", "result", "why")
 RULINGS = ("at", "actor", "action", "accepted", "reason")
 CHANNELS = ("channel", "state", "edition", "recipients", "reached", "seen", "failed", "error")
+POSTS = ("account", "edition", "posted_at", "gone_at", "url", "sha256")
 
 
 @look_app.command()
@@ -68,12 +69,14 @@ def report(alert_id: Id, home: HomeOption = None, user: As = None, as_json: AsJs
     """What happened, by whom, and who was reached."""
     view = with_baken(home, lambda baken: baken.show(alert_id))
     names = ("alert_id", "programme", "kind", "outcome", "clock", "rulings", "refreshes", "channels")
+    posts = with_baken(home, lambda baken: baken.posts(alert_id))
     if as_json:
-        out({name: view[name] for name in names}, True)
+        out({**{name: view[name] for name in names}, "posts": posts}, True)
         return
     out(view["clock"], False, "nothing yet")
     out(_columns(view["rulings"], RULINGS), False, "no rulings")
     out(_columns(view["channels"], CHANNELS), False, "no channels yet")
+    out(_columns(posts, POSTS), False, "no posts")
 
 
 @look_app.command()

@@ -31,7 +31,7 @@ def respond(
 
 
 def respond_leased(request: Request, shown: Sequence[dict[str, str]], now: datetime, cache: str) -> Response:
-    """For `leases.js`: what is shown until when, and our time exactly, which the date header tells seconds too late."""
+    """For `leases.js`: what is shown until when, and our time exactly, where the date header is late."""
     answer = respond(request, json.dumps(shown).encode(), "application/json", cache=cache)
     answer.headers["baken-now"] = now.isoformat(timespec="milliseconds")
     return answer

@@ -29,6 +29,7 @@ PANELS = (
     "sms",
     "cellbroadcast",
     "webhook",
+    "social",
     "signage",
     "poster",
 )

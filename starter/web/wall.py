@@ -127,12 +127,34 @@ class OnPhones:
 
 
 @dataclass(frozen=True)
+class OnAccount:
+    """What an account has of one alert in one language; its posts are known until a restart."""
+
+    alert_id: str
+    language: str
+    state: State
+    kind: str
+    posts: tuple[dict[str, Any], ...]
+    """Text and descriptions of photos."""
+    at: str
+
+
+@dataclass(frozen=True)
 class Network:
     """One operator's network."""
 
     name: str
     exercise: bool
     shows: tuple[OnPhones, ...]
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account on social media."""
+
+    name: str
+    exercise: bool
+    shows: tuple[OnAccount, ...]
 
 
 @dataclass(frozen=True)
@@ -160,6 +182,7 @@ class Wall:
     mails: tuple[dict[str, Any], ...]
     screens: tuple[Screen, ...]
     networks: tuple[Network, ...]
+    accounts: tuple[Account, ...]
     signs: tuple[Sign, ...]
     posters: tuple[Poster, ...]
     faults: dict[str, str | None]
@@ -179,6 +202,8 @@ class Wall:
         for network in self.networks:
             for broadcast in network.shows:
                 states[broadcast.alert_id].setdefault("cellbroadcast", set()).add(broadcast.state)
+        for post in (post for account in self.accounts for post in account.shows):
+            states[post.alert_id].setdefault("social", set()).add(post.state)
         for one in (one for sign in self.signs for one in sign.shows):
             states[one.alert_id].setdefault("signage", set()).add(one.state)
         for poster in self.posters:
@@ -213,6 +238,7 @@ async def look(public: httpx.AsyncClient, seen: dict[str, Any] | None, language:
         mails=tuple(seen.get("mails", ())),
         screens=tuple(_screen(one, alerts, language) for one in seen.get("partners", ())),
         networks=tuple(_network(one, alerts, language) for one in seen.get("networks", ())),
+        accounts=tuple(_account(one, alerts) for one in seen.get("accounts", ())),
         signs=tuple(_sign(one, alerts, language) for one in seen.get("signs", ())),
         posters=tuple(poster for poster in posters if poster),
         faults=seen.get("faults", {}),
@@ -284,6 +310,22 @@ def _screen(said: dict[str, Any], alerts: list[str], language: str) -> Screen:
         if call["alert_id"] in alerts
     ]
     return Screen(said["name"], said["exercise"], tuple(calls))
+
+
+def _account(said: dict[str, Any], alerts: list[str]) -> Account:
+    shows = [
+        OnAccount(
+            alert_id=one["alert_id"],
+            language=one["language"],
+            state="down" if one["kind"] == "cancel" else "shown",
+            kind=one["kind"],
+            posts=tuple(one["posts"]),
+            at=_clock(one["at"]),
+        )
+        for one in said["shows"]
+        if one["alert_id"] in alerts
+    ]
+    return Account(said["name"], said["exercise"], tuple(shows))
 
 
 def _sign(said: dict[str, Any], alerts: list[str], language: str) -> Sign:

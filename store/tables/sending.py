@@ -173,6 +173,40 @@ class SendingRate(SQLModel, table=True):
     """When somebody of that urgency last asked."""
 
 
+class SocialPost(SQLModel, table=True):
+    """What was said in one post: its hash, its times and its address as proof, never its words or picture.
+
+    A change of a post is a row of its own, and ends the row before.
+    """
+
+    __tablename__ = "social_post"
+    key: str = Field(primary_key=True)
+    """By which its service knows it again: `Idempotency-Key` of Mastodon, record key of Bluesky."""
+    alert_id: str = Field(index=True)
+    account: str
+    """Name and language, such as `Police/nl`."""
+    revision: int
+    """The alert's when it was written."""
+    edition: int
+    ends: bool = False
+    """Whether it says that the alert ended, or is not shown now."""
+    sha256: str
+    """Of the text, and of the photos in their order."""
+    intent_at: datetime = Field(sa_type=UtcDateTime)
+    in_flight_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Until then a request that nobody heard of again may still arrive."""
+    post_id: str | None = None
+    """Under which the service has it; None: not known (yet)."""
+    url: str | None = None
+    posted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """None: in doubt."""
+    gone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it was deleted, or said something else."""
+    looked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it was last read back as everybody reads it."""
+
+
 class ChannelTrouble(SQLModel, table=True):
     """What keeps a channel from going on right now; gone as soon as it went on."""
 

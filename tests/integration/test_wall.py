@@ -17,7 +17,19 @@ from tests.support.programmes import FEW
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "cellbroadcast", "signage", "poster")
+CHANNELS = (
+    "web",
+    "cap",
+    "email",
+    "webhook",
+    "app",
+    "webpush",
+    "sms",
+    "cellbroadcast",
+    "social",
+    "signage",
+    "poster",
+)
 
 
 def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL, programme: str = FEW) -> str:
@@ -38,7 +50,7 @@ def test_wall_shows_an_alert_on_every_channel_then_nothing_of_it(shared_baken: R
     wall = shared_baken.get("/demo/", lang="en").text
     assert (
         f"Alert {alert_id}</strong>\nis now on: Website, CAP feed, E-mail, App, Browsers, Text messages, "
-        "Partners (webhook), Cell broadcast, Screens and road signs, Posters" in wall
+        "Partners (webhook), Cell broadcast, Social media, Screens and road signs, Posters" in wall
     )
     assert "<strong>40</strong> mailboxes with the alert on top" in wall
     assert "<strong>40</strong> phones show the alert" in wall

@@ -80,6 +80,7 @@ def make_edition(
         refresh_mode="renew",
         tip_line=tip_line(public, programme),
         signs=signs(public, programme, kind),
+        social=programme.social,
         last_seen=public.seen_until,
     )
 

@@ -25,7 +25,7 @@ def main() -> None:
         names = [f"recipient{at:07d}" for at in range(len(work.subscriptions))]
         subscriptions = Path(folder) / "subscriptions.json"
         subscriptions.write_text(json.dumps(dict(zip(names, work.subscriptions, strict=True))))
-        sender = NotifyVapid(
+        sender = NotifyVapid(  # type: ignore[no-untyped-call]
             subscriber=work.contact.removeprefix("mailto:"),
             targets=names,
             keyfile=work.key_file,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from io import BytesIO
 
+import httpx
 import zxingcpp
 from PIL import Image
 
@@ -89,16 +91,30 @@ def at_networks(baken: Running, alert_id: str) -> str:
     return shown
 
 
+def at_posts(baken: Running, alert_id: str) -> str:
+    """What stands on accounts where posts can be deleted; it is what their followers were told last."""
+    shown = at_recipients("social")(baken, alert_id)
+    control = json.loads((baken.home / "demo" / "ports.json").read_text("utf-8"))["control"]
+    accounts = httpx.get(f"{control}/wall.json", trust_env=False).json()["accounts"]
+    about = [one for account in accounts if account["service"] != "others" for one in account["shows"]]
+    dutch = [one for one in about if (one["alert_id"], one["language"]) == (alert_id, "nl")]
+    read = {f"edition {post['edition']}" for one in dutch for post in one["posts"] if not post["ends"]}
+    assert read == ({shown} if shown.startswith("edition") else set())
+    return shown
+
+
 def _edition_in(text: str) -> str:
     found = _COAT.search(text)
     return f"edition {found[1]}" if found else "gone"
 
 
 EYES: dict[str, Eye] = {
+    **{name: at_recipients(name) for name in PERSONAL},
     "web": at_page,
     "cap": at_cap,
     "cellbroadcast": at_networks,
+    "social": at_posts,
     "signage": at_screens,
     "poster": at_poster,
-} | {name: at_recipients(name) for name in PERSONAL}
-"""A public channel has an eye of its own; what recipients got stands in the demo's record."""
+}
+"""What everybody can see has an eye of its own; what recipients got stands in the demo's record."""

@@ -181,7 +181,9 @@ def test_killed_in_the_middle_shows_to_all_under_one_id_each(middle: Story, chan
     assert middle.seen["killed"][channel] == "edition 1"
     if CAPABILITIES[channel].audience == "personal":
         told = {(line["recipient"], line["id"]) for line in middle.received(channel, "alert")}
-        assert len(told) == len(middle.recipients(channel, "alert")) == middle.last(channel)["recipients"]
+        reached = middle.recipients(channel, "alert")
+        assert len(told) == len(reached)
+        assert len(reached) == middle.last(channel)["recipients"] or CAPABILITIES[channel].at_most_once
 
 
 @cases.FOUND_MIDWAY

@@ -23,6 +23,8 @@ PORTS = {
     "sms_exercise": {"host": "127.0.0.1", "port": 5, "system_id": "s", "password": "p"},
     "cellbroadcast": [{"name": "n", "a": "https://127.0.0.1:6/cap", "certificate": "c.pem", "key": "c.pem"}],
     "cellbroadcast_exercise": [{"name": "o", "a": "https://127.0.0.1:7/cap", "certificate": "c.pem", "key": "c.pem"}],
+    "social": {"url": "http://127.0.0.1:6", "accounts": []},
+    "social_exercise": {"url": "http://127.0.0.1:7", "accounts": []},
     "signage": {"host": "127.0.0.1", "port": 4, "authority": "ca.pem", "username": "u", "password": "p"},
     "signage_exercise": {"host": "127.0.0.1", "port": 5, "authority": "ca.pem", "username": "u", "password": "p"},
     "webpush": {"url": "https://127.0.0.1:3", "authority": "ca.pem"},

@@ -9,8 +9,20 @@ import pytest
 from alerts.programme import Programme, ProgrammeError
 from store.programmes import load_programme, load_programmes
 
-CHANNELS = ("web", "cap", "email", "webhook", "app", "webpush", "sms", "cellbroadcast", "signage", "poster")
-PERSONAL = ("email", "webhook", "app", "webpush", "sms")
+CHANNELS = (
+    "web",
+    "cap",
+    "email",
+    "webhook",
+    "app",
+    "webpush",
+    "sms",
+    "cellbroadcast",
+    "social",
+    "signage",
+    "poster",
+)
+PERSONAL = ("email", "webhook", "app", "webpush", "sms", "social")
 SHORT = 'id = "amber"\nchannels = ["web"]\n[refresh]\nplan = [{every = "2s", for = "24s"}]\n'
 
 
@@ -42,7 +54,7 @@ def test_load_programmes_without_the_folder_says_so(tmp_path: Path) -> None:
     [
         (
             SHORT.replace("web", "fax"),
-            "'fax' does not exist; known: web, cap, email, webhook, app, webpush, sms, cellbroadcast, signage, poster",
+            f"'fax' does not exist; known: {', '.join(CHANNELS)}",
         ),
         (SHORT + 'mode = "repeat"\n', ""),
         (SHORT.replace('["web"]', '["web", "email"]') + 'mode = "repeat"\n', "'repeat' is for broadcast media"),
