@@ -2,7 +2,7 @@
 
 Idempotent by the ledger's key (edition + announcement + purpose, and the chunk's place) and by message ids that
 follow from that key and the recipient: a chunk in doubt after a crash is sent again under the same ids, also where an
-alert has become a change to an edition that the recipient may have, so a receiver that honours them replaces and never doubles.
+alert has become a change to what its recipient may have. A receiver that honours them replaces and never doubles.
 """
 
 from __future__ import annotations
