@@ -77,6 +77,9 @@ bench: install ## measure: approval to public, found to gone (p50 and p95 of 20)
 chaos: install build/.system ## rounds of kills and outages while thousands are told: make chaos ROUNDS=200 [SEED=n]
 	$(PY) -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --recipients $(RECIPIENTS) $(if $(DATABASE_URL),--database-url $(DATABASE_URL)) $(ARGS)
 
+chaos-channels: install build/.system ## rounds of faults on every channel at once: make chaos-channels ROUNDS=20 [SEED=n]
+	$(PY) -m tests.chaos.channels --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
 screens: install build/.system ## write screenshots of every page to docs/screens
 	$(PY) -m tests.browser.screens $(ARGS)
 

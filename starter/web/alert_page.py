@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from temporalio.service import RPCError
 
-from activities.channels import CAPABILITIES
 from activities.channels.poster import media_type
 from alerts.vocabulary import Action, Stage
 from starter.errors import BadInput, CannotReach
@@ -24,7 +24,7 @@ from starter.web import previewing
 from starter.web.desk import Desk, go_to
 from starter.web.i18n import translator
 from starter.web.session import Visitor
-from starter.web.views import Shown, View, allowed, channel_label, children_of, choices, fingerprint
+from starter.web.views import Shown, View, allowed, channel_label, children_of, choices, fingerprint, proves, unproved
 from store import removals
 from store.database import Database
 from store.network_messages import acknowledged
@@ -135,10 +135,14 @@ def _page(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
 def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
     """What the live partial needs."""
     labels = {one["channel"]: channel_label(one["channel"], who.language) for one in view["channels"]}
+    late = unproved(view, datetime.now(UTC))
+    first = {name: place for place, name in enumerate(late)}
+    channels = sorted(view["channels"], key=lambda one: first.get(one["channel"], len(first)))
     return {
-        "view": view,
+        "view": {**view, "channels": channels},
         "labels": labels,
-        "receipts": {name for name in labels if CAPABILITIES[name].receipts},
+        "proves": {name for name in labels if proves(name)},
+        "unproved": late,
         "removals": _open_removals(desk, view) if view["stage"] in (Stage.CLOSING, Stage.CLOSED) else [],
         "networks": _networks(desk.baken.parts.db, view["alert_id"]),
         "children": children_of(view),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.channels import CAPABILITIES
@@ -22,6 +22,10 @@ View = Mapping[str, Any]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 
 ENDED = frozenset({Stage.CLOSING, Stage.CLOSED})
+READ_BACK = frozenset({"signage", "social"})
+"""Channels of which screens and posts themselves say what they show; others prove by receipt or not at all."""
+PROVED_WITHIN = timedelta(minutes=5)
+"""From the last message until whoever has it should have said so; most receipts come within seconds."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,29 @@ def children_of(view: View) -> tuple[str, ...]:
     """The children's names, those found included, as the case has them."""
     case = view["case"] or (view["draft"] or {}).get("case") or {"children": ()}
     return tuple(str(child["name"] or child["description"]) for child in case["children"])
+
+
+def proves(channel: str) -> bool:
+    """Whether it can be had that somebody really has it before them."""
+    return CAPABILITIES[channel].receipts or channel in READ_BACK
+
+
+def unproved(view: View, now: datetime) -> dict[str, int]:
+    """Channels that show what should have been confirmed by now: how many have not, the longest overdue first.
+
+    Of a channel whose receivers nobody counts (screens): 0 when none has confirmed.
+    """
+    found = {}
+    for one in sorted(view["channels"], key=lambda one: one["last_dispatch"] or ""):
+        if one["state"] != "showing" or not one["last_dispatch"] or not proves(one["channel"]):
+            continue
+        if datetime.fromisoformat(one["last_dispatch"]) + PROVED_WITHIN > now:
+            continue
+        if one["recipients"] and one["seen"] < one["reached"]:
+            found[one["channel"]] = one["reached"] - one["seen"]
+        elif not one["recipients"] and not one["seen"]:
+            found[one["channel"]] = 0
+    return found
 
 
 def fingerprint(view: View) -> str:
