@@ -12,7 +12,7 @@ RECIPIENTS ?= 20000
 # What waits most comes first, so that what computes most can go on beside it and neither is left over at the end.
 LEVELS := tests/integration tests/browser tests/chaos tests/workflow tests/replay tests/structure tests/unit
 
-.PHONY: help install demo test check lock bench chaos screens channels test-areas clean
+.PHONY: help install demo test check lock bench chaos chaos-channels screens channels test-areas clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20

@@ -58,8 +58,8 @@ def test_wall_follows_by_itself_when_the_child_is_found(shared_baken: Running, p
     page.goto(f"{shared_baken.web}/demo/?lang=en")
     line = page.locator("#verdict p", has_text=live)
     assert (
-        "is now on: Website, CAP feed, E-mail, App, Browsers, Text messages, Partners (webhook), "
-        "Screens and road signs" in line.inner_text()
+        "is now on: Website, CAP feed, E-mail, App, Browsers, Text messages, Partners (webhook), Cell broadcast, "
+        "Social media, Screens and road signs, Posters" in line.inner_text()
     )
     code, _, said = shared_baken.cli("alert", "found", live, "--as", "operator1", "--confirmed-by", "police")
     assert code == 0, said

@@ -121,9 +121,13 @@ def test_history_when_an_engineer_asks_is_one_click_away(shared_baken: Running, 
         assert client.get(here).status_code == 403
 
 
-def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(shared_baken: Running, waiting: str) -> None:
+def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(
+    shared_baken: Running, tmp_path: Path
+) -> None:
+    alert_id = shared_baken.start_alert(amber_case(tmp_path), tmp_path)
+    shared_baken.until_pending(alert_id)
     with visitor(shared_baken, "supervisor1") as client:
-        page = client.get(f"/console/alerts/{waiting}").text
+        page = client.get(f"/console/alerts/{alert_id}").text
     told = re.search(r'aria-label="SMS: Delen en kosten \(nl\)">([^<]+)<', page)
     assert told
     assert re.fullmatch(r"2 delen per telefoon, GSM-7, \d+/306; 2 x € 0\.08 = € 0\.16", told[1])
