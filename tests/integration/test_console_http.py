@@ -125,13 +125,17 @@ def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(
     shared_baken: Running, tmp_path: Path
 ) -> None:
     alert_id = shared_baken.start_alert(amber_case(tmp_path), tmp_path)
-    shared_baken.until_pending(alert_id)
+    shared_baken.until(alert_id, _all_armed, what="every channel armed")
     with visitor(shared_baken, "supervisor1") as client:
         page = client.get(f"/console/alerts/{alert_id}").text
     told = re.search(r'aria-label="SMS: Delen en kosten \(nl\)">([^<]+)<', page)
     assert told
     assert re.fullmatch(r"2 delen per telefoon, GSM-7, \d+/306; 2 x € 0\.08 = € 0\.16", told[1])
     assert "SMS, ontvangers: 40" in page
+
+
+def _all_armed(view: dict[str, Any]) -> bool:
+    return bool(view["pending"]) and len(view["pending"]["arms"]) == len(view["pending"]["channels"])
 
 
 def test_readyz_when_all_is_well_says_so(shared_baken: Running, waiting: str) -> None:
