@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,8 +67,14 @@ def import_(
         rules = Rules(rules_of, municipality_codes(parts.db))
         with Rejects(to, form, None if file == STDIN else file) as bad, _progress(quiet=as_json) as went_on:
             work = Import(parts.db, subscribers, rules, bad, trace)
+
+            def went_on_unless_stopped(rows: int) -> None:
+                went_on(rows)
+                stopped()
+
             try:
-                counts = work.run(_source(opened, form), went_on)
+                with _ctrl_c() as stopped:
+                    counts = work.run(_source(opened, form), went_on_unless_stopped)
             except KeyboardInterrupt:
                 print(
                     f"baken: stopped after {work.counts.rows} rows; what is in stays in, run it again", file=sys.stderr
@@ -162,6 +170,26 @@ def _source(opened: BufferedReader, form: Format) -> Source:
     from starter.subscribers.lines import read_lines
 
     return CsvSource(read_lines(opened)) if form is Format.CSV else JsonSource(read_lines(opened))
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[Callable[[], None]]:
+    """What it gives raises KeyboardInterrupt once there was one: Python drops those that fall into a finalizer."""
+    heard: list[int] = []
+
+    def hear(number: int, _: FrameType | None) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    def stopped() -> None:
+        if heard:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
