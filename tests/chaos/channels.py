@@ -39,6 +39,8 @@ MODES = ("down", "error", "slow", "flaky", "cut", "malformed", "denied")
 """Those that pass; what a counterpart refuses for good it does not show, whatever Baken does."""
 QUIET, LASTS = (0.0, 8.0), (0.5, 10.0)
 """Seconds between two faults of a channel, and of each; from and to."""
+BEFORE = 0.5
+"""Seconds that the first faults are there before anybody does anything."""
 PATIENCE = 90.0
 """Seconds after the faults of a phase in which every channel must be right. The issue's bar for one is 30 s."""
 LANGUAGES = 2
@@ -67,10 +69,13 @@ class Result:
 
 @contextmanager
 def bad_luck(baken: Running, chance: random.Random) -> Iterator[list[int]]:
-    """Faults of every counterpart until `PHASE` is over, and then none; how many there were."""
+    """Faults of every counterpart until `PHASE` is over, and then none; how many there were.
+
+    The first of each comes before anything is done: what is sent goes out in a second when nothing is in its way.
+    """
     moments = []
     for channel in COUNTERPARTS:
-        at = chance.uniform(*QUIET)
+        at = 0.0
         while at < PHASE:
             lasts = min(chance.uniform(*LASTS), PHASE - at)
             moments.append((at, channel, chance.choice(MODES), lasts))
@@ -84,6 +89,7 @@ def bad_luck(baken: Running, chance: random.Random) -> Iterator[list[int]]:
 
     thread = threading.Thread(target=strike)
     thread.start()
+    time.sleep(BEFORE)
     try:
         yield number
     finally:
