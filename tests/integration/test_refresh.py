@@ -18,8 +18,9 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Running]:
-    """AMBER with a refresh every two seconds for 24 seconds."""
-    folder = write_programme(tmp_path / "programmes", plan='[{every = "2s", for = "24s"}]', lease='"8s"', undo='"1s"')
+    """AMBER by four channels, with a refresh every two seconds for 24 seconds."""
+    quick = {"plan": '[{every = "2s", for = "24s"}]', "lease": '"8s"', "undo": '"1s"'}
+    folder = write_programme(tmp_path / "programmes", channels='["web", "cap", "email", "webhook"]', **quick)
     running = Running(tmp_path / "home", "--recipients", "20", "--programmes", str(folder), forked=True).start()
     yield running
     running.stop()
