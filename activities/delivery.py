@@ -226,6 +226,7 @@ class DeliveryActivities:
             rendition=rendition,
             photos=photos,
             end_texts=_last_words(asked, recalls=recalls) if asked.purpose == "end" else None,
+            revision=asked.desired.revision,
         )
         return _Batch(wave, job, channel, display, chunks)  # type: ignore[arg-type]
 

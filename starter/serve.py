@@ -21,6 +21,7 @@ from starter.api import api_router
 from starter.client import Baken, open_baken
 from starter.ports import inherited
 from starter.process import announce_ready, stop_signal
+from starter.public.answers import plain
 from starter.public.site import public_router
 from starter.settings import Settings, load_settings
 from starter.web.console import console_router
@@ -36,6 +37,10 @@ CSP = (
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 PUMP_EVERY = 1.0
+BODY_MAX = 64 * 1024
+"""Bytes that anybody may send us; the largest body that means something is a subscription, of a tenth of that."""
+OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/")
+"""Where a body may be larger, or has a limit of its own: for those with a name, and for the demo."""
 
 
 def build_app(baken: Baken, settings: Settings) -> FastAPI:
@@ -46,8 +51,12 @@ def build_app(baken: Baken, settings: Settings) -> FastAPI:
 
     @app.middleware("http")
     async def with_headers(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        # No id has it, and PostgreSQL takes it in no text, not even in a question.
-        answer = Response(status_code=404) if "\0" in request.scope["path"] else await go_on(request)
+        if "\0" in request.scope["path"]:  # no id has it, and PostgreSQL takes it in no text, not even in a question
+            answer = Response(status_code=404)
+        elif _too_large(request):
+            answer = plain(f"a body here has at most {BODY_MAX} bytes, and says how many in content-length", 413)
+        else:
+            answer = await go_on(request)
         answer.headers.setdefault("content-security-policy", CSP)
         answer.headers["x-content-type-options"] = "nosniff"
         answer.headers["referrer-policy"] = "no-referrer"
@@ -68,6 +77,13 @@ def build_app(baken: Baken, settings: Settings) -> FastAPI:
     public = public_router(baken.parts, base_url, lambda: datetime.now(UTC))
     app.include_router(public, dependencies=[Depends(_only_this_store(app))])
     return app
+
+
+def _too_large(request: Request) -> bool:
+    """By what it says of its body, of which nothing was read yet; the server holds it to what it says."""
+    if request.scope["path"].startswith(OWN_BODIES):
+        return False
+    return "transfer-encoding" in request.headers or int(request.headers.get("content-length", 0)) > BODY_MAX
 
 
 def _only_this_store(app: FastAPI) -> Callable[[], Awaitable[None]]:

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -93,8 +93,10 @@ class KeyStore:
 
     def system_key(self, purpose: str) -> bytes:
         """A key of the installation itself (`subscribers`, `audit`, `session`, ...), made at first use."""
+        with suppress(KeyMissing):  # almost always it is there: no page waits for who writes
+            return self._open(_SYSTEM, purpose)
         with self._session(write=True) as session:
-            if self._row(session, _SYSTEM, purpose) is None:
+            if self._row(session, _SYSTEM, purpose) is None:  # another process may have been first
                 self._make(session, _SYSTEM, purpose)
         return self._open(_SYSTEM, purpose)
 

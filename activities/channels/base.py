@@ -93,6 +93,8 @@ class WaveJob:
     photos: tuple[PhotoBytes, ...] = ()
     end_texts: Mapping[str, str] | None = None
     """The neutral last sentence by language, on a cancel."""
+    revision: int = 0
+    """Of the statement, for receivers that keep the newest by themselves; never lower than that of one before."""
 
 
 class Outgoing(NamedTuple):

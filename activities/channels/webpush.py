@@ -52,6 +52,8 @@ REST: Final = 60.0
 """Seconds in which nothing goes to a push service that was silent, so that it costs the others little."""
 _ID_LENGTH = 32
 _WIDEST_KIND = max(MessageKind, key=len)
+_WIDEST_NUMBER: Final = 99_999_999
+"""Of a revision or announcement, for which room is kept; no alert comes near."""
 
 
 class WebPushChannel:
@@ -220,14 +222,21 @@ class _Chunk:
         event = shown.pop("event")
         if job.end_texts is not None:
             shown |= {"title": event, "body": job.end_texts[language], "image": None}
-        return _plaintext(shown, job.alert_id, job.edition, kind)
+        return _plaintext(shown, job.alert_id, job.edition, kind, job.revision, job.announcement)
 
 
-def _plaintext(shown: dict[str, str | None], alert_id: str, edition: int, kind: MessageKind) -> bytes:
-    """What the service worker gets, with `%s` for the id."""
+def _plaintext(
+    shown: dict[str, str | None], alert_id: str, edition: int, kind: MessageKind, revision: int, announcement: int
+) -> bytes:
+    """What the service worker gets, with `%s` for the id.
+
+    Of two messages the newer has the greater `order`, from the left: a lease that runs out, and the outcome after the
+    end, are told under the revision of what was told before.
+    """
     said = {name: value for name, value in shown.items() if value}
     said |= {"tag": alert_id, "alert_id": alert_id, "kind": kind.value}
-    rest = json.dumps({**said, "edition": edition}, ensure_ascii=False, separators=(",", ":"))
+    order = [revision, announcement, edition, int(kind is MessageKind.CANCEL)]
+    rest = json.dumps({**said, "edition": edition, "order": order}, ensure_ascii=False, separators=(",", ":"))
     return b'{"id":"%s",' + rest[1:].encode().replace(b"%", b"%%")
 
 
@@ -240,8 +249,10 @@ def _shown(edition: Edition, language: str, text: LanguageText, base_url: str, i
         "image": image,
         "lang": language,
     }
-    around = _plaintext({**said, "body": "."}, edition.alert_id, edition.number, _WIDEST_KIND) % (b"0" * _ID_LENGTH)
-    said["body"] = cut(text.body, BODY_MAX, PLAINTEXT_MAX - len(around) + 1)
+    around = _plaintext(
+        {**said, "body": "."}, edition.alert_id, edition.number, _WIDEST_KIND, _WIDEST_NUMBER, _WIDEST_NUMBER
+    )
+    said["body"] = cut(text.body, BODY_MAX, PLAINTEXT_MAX - len(around % (b"0" * _ID_LENGTH)) + 1)
     return json.dumps(said, ensure_ascii=False)
 
 

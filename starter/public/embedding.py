@@ -20,7 +20,7 @@ FRAME_CSP = (
     "form-action 'none'; base-uri 'none'; frame-ancestors *"
 )
 """Anybody may frame these pages, and no others."""
-SHARED = "public, max-age=2"
+SHARED = "public, max-age=2, must-revalidate"
 """What a cache before us may keep for all who have a frame open; with 4 s between looks, the end is seen in time."""
 SCRIPT = (Path(__file__).parent / "static" / "embed.js").read_bytes()
 NEVER = "9999-12-31T00:00:00+00:00"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page
+from playwright.sync_api import APIResponse, Browser, Frame, Page, Route
 
 from alerts.vocabulary import Action
 from tests.browser.looking import aside, until_true, watched
@@ -89,6 +89,26 @@ def test_alert_on_another_site_when_baken_is_cut_off_is_gone_at_lease_end(
         eventually(lambda: page.evaluate(HEIGHTS) == [0, 0], within=6, what="their end")
         assert -2 < (datetime.now(UTC) - until).total_seconds() < 1.5
         assert [frame.locator(".alert").count() for frame in frames(page)] == [0, 0]
+
+
+def test_alert_when_a_cache_repeats_an_old_answer_without_its_age_is_gone_at_lease_end(
+    browser: Browser, web: str, alert: ShownAlert
+) -> None:
+    until = show(alert, "web", seconds=7)
+    kept: list[APIResponse] = []
+
+    def stale(route: Route) -> None:
+        kept.append(kept[0] if kept else route.fetch())
+        route.fulfill(response=kept[0])
+
+    page = browser.new_page()
+    page.route("**/embed/banner.json*", stale)
+    page.goto(f"{web}/embed/banner")
+    page.locator(".alert").wait_for()
+    page.wait_for_timeout(max(0.0, (until - datetime.now(UTC)).total_seconds() + 1) * 1000)
+    assert len(kept) > 1, "it was repeated"
+    assert page.locator(".alert").count() == 0
+    page.close()
 
 
 def asked(own_web: OwnWeb, status: int) -> int:

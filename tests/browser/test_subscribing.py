@@ -29,6 +29,12 @@ from tests.support.push import SECRET, Push, columns, job
 AREAS = ROOT / "tests" / "fixtures" / "areas" / "gemeenten-synthetic.geojson"
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications()).map(
   ({ tag, title, body, image, renotify, data }) => ({ tag, title, body, image, renotify, url: data.url }))"""
+DISMISS = """async () => {
+  for (const one of await (await navigator.serviceWorker.ready).getNotifications()) one.close();
+}"""
+OTHER = (
+    b'{"tag": "another", "title": "Another alert", "body": "", "edition": 1, "order": [1, 0, 1, 0], "kind": "alert"}'
+)
 PUSH_STUB = """(subscription) => {
   // Stands for the vendor's push service, without which no browser gives a subscription.
   let kept = null;
@@ -83,14 +89,21 @@ class Worker:
         said = {"origin": self._web, "registrationId": self._registrations[0], "data": plaintext.decode()}
         self._protocol.send("ServiceWorker.deliverPushMessage", said)
 
+    def pause(self) -> None:
+        self._page.wait_for_timeout(300)
+
+    def dismiss(self) -> None:
+        """Wipe away all that is shown."""
+        self._page.evaluate(DISMISS)
+
     def shown(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._page.evaluate(SHOWN)
         return found
 
     def until(self, *titles: str) -> list[dict[str, Any]]:
-        """What is shown once it has just these titles."""
+        """What is shown once it has just these titles, in any order."""
         for _ in range(100):
-            if [one["title"] for one in self.shown()] == list(titles):
+            if sorted(one["title"] for one in self.shown()) == sorted(titles):
                 return self.shown()
             self._page.wait_for_timeout(50)
         raise AssertionError(f"shown are {self.shown()}")
@@ -104,11 +117,14 @@ def notified(browser: Browser, web: str) -> Iterator[Worker]:
     context.close()
 
 
-def on_the_wire(push: Push, web: str, kind: MessageKind, number: int = 1, **changes: Any) -> bytes:
+def on_the_wire(
+    push: Push, web: str, kind: MessageKind, number: int = 1, *, revision: int = 1, **changes: Any
+) -> bytes:
     """The text of a message that the channel sent to a push service, as its browser's keys opened it."""
     edition = make_edition(case_document(**changes), alert_id=ALERT, number=number)
     ends = {language: end_text(language, None) for language in ("nl", "en")} if kind is MessageKind.CANCEL else None
-    wave = job(push.channel, edition, alert_id=ALERT, rendition=push.channel.render(edition, web), end_texts=ends)
+    shown = push.channel.render(edition, web)
+    wave = job(push.channel, edition, alert_id=ALERT, rendition=shown, end_texts=ends, revision=revision)
     message = columns(push.to("r1", kind))
     outcomes = aside(lambda: asyncio.run(push.channel.send(wave, message, lambda: True)))
     assert outcomes == [None]
@@ -121,9 +137,9 @@ def test_message_on_the_wire_when_opened_is_shown_replaced_and_gone(
     web = own_web.web
     first = on_the_wire(push, web, MessageKind.ALERT)
     changed = on_the_wire(
-        push, web, MessageKind.UPDATE, 2, last_seen={"at": "2026-11-24T11:00:00Z", "place": "Zwolle"}
+        push, web, MessageKind.UPDATE, 2, revision=2, last_seen={"at": "2026-11-24T11:00:00Z", "place": "Zwolle"}
     )
-    over = on_the_wire(push, web, MessageKind.CANCEL, 2)
+    over = on_the_wire(push, web, MessageKind.CANCEL, 2, revision=3)
     with notified(browser, web) as worker:
         worker.given(first)
         (shown,) = worker.until("Vermist: Noor Voorbeeld (7), Amersfoort")
@@ -138,6 +154,34 @@ def test_message_on_the_wire_when_opened_is_shown_replaced_and_gone(
         assert shown["body"] == end_text("nl", None)
         assert not shown["image"]
         assert "Noor" not in json.dumps(worker.shown())
+
+
+@pytest.mark.parametrize(
+    ("revision", "dismissed"), [(2, True), (1, False)], ids=["held-and-dismissed", "lease-over-and-left"]
+)
+def test_show_when_it_comes_after_its_cancel_is_ignored_and_shown_when_reinstated(
+    browser: Browser, own_web: OwnWeb, push: Push, revision: int, *, dismissed: bool
+) -> None:
+    web = own_web.web
+    first = on_the_wire(push, web, MessageKind.ALERT)
+    over = on_the_wire(push, web, MessageKind.CANCEL, revision=revision)
+    again = on_the_wire(push, web, MessageKind.ALERT, revision=3)
+    with notified(browser, web) as worker:
+        worker.given(first)
+        worker.until("Vermist: Noor Voorbeeld (7), Amersfoort")
+        worker.given(over)
+        worker.until("AMBER Alert")
+        ended = ["AMBER Alert"]
+        if dismissed:
+            worker.dismiss()
+            ended = []
+        worker.given(first)  # a push service brought it late
+        worker.given(OTHER)
+        worker.until(*ended, "Another alert")
+        worker.pause()  # whichever had its turn first
+        worker.until(*ended, "Another alert")
+        worker.given(again)
+        worker.until("Vermist: Noor Voorbeeld (7), Amersfoort", "Another alert")
 
 
 def test_subscribing_when_a_place_is_chosen_takes_two_clicks_and_one_ends_it(

@@ -8,15 +8,23 @@ const AGE_STEP = 1000; // "age" tells whole seconds: it may be more than it says
 // every answer, also of none.
 export function follow(address, every, show, asked = () => {}) {
   let alerts = new Map();
+  let ahead = -Infinity; // of the server's clock before our steady one, at least: by all answers, as they arrived
 
   async function poll() {
     const steady = performance.now(), wall = Date.now();
     try {
       const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE), cache: "no-cache", credentials: "omit" });
-      if (answer.ok) take(await answer.json(), timeOf(answer), steady, wall);
+      if (answer.ok) take(await answer.json(), atLeast(timeOf(answer), steady), steady, wall);
     } catch { /* the network is gone: the leases go on running */ }
     asked();
     setTimeout(poll, every);
+  }
+
+  // The server's time at `steady`, when we asked. An old answer that a cache gives as if it were new says a time that is
+  // over by the others: with theirs, it renews nothing.
+  function atLeast(said, steady) {
+    if (said - performance.now() > ahead) ahead = said - performance.now();
+    return Math.max(said, steady + ahead);
   }
 
   function take(told, serverTime, steady, wall) {

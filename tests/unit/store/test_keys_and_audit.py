@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +35,21 @@ def test_creating_twice_keeps_the_first(keys: KeyStore) -> None:
     keys.create("a")
     assert (keys.display_key("a"), keys.record_key("a")) == first
     assert first[0] != first[1]
+
+
+def test_key_of_the_installation_when_it_is_there_waits_for_no_writer(keys: KeyStore, tmp_path: Path) -> None:
+    made = keys.system_key("vapid")
+    with sqlite3.connect(tmp_path / "keys.db", isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert keys.system_key("vapid") == made
+    writer.close()
+
+
+def test_key_of_the_installation_when_two_make_it_at_once_is_one(tmp_path: Path) -> None:
+    master = os.urandom(32)
+    here, there = KeyStore(tmp_path / "keys.db", master), KeyStore(tmp_path / "keys.db", master)
+    with ThreadPoolExecutor() as both:
+        assert len(set(both.map(lambda store: store.system_key("vapid"), (here, there) * 4))) == 1
 
 
 def test_destroyed_key_stays_destroyed(keys: KeyStore) -> None:

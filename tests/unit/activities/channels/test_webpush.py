@@ -56,7 +56,7 @@ def push(serve: Open) -> Push:
 
 
 async def test_alert_when_opened_by_its_browser_says_what_the_service_worker_needs(push: Push) -> None:
-    assert await push.send(push.to("r1"), push.to("r2", language="en")) == [None, None]
+    assert await push.send(push.to("r1"), push.to("r2", language="en"), revision=7, announcement=3) == [None, None]
     dutch, english = sorted(push.opened(), key=lambda said: str(said["lang"]), reverse=True)
     image = dutch.pop("image")
     assert image.startswith(f"{BASE_URL}/media/")
@@ -64,6 +64,7 @@ async def test_alert_when_opened_by_its_browser_says_what_the_service_worker_nee
         "id": ID,
         "alert_id": "a1",
         "edition": 1,
+        "order": [7, 3, 1, 0],
         "kind": "alert",
         "tag": "a1",
         "title": "Vermist: Noor Voorbeeld (7), Amersfoort",
@@ -82,6 +83,7 @@ async def test_cancel_when_opened_says_the_neutral_sentence_and_nothing_of_the_c
             "id": ID,
             "alert_id": "a1",
             "edition": 1,
+            "order": [0, 0, 1, 1],
             "kind": "cancel",
             "tag": "a1",
             "title": "AMBER Alert",
@@ -143,7 +145,8 @@ async def test_longest_alert_when_sent_fits_and_is_cut_on_a_character(push: Push
     child = {"name": "N\u00e9\u0301" * 130, "age": 7, "photos": case_document()["children"][0]["photos"]}
     public = {"situation": "x", "headline": {"nl": "\U0001f9f8" * 160}, "body": {"nl": body[:4_000]}}
     edition = make_edition(case_document(children=[child] * 8, public=public), kind=kind, number=99_999)
-    assert await push.send(push.to("r1", MessageKind.REFRESH), edition=edition) == [None]
+    counted = {"revision": 99_999_999, "announcement": 99_999_999}
+    assert await push.send(push.to("r1", MessageKind.REFRESH), edition=edition, **counted) == [None]
     (said,) = push.opened()
     assert len(push.asked[0].body) <= 4096
     full = edition.texts["nl"].body
