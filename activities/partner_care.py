@@ -6,8 +6,9 @@ It runs in every process that sends; the store says whose turn it is, so nobody 
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +33,7 @@ PING_EVERY = timedelta(minutes=5)
 SILENT_AFTER = timedelta(minutes=15)
 """Without an answer: three pings."""
 CANCELLED = "alert.cancelled"
+_logger = logging.getLogger(__name__)
 
 
 class PartnerCare:
@@ -55,7 +57,7 @@ class PartnerCare:
         self._caller = caller
 
     async def run(self) -> None:
-        """For ever; a store or key that is away is there again later."""
+        """For ever; a store or key that is away is there again later, and no partner's trouble ends it for others."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:
@@ -64,16 +66,18 @@ class PartnerCare:
                     await self.ping(client)
             except (*STORE_AWAY, KeyStoreAway):
                 continue
+            except Exception as error:
+                _logger.error("partners were not looked after: %s", type(error).__name__)
 
     async def ping(self, client: httpx.AsyncClient) -> None:
         """See who is there, of those whose turn it is."""
         due = await asyncio.to_thread(self._whom_to_ping)
-        await asyncio.gather(*(self._ping(client, known, exercise) for known, exercise in due))
+        await _each(self._ping(client, known, exercise) for known, exercise in due)
 
     async def remind(self, client: httpx.AsyncClient) -> None:
         """Tell again whom it is time to tell."""
         due = await asyncio.to_thread(self._whom_to_remind)
-        await asyncio.gather(*(self._remind(client, one, row, known) for one, row, known in due))
+        await _each(self._remind(client, one, row, known) for one, row, known in due)
 
     async def _ping(self, client: httpx.AsyncClient, known: Known, exercise: bool) -> None:
         outcome = await self._caller.call(client, known.partner, f"ping-{uuid.uuid4().hex}", event(PING, {}))
@@ -117,6 +121,13 @@ class PartnerCare:
         if partner.mail and server is not None:  # what fails now comes with the next reminder
             about = {"partner": partner.name, "alert_id": row.alert_id, "url": removed}
             await ask_to_confirm(server, partner.mail, **about, number=number, exercise=one.exercise)
+
+
+async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """All of them to their end, and only then what went wrong with one."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def removed_url(key: bytes, base_url: str, alert_id: str, partner: str) -> str:

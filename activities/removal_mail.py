@@ -42,10 +42,14 @@ async def ask_to_confirm(
     try:
         content = _signed(mail.as_bytes(), Signer(server.dkim) if server.dkim else None)
         connection = await MailLine(server).connect()
-        await connection.sendmail(server.sender, [to], content)
-    except (BadKey, NoLine, aiosmtplib.SMTPException, OSError):
+    except (BadKey, NoLine, OSError):
         return False
-    await hang_up(connection)
+    try:
+        await connection.sendmail(server.sender, [to], content)
+    except (aiosmtplib.SMTPException, ValueError, OSError):  # an address in letters that SMTP has not is a ValueError
+        return False
+    finally:
+        await hang_up(connection)
     return True
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from standardwebhooks.webhooks import Webhook
 
-from activities.channels.base import Busy, Denied, Gone, NotSent, Outcome, Rejected, Unreachable
+from activities.channels.base import Busy, Denied, NotSent, Outcome, Rejected, Unreachable
 from activities.endpoints import Partner
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
@@ -54,6 +54,8 @@ class Caller:
             return Unreachable(f"{partner.name} does not answer")
         except httpx.RemoteProtocolError:
             return Unreachable(f"{partner.name}'s answer breaks off or makes no sense", in_doubt=True)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+            return Rejected(f"{partner.name}'s address is none that can be called")
         except (httpx.HTTPError, TimeoutError) as error:
             return Unreachable(f"{partner.name} went silent ({type(error).__name__})", in_doubt=True)
 
@@ -78,8 +80,6 @@ def _answered(partner: Partner, answer: httpx.Response) -> Outcome:
         return None
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         return Denied(f"{partner.name} does not accept our signature (401)")
-    if answer.status_code == httpx.codes.GONE:
-        return Gone(f"{partner.name} is gone (410)")
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
         after = answer.headers.get("retry-after", "")
         patience = min(float(after), 60.0) if after.isdecimal() else 1.0

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 from sqlmodel import Session
 
 from activities.channels.cap import SILENT_AFTER as CAP_SILENT_AFTER
@@ -140,7 +141,16 @@ class Partners:
     def rotate(self, who: Person, name: str, *, at_once: bool = False) -> Registered:
         """A new secret, shown this once; the old one is good for a day, or ends now with `at_once`."""
         _require(who, KEEPERS, "changing a secret")
-        return self._set(who, "rotate_partner", name, lambda one: one.rotated(_now(), at_once=at_once))
+
+        def rotated(one: Registered) -> Registered:
+            if one.former(_now()) and not at_once:  # a second time would end the one that the partner still has
+                raise RefusedByRule(
+                    f"{name} has a new secret already and may use the old one until "
+                    f"{one.former_until:%Y-%m-%d %H:%M} UTC; rotate with --at-once to end that one now"
+                )
+            return one.rotated(_now(), at_once=at_once)
+
+        return self._set(who, "rotate_partner", name, rotated)
 
     async def test(self, who: Person, name: str) -> Row:
         """Send it an exercise of its own and the end of that; no other partner hears of it."""
@@ -164,14 +174,14 @@ class Partners:
             raise BadInput("NAME", "give it a name of at most 60 letters, digits, spaces and & . , ' ( ) -")
         try:
             parted = urlsplit(url)
-            host = parted.hostname or ""
-        except ValueError:
+            host = parted.hostname or "" if (parted.port or 0) >= 0 and httpx.URL(url) else ""
+        except (ValueError, httpx.InvalidURL):
             host = ""
         if not host or parted.scheme not in ("http", "https") or parted.username:
             raise BadInput("URL", "give a whole address that begins with https://")
         if parted.scheme == "http" and not is_loopback(host):
             raise BadInput("URL", "leaves this machine unsecured; give one that begins with https://")
-        if mail is not None and not MAIL.fullmatch(mail):
+        if mail is not None and not (MAIL.fullmatch(mail) and mail.isascii()):
             raise BadInput("--mail", "is no mail address")
         if self._config.loopback == "only" and not is_loopback(host):
             raise RefusedByRule(

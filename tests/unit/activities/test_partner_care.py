@@ -200,3 +200,12 @@ async def test_partner_when_it_answers_a_ping_is_noted_and_not_asked_again_at_on
     with db.read() as session:
         heard = partners.last_answer(session, "Own", exercise=False)
         assert (heard, partners.last_answer(session, "Silent", exercise=True)) == (NOW + PING_EVERY, None)
+
+
+async def test_partner_with_an_address_that_cannot_be_called_keeps_nobody_else_from_being_asked(
+    db: Database, partner: OwnPartner
+) -> None:
+    keep(db, register(db, partner).model_copy(update={"name": "Broken", "url": "http://127.0.0.1:abc/hook"}))
+    async with Caller().client() as client:
+        await care_of(db, Clock()).ping(client)
+    assert [call["type"] for call in partner.calls] == ["baken.ping"]

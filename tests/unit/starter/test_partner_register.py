@@ -48,9 +48,12 @@ def who(parts: Parts, user: str) -> Person:
         ("Krant", "newsroom.example", None, "URL"),
         ("Krant", "ftp://127.0.0.1/hook", None, "URL"),
         ("Krant", "https://[", None, "URL"),
+        ("Krant", "https://127.0.0.1:abc/hook", None, "URL"),
+        ("Krant", "https://127.0.0.1:99999/hook", None, "URL"),
         ("Krant", "https://user:word@127.0.0.1/hook", None, "URL"),
         ("Krant", "http://newsroom.example/hook", None, "URL"),
         ("Krant", HOOK, "desk", "--mail"),
+        ("Krant", HOOK, "desk@krant-é.example", "--mail"),
     ],
 )
 def test_partner_when_it_is_told_wrong_is_not_added(
@@ -112,6 +115,8 @@ def test_secret_when_it_is_in_wrong_hands_ends_at_once(parts: Parts, register: P
     kept = register.rotate(engineer, "Oefenpartner")
     (row,) = [row for row in register.list() if row["name"] == "Oefenpartner"]
     assert (kept.former_secret, row["old_secret_until"] is None) == (first.secret, False)
+    with pytest.raises(RefusedByRule, match="has a new secret already"):
+        register.rotate(engineer, "Oefenpartner")
     assert register.rotate(engineer, "Oefenpartner", at_once=True).former_secret is None
 
 
