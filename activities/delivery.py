@@ -1,8 +1,8 @@
 """Activities of personal channels: plan a wave, deliver a batch of it, with the ledger around every chunk.
 
 Idempotent by the ledger's key (edition + announcement + purpose, and the chunk's place) and by message ids that
-follow from that key and the recipient: a chunk in doubt after a crash is sent again under the same ids, also where an
-alert has become a change to what its recipient may have. A receiver that honours them replaces and never doubles.
+follow from alert, edition, announcement, kind and recipient: a chunk in doubt after a crash is sent again under
+the same ids, so a receiver that honours them replaces and never doubles.
 """
 
 from __future__ import annotations
@@ -319,7 +319,7 @@ class _Batch:
         self.trouble: ApplicationError | None = None
         self._stuck = False
         self._display = display
-        self._prefixes: dict[int, str] = {}
+        self._prefixes: dict[tuple[int, int], str] = {}
         self._counts = dict.fromkeys(Status, 0)
         self._first: datetime | None = None
 
@@ -335,10 +335,11 @@ class _Batch:
         return not self._stuck and not self.stopped
 
     def messages(self, chunk: Chunk) -> Messages:
-        """Their ids follow from alert, edition, announcement, purpose and place in the audience."""
-        members, kinds, prefix = chunk.members, chunk.kinds, self._prefix(chunk.announcement)
+        """Their ids follow from alert, edition, announcement, kind and place in the audience."""
+        members, kinds = chunk.members, chunk.kinds
+        prefix = {code: self._prefix(code, chunk.announcement) for code in set(kinds)}
         return Messages(
-            ids=[f"{prefix}{position:08x}" for position in members.positions],
+            ids=[f"{prefix[code]}{position:08x}" for code, position in zip(kinds, members.positions, strict=True)],
             kinds=[_KINDS[code] for code in kinds],
             addresses=members.addresses,
             languages=_spoken(members.languages),
@@ -357,12 +358,12 @@ class _Batch:
             delay = timedelta(seconds=trouble.retry_after) if isinstance(trouble, Busy) else None
             self.trouble = ApplicationError(str(trouble), type=type(trouble).__name__, next_retry_delay=delay)
 
-    def _prefix(self, announcement: int) -> str:
-        if announcement not in self._prefixes:
-            wave = self.wave
-            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{announcement}\n{wave.purpose}".encode()
-            self._prefixes[announcement] = hmac.digest(self._display, said, "sha256").hex()[:24]
-        return self._prefixes[announcement]
+    def _prefix(self, code: int, announcement: int) -> str:
+        if (code, announcement) not in self._prefixes:
+            wave, kind = self.wave, _KINDS[code].value
+            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{announcement}\n{kind}".encode()
+            self._prefixes[code, announcement] = hmac.digest(self._display, said, "sha256").hex()[:24]
+        return self._prefixes[code, announcement]
 
     def answer(self, *, superseded: bool) -> ports.Delivered:
         return ports.Delivered(

@@ -26,6 +26,7 @@ FAILED = frozenset({GONE, REJECTED})
 GRACE = 2.0
 """Seconds after the end was given in which messages that were under way may still arrive."""
 TWICE = "alerts to those who have one"
+CHANGED_TWICE = "changes told twice"
 SAID = 5
 """Examples of each sort of difference."""
 
@@ -72,6 +73,9 @@ class Ledger:
     """By purpose and edition: the last status of each recipient that it names."""
     end_in_doubt: set[str] = field(default_factory=set)
     """Who may have been told that it is held, at any time: shown again, they get the alert again."""
+    show_in_doubt: set[str] = field(default_factory=set)
+    """Who may have had an edition: the next one is a change for them, also where it came to them as an alert before
+    the store was lost."""
 
     def of(self, purpose: str, edition: int, *statuses: int) -> set[str]:
         return {name for name, status in self.statuses.get((purpose, edition), {}).items() if status in statuses}
@@ -104,15 +108,15 @@ def read_ledger(url: str, alert_id: str, channel: str) -> Ledger:
     if channel == "app":
         audience[:1] = [TOPIC]
     statuses: dict[tuple[str, int], dict[str, int]] = defaultdict(dict)
-    in_doubt: set[str] = set()
+    in_doubt: dict[str, set[str]] = defaultdict(set)
     for purpose, edition, start, intended, outcomes in rows:
         for place, due in enumerate(bytes(intended)):
             if due:
                 status = bytes(outcomes)[place] if outcomes is not None else DOUBT
                 statuses[purpose, edition][audience[start + place]] = status
-                if purpose == "end" and status in (DOUBT, ASSUMED):
-                    in_doubt.add(audience[start + place])
-    return Ledger(audience, dict(statuses), in_doubt)
+                if status in (DOUBT, ASSUMED):
+                    in_doubt[purpose].add(audience[start + place])
+    return Ledger(audience, dict(statuses), in_doubt["end"], in_doubt["show"])
 
 
 @dataclass
@@ -140,7 +144,12 @@ class Findings:
 
 
 def check_order(
-    messages: Iterable[Message], findings: Findings, *, held: bool, end_in_doubt: Collection[str]
+    messages: Iterable[Message],
+    findings: Findings,
+    *,
+    held: bool,
+    end_in_doubt: Collection[str],
+    show_in_doubt: Collection[str] = (),
 ) -> dict[str, Message]:
     """What each recipient has before it at last, after checking that each got the next thing only.
 
@@ -158,6 +167,8 @@ def check_order(
         known.add(message.id)
         problem = _problem(before, message, held=held)
         again = problem == TWICE and held and message.recipient in end_in_doubt
+        alerted = before is not None and before.kind == "alert"
+        again |= problem == CHANGED_TWICE and alerted and message.recipient in show_in_doubt
         if problem and not again:
             findings.add(problem, _words(message))
         findings.unannounced += again or (before is None and message.kind != "alert")
@@ -178,7 +189,7 @@ def _problem(before: Message | None, message: Message, *, held: bool) -> str | N
         return None if held and message.kind == "alert" else "told after the end"
     if message.kind == "alert":
         return TWICE
-    return "changes told twice" if message.edition == before.edition else None
+    return CHANGED_TWICE if message.edition == before.edition else None
 
 
 def check_reached(

@@ -295,7 +295,8 @@ class Round:
         self, messages: Sequence[Message], ledger: books.Ledger, findings: Findings
     ) -> dict[str, Message]:
         held = self._plan.story == "hold"
-        return books.check_order(messages, findings, held=held, end_in_doubt=ledger.end_in_doubt)
+        doubt = {"end_in_doubt": ledger.end_in_doubt, "show_in_doubt": ledger.show_in_doubt}
+        return books.check_order(messages, findings, held=held, **doubt)
 
     def _compare_ended(self) -> None:
         messages, ledger = self._messages(), self._ledger()
