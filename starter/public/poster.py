@@ -63,7 +63,7 @@ class PosterSite:
         if row is None or row.shown_at is None or row.edition is None or number < 1:
             return html_page(request, "unknown.html", 404, language=language)
         shown = visible(row, self._clock())
-        if shown and number >= row.edition:
+        if shown and number == row.edition:  # a higher one is a draft that nobody approved
             return RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 302, {"cache-control": "no-store"})
         state = "older" if shown else "ended" if row.meaning == Meaning.WITHDRAWN else "dark"
         exercise = row.kind == Kind.EXERCISE

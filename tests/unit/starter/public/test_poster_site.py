@@ -92,6 +92,7 @@ async def test_code_when_the_poster_is_older_offers_the_new_one(site: Site, aler
     assert f'href="/alerts/{ID}?lang=en"' in said
     assert "Er is een nieuwere poster" in await scanned(site, language="nl")
     assert (await site.get(f"/a/{ID}/2")).status_code == 302
+    assert "newer poster" in await scanned(site, number=3), "a draft that was printed and never approved"
 
 
 @pytest.mark.parametrize(
