@@ -41,6 +41,8 @@ class Bluesky:
         self._client = client
         self._account = account
         self._kept = kept
+        self._key = f"{account.handle} {account.url}"
+        """Not its name: a public and an exercise account may have the same, and must never share a login."""
         self._who = account.name
 
     async def check(self) -> None:
@@ -107,24 +109,24 @@ class Bluesky:
         return {"alt": photo.alt, "image": self._kept[name]}
 
     def _blob(self, photo: Photo) -> str:
-        return f"{self._who}/{photo.bytes.sha256}"
+        return f"{self._key}/{photo.bytes.sha256}"
 
     async def _did(self) -> str:
         return of(self._who, await self._session(), "did")
 
     async def _session(self) -> dict[str, Any]:
-        if self._who not in self._kept:
+        if self._key not in self._kept:
             login = {"identifier": self._account.handle, "password": self._account.password}
             url = f"{self._account.url}/xrpc/com.atproto.server.createSession"
             session = said(self._who, await ask(self._client, self._who, "POST", url, json=login))
             of(self._who, session, "accessJwt")
-            self._kept[self._who] = session
-        found: dict[str, Any] = self._kept[self._who]
+            self._kept[self._key] = session
+        found: dict[str, Any] = self._kept[self._key]
         return found
 
     async def _ask(self, method: str, name: str, **more: Any) -> httpx.Response:
         """With the session there is, or a new one when that has run out."""
-        old = self._who in self._kept
+        old = self._key in self._kept
         headers = {"authorization": f"Bearer {(await self._session())['accessJwt']}", **more.get("headers", {})}
         url = f"{self._account.url}/xrpc/{name}"
         asked = {**more, "headers": headers}
@@ -132,7 +134,7 @@ class Bluesky:
         if answer.is_success:
             return answer
         if answer.status_code in DENIED or said(self._who, answer).get("error") in _EXPIRED:
-            self._kept.pop(self._who, None)
+            self._kept.pop(self._key, None)
             if old:
                 return await self._ask(method, name, **more)
             raise Denied(f"{self._who} does not accept our credentials ({answer.status_code})")

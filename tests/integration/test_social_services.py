@@ -6,14 +6,18 @@ import io
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import httpx
 import pytest
 from atproto import Client, models
 from atproto_client.exceptions import BadRequestError, UnauthorizedError
 from mastodon import Mastodon
 from mastodon.errors import MastodonAPIError, MastodonNotFoundError, MastodonUnauthorizedError
 
+from activities.bluesky import Bluesky
 from activities.channels.base import Busy, Denied, Gone, NotMeant, NotSent, Rejected
+from activities.endpoints import BlueskyAccount
 from alerts.programme import SocialRule
 from alerts.vocabulary import Kind, Meaning, MessageKind
 from store import social
@@ -345,3 +349,14 @@ def forget_answers(alert: PostedAlert) -> None:
         for row in alert.rows():
             until = row.intent_at + timedelta(seconds=15)
             social.note(session, row.key, posted_at=None, post_id=None, url=None, in_flight_until=until)
+
+
+async def test_bluesky_when_two_accounts_have_one_name_lets_neither_in_as_the_other(server: SocialServer) -> None:
+    account = server.on("bluesky")
+    ours = BlueskyAccount(name="Politie", url=server.url, handle=account.handle, password=account.secret)
+    other = ours.model_copy(update={"handle": "nobody.social.example"})
+    kept: dict[str, Any] = {}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await Bluesky(client, ours, kept).check()
+        with pytest.raises(Denied):
+            await Bluesky(client, other, kept).check()
