@@ -58,7 +58,7 @@ check: install ## formatting, lint, types, layers
 test: check build/.system ## every check there is
 	$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration
-	$(PY) -m pytest -q -m alone tests/integration
+	$(PY) -m pytest -q -m alone tests/integration tests/unit/store/test_rates.py
 
 build/.system: apt.txt | .venv/.installed
 	@bash scripts/install_system.sh

@@ -112,7 +112,7 @@ class _Talk:
             raise Rejected("the broker keeps no retained messages, so screens that start later would stay empty")
 
     def publish(self, message: Retained) -> None:
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
         if message.payload:
             properties.PayloadFormatIndicator, properties.ContentType = 1, "application/json"
         if message.lasts is not None:

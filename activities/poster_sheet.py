@@ -218,7 +218,7 @@ def _set(sheet: str, said: dict[str, Any], inside: dict[str, bytes], fonts: Path
             if level < len(words["levels"]) - 1 and len(json.dumps(some, ensure_ascii=False)) > AT_MOST[sheet]:
                 continue
             inputs = {"shape": sheet, "level": str(level)}
-            compiler = typst.Compiler(files, font_paths=_fonts(fonts), sys_inputs=inputs)  # type: ignore[type-var]
+            compiler = typst.Compiler(files, font_paths=_fonts(fonts), sys_inputs=inputs)  # type: ignore[type-var]  # its stub
             try:
                 made = _compiled(compiler, SHEETS[sheet])
             except typst.TypstError as error:

@@ -18,8 +18,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from activities.channels import NAMES
 from starter.client import open_baken
-from starter.playing import CHANNELS, Round, play_round
+from starter.playing import Round, play_round
 from starter.settings import load_settings
 from tests.support.running import Running
 
@@ -40,7 +41,7 @@ def figures(played: list[Round]) -> dict[str, list[float]]:
         "found to nothing shown": [max(one.gone.values()) for one in played],
         CLOCKS: [one.clock_difference for one in played],
     }
-    for name in CHANNELS:
+    for name in NAMES:
         found[f"approval to {name}"] = [one.shown[name] for one in played]
         found[f"found to {name} gone"] = [one.gone[name] for one in played]
     return found

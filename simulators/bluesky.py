@@ -83,7 +83,7 @@ def bluesky_router(accounts: Accounts) -> APIRouter:
             "mimeType": "image/jpeg" if data.startswith(JPEG) else "application/octet-stream",
             "size": len(data),
         }
-        blobs[blob["ref"]["$link"]] = blob  # type: ignore[index]
+        blobs[blob["ref"]["$link"]] = blob  # type: ignore[index]  # JSON of our own
         return {"blob": blob}
 
     @router.post("/com.atproto.repo.createRecord")

@@ -184,7 +184,7 @@ class Accounts:
 def social_app(accounts: Accounts, faults: Faults) -> FastAPI:
     """All services on one port: their paths differ."""
     from simulators.bluesky import bluesky_router  # noqa: PLC0415  they build on this module
-    from simulators.mastodon import mastodon_router  # noqa: PLC0415
+    from simulators.mastodon import mastodon_router  # noqa: PLC0415  as above
 
     async def behave(request: Request) -> None:
         """As the fault says. A request that came whole is worked off, also when its client has gone."""

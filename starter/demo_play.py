@@ -10,9 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from activities.channels import NAMES
 from starter.client import open_baken
 from starter.errors import Problem
-from starter.playing import CHANNELS, Round, play_round, start_demo
+from starter.playing import Round, play_round, start_demo
 from starter.settings import load_settings
 
 
@@ -21,7 +22,7 @@ def _print_table(console: Console, played: Round) -> None:
     for name in ("channel", "recipients", "reached", "shown after approval", "gone after found"):
         table.add_column(name)
     channels = {channel["channel"]: channel for channel in played.view["channels"]}
-    for name in CHANNELS:
+    for name in NAMES:
         channel = channels.get(name, {})
         many = [str(channel.get(key) or "") for key in ("recipients", "reached")]
         times = [f"{found[name]:.2f} s" if name in found else "never" for found in (played.shown, played.gone)]

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from activities.channels import NAMES, PERSONAL
 from alerts.vocabulary import Action, Kind
 from starter.client import Baken
 from starter.demo_case import write_demo_case
@@ -25,21 +26,6 @@ from starter.errors import CannotReach, RefusedByRule
 LOOK = 0.05
 """Seconds between two looks."""
 PATIENCE = 30.0
-CHANNELS = (
-    "web",
-    "cap",
-    "email",
-    "webhook",
-    "app",
-    "webpush",
-    "sms",
-    "cellbroadcast",
-    "social",
-    "signage",
-    "poster",
-)
-RECORDED = ("email", "webhook", "app", "webpush", "sms", "social")
-"""Their counterparts keep a record of what they took in; page, photo and feed are looked at."""
 SHOWING = ("cellbroadcast", "signage")
 """Their counterparts show one thing to everybody."""
 
@@ -57,7 +43,7 @@ class Round:
 
     @property
     def complete(self) -> bool:
-        return all(name in self.shown and name in self.gone for name in CHANNELS)
+        return all(name in self.shown and name in self.gone for name in NAMES)
 
 
 async def start_demo(baken: Baken) -> dict[str, Any]:
@@ -100,7 +86,7 @@ class _Watch:
         looks |= {name: partial(self._on_any, name) for name in SHOWING}
         if not shows:
             looks["photo"] = self._photo_there
-        wanted = {*CHANNELS, *looks}
+        wanted = {*NAMES, *looks}
         while _now() - since < PATIENCE and not wanted <= seen.keys():
             for name, there in looks.items():
                 if name not in seen and await there() == shows:
@@ -114,14 +100,14 @@ class _Watch:
         """Of the channels whose counterparts keep a record, once Baken tells their first dispatch."""
         dispatched = await self._dispatched()
         received = {name: await self._received(name) for name in dispatched}
-        return max(abs(_time(received[name][0]["at"]) - _time(dispatched[name])) for name in RECORDED)
+        return max(abs(_time(received[name][0]["at"]) - _time(dispatched[name])) for name in PERSONAL)
 
     async def _dispatched(self) -> dict[str, str]:
         deadline = _now() + PATIENCE
         while True:
             channels = (await self._baken.show(self._alert_id))["channels"]
             told = {one["channel"]: one["first_dispatch"] for one in channels if one["first_dispatch"]}
-            if told.keys() >= set(RECORDED):
+            if told.keys() >= set(PERSONAL):
                 return told
             if _now() > deadline:
                 raise CannotReach("the store", "the channels do not tell when they began; see the logs of this home")
@@ -151,7 +137,7 @@ class _Watch:
 
     async def _counterparts(self, seen: dict[str, float], since: float, kind: str) -> None:
         """Of each personal channel, when its last recipient had it."""
-        missing = [name for name in RECORDED if name not in seen]
+        missing = [name for name in PERSONAL if name not in seen]
         if not missing:
             return
         view = await self._baken.show(self._alert_id)
@@ -171,7 +157,7 @@ async def _armed(baken: Baken, alert_id: str) -> None:
     deadline = _now() + PATIENCE
     while True:
         pending = (await baken.show(alert_id)).get("pending")
-        if pending is not None and len(pending["arms"]) == len(CHANNELS):
+        if pending is not None and len(pending["arms"]) == len(NAMES):
             return
         if _now() > deadline:
             raise CannotReach("the workers", "the case did not get ready for approval; see the logs of this home")

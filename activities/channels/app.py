@@ -221,9 +221,9 @@ class _Moulds:
     def _make(self, kind: MessageKind, language: str) -> Mould:
         job = self._job
         now = datetime.now(UTC)
-        ends = job.lease_until is None or job.end_texts is not None
-        lives = END_LIVES if ends else min(max(job.lease_until - now, timedelta(0)), END_LIVES)  # type: ignore[operator]
-        told = Told(job.alert_id, job.edition, kind, lives, now, None if ends else job.lease_until)
+        until = job.lease_until if job.end_texts is None else None
+        lives = END_LIVES if until is None else min(max(until - now, timedelta(0)), END_LIVES)
+        told = Told(job.alert_id, job.edition, kind, lives, now, until)
         if language == TOPICS:
             mould = topic_mould(json.loads(job.rendition.part(TOPICS)), told, job.end_texts)
         else:

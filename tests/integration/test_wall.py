@@ -10,26 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
 from starter.web.wall_words import WORDS
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW
 from tests.support.running import Running
 from tests.support.waiting import eventually
-
-CHANNELS = (
-    "web",
-    "cap",
-    "email",
-    "webhook",
-    "app",
-    "webpush",
-    "sms",
-    "cellbroadcast",
-    "social",
-    "signage",
-    "poster",
-)
 
 
 def _live(baken: Running, folder: Path, kind: Kind = Kind.ACTUAL, programme: str = FEW) -> str:
@@ -150,5 +137,5 @@ def test_every_word_is_in_both_languages_and_on_the_page(shared_baken: Running, 
     wall = shared_baken.get("/demo/", lang=language)
     assert wall.status_code == httpx.codes.OK
     assert f'<html lang="{language}">' in wall.text
-    assert all(WORDS[name][language] in wall.text for name in (*CHANNELS, "title", "demo"))
+    assert all(WORDS[name][language] in wall.text for name in (*NAMES, "title", "demo"))
     assert all(set(word) == {"nl", "en"} and all(word.values()) for word in WORDS.values())

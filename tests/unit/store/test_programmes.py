@@ -6,34 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from activities.channels import NAMES, PERSONAL
 from alerts.programme import Programme, ProgrammeError
 from store.programmes import load_programme, load_programmes
 
-CHANNELS = (
-    "web",
-    "cap",
-    "email",
-    "webhook",
-    "app",
-    "webpush",
-    "sms",
-    "cellbroadcast",
-    "social",
-    "signage",
-    "poster",
-)
-PERSONAL = ("email", "webhook", "app", "webpush", "sms", "social")
 SHORT = 'id = "amber"\nchannels = ["web"]\n[refresh]\nplan = [{every = "2s", for = "24s"}]\n'
 
 
 def _load(extra: Path | None) -> dict[str, Programme]:
-    return load_programmes(extra, channels=CHANNELS, personal=PERSONAL)
+    return load_programmes(extra, channels=NAMES, personal=PERSONAL)
 
 
 def test_load_programmes_has_the_three_of_the_package() -> None:
     found = _load(None)
     assert set(found) == {"amber", "vermist-kind", "burgernet"}
-    assert found["amber"].channels == CHANNELS
+    assert found["amber"].channels == NAMES
 
 
 def test_load_programmes_with_a_folder_overrides_whole(tmp_path: Path) -> None:
@@ -54,7 +41,7 @@ def test_load_programmes_without_the_folder_says_so(tmp_path: Path) -> None:
     [
         (
             SHORT.replace("web", "fax"),
-            f"'fax' does not exist; known: {', '.join(CHANNELS)}",
+            f"'fax' does not exist; known: {', '.join(NAMES)}",
         ),
         (SHORT + 'mode = "repeat"\n', ""),
         (SHORT.replace('["web"]', '["web", "email"]') + 'mode = "repeat"\n', "'repeat' is for broadcast media"),
@@ -71,10 +58,10 @@ def test_load_programme_names_file_and_field(text: str, said: str, tmp_path: Pat
     path = tmp_path / "mine.toml"
     path.write_text(text)
     if not said:
-        assert load_programme(path, channels=CHANNELS, personal=PERSONAL).refresh.mode == "repeat"
+        assert load_programme(path, channels=NAMES, personal=PERSONAL).refresh.mode == "repeat"
         return
     with pytest.raises(ProgrammeError) as refused:
-        load_programme(path, channels=CHANNELS, personal=PERSONAL)
+        load_programme(path, channels=NAMES, personal=PERSONAL)
     assert str(refused.value).startswith("mine.toml: ")
     assert said in str(refused.value)
 
@@ -83,4 +70,4 @@ def test_load_programme_when_not_utf8_says_so(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b'id = "amb\xe9r"')
     with pytest.raises(ProgrammeError, match=r"^mine.toml: cannot be read"):
-        load_programme(path, channels=CHANNELS, personal=PERSONAL)
+        load_programme(path, channels=NAMES, personal=PERSONAL)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
 from sqlmodel import select
 
 from activities.pacing import Limit, Pace
@@ -67,13 +68,13 @@ def test_clock_set_back_by_an_hour_keeps_nobody_waiting_for_one(db: Database) ->
     assert _reserve(db, 50) == Slots(50, 0)
 
 
+@pytest.mark.alone  # what a busy machine lets pass is lost, so the bound from below holds on one that is not
 async def test_several_who_send_keep_to_the_rate_together(db: Database) -> None:
     sent: list[float] = []
     began = time.monotonic()
     await asyncio.gather(*(_send(db, Urgency.ALERT, began + 4.0, sent) for _ in range(6)))
     allowed = RATE * (max(sent) - began + AHEAD)  # what was reserved may be ahead by so much, and no more
-    # What a busy machine lets pass is lost; that they keep up to 5% is measured with nothing beside it (test_hosts).
-    assert 0.6 * RATE * 4.0 <= len(sent) <= allowed
+    assert 0.95 * RATE * 4.0 <= len(sent) <= allowed
 
 
 async def test_end_messages_take_the_rate_from_an_alert_that_is_being_sent(db: Database) -> None:
