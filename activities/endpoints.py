@@ -119,8 +119,8 @@ class AppServer(Server):
 
     service_account: str
     """File of the service account that lets us, as the gateway's console gives it (JSON)."""
-    url: Annotated[str, Field(pattern=r"^https://[^\s/]+/\S*$")] | None = None
-    """Where to post a message; None: to FCM, for the project of the service account."""
+    url: Annotated[str, Field(pattern=r"^https://[!-.0-~]+/[!-~]*$")] | None = None
+    """Where to post a message, in ASCII; None: to FCM, for the project of the service account."""
     authority: str | None = None
     """File of the authority whose certificates gateway and token service show; None: those this machine trusts."""
 
