@@ -88,7 +88,9 @@ class PartnerCare:
         now = self._clock()
         found = [(known, exercise) for exercise in (False, True) for known in self._book.all(exercise=exercise)]
         there = [
-            (known, exercise) for known, exercise in found if not known.paused and self._book.allows(known.partner)
+            (known, exercise)
+            for known, exercise in found
+            if not known.paused and not self._book.forbids(known.partner.url)
         ]
         with self._db.write() as session:
             return [
@@ -103,7 +105,7 @@ class PartnerCare:
             waiting = removals.open_removals(session)
         for one in waiting:
             known = self._book.find(one.partner, exercise=one.exercise)
-            if known is None or not self._book.allows(known.partner):
+            if known is None or self._book.forbids(known.partner.url):
                 continue
             with self._db.write() as session:
                 if removals.take_turn(session, one, now):
