@@ -143,8 +143,10 @@ class AppChannel:
     async def _post(
         self, gateway: _Gateway, moulds: _Moulds, messages: Messages, still: Callable[[], bool]
     ) -> Sequence[Outcome]:
-        """A refusal for good is believed of a gateway that takes other messages: a wrong address or project of ours
-        would end every subscription."""
+        """A refusal for good is believed of a gateway that takes other messages, and of no other.
+
+        A wrong address or project of ours would end every subscription.
+        """
         outcomes = await self._post_with_token(gateway, moulds, messages, still)
         if not any(isinstance(outcome, (Gone, Rejected)) for outcome in filter(None, outcomes)):
             return outcomes

@@ -26,8 +26,6 @@ from store.standing import require_not_overtaken
 TYPES = {"pdf": "application/pdf", "png": "image/png"}
 KEPT = "poster/sheets"
 """Beside the renditions of channels: the files, as they were made for an edition."""
-
-
 MARK = 6
 """Characters of an edition's digest on its sheets; they are typed over as well."""
 

@@ -49,6 +49,7 @@ from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
 from store import proof
 from store.database import STORE_AWAY, Database
+from store.keys import KeyStoreAway
 from store.subscribers import Subscribers
 
 END_LIVES = timedelta(days=3)
@@ -242,7 +243,7 @@ class SmsChannel:
         while True:
             try:
                 return await asyncio.to_thread(write)
-            except STORE_AWAY:
+            except (*STORE_AWAY, KeyStoreAway):
                 await asyncio.sleep(1)
 
 
