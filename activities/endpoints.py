@@ -380,6 +380,23 @@ class ChannelsFile(Value):
     channels: LiveChannels = LiveChannels()
     exercise: ExerciseChannels = ExerciseChannels()
 
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        """What was said where is kept by name, and operators read nothing else of a counterpart."""
+        public, exercise = _kept_by_name(self.channels), _kept_by_name(self.exercise)
+        if both := sorted(public & exercise):
+            raise ValueError(
+                f"{', '.join(' '.join(one) for one in both)}: the public's and that of exercises have the same name; "
+                "give each its own"
+            )
+        return self
+
+
+def _kept_by_name(group: LiveChannels | ExerciseChannels) -> set[tuple[str, str]]:
+    """Channel and name of each network and account."""
+    accounts = group.social.all if group.social else ()
+    return {("cellbroadcast", one.name) for one in group.cellbroadcast} | {("social", one.name) for one in accounts}
+
 
 class ChannelsConfig(ChannelsFile):
     """What holds in a home, which knows more than its file."""
