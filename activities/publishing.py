@@ -40,7 +40,6 @@ from store.tables.sending import ChannelTrouble
 from store.witness import Witness
 from workflows import ports
 
-
 AT_ONCE = 8
 """Channels taken down at once, of one kind: what waits for a silent counterpart keeps no other waiting."""
 TURN_WITHIN = 0.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import queue
 import re
 import socket
@@ -399,6 +401,25 @@ async def test_probe_when_all_is_well_is_silent_and_else_names_network_and_addre
     assert await channel.probe(Kind.ACTUAL) is None
     both.fault(SOUTH, "down", at="b")
     assert await channel.probe(Kind.ACTUAL) == f"{SOUTH} B does not answer"
+
+
+async def test_probe_of_silent_networks_holds_up_nothing_else(store: Database, both: Networks) -> None:
+    number = 2 * (os.cpu_count() or 1) + 4
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * number) as silent:
+        there = f"https://127.0.0.1:{silent.getsockname()[1]}/cap"
+        live = tuple(both.live[0].model_copy(update={"name": f"n{n}", "a": there, "b": None}) for n in range(number))
+        channel = CellBroadcastChannel(
+            store,
+            lambda: datetime.now(UTC),
+            BASE_URL,
+            ChannelsConfig(channels=LiveChannels(cellbroadcast=live)),
+            within=6,
+        )
+        probing = asyncio.create_task(channel.probe(Kind.ACTUAL))
+        await asyncio.sleep(0.5)
+        await asyncio.wait_for(asyncio.to_thread(int), 1)
+        assert not probing.done()
+    assert "n0 A " in str(await probing)
 
 
 @pytest.mark.parametrize(
