@@ -41,7 +41,7 @@ from store.witness import Witness
 from workflows import ports
 
 AT_ONCE = 8
-"""Channels taken down at once, of one kind: what waits for a silent counterpart keeps no other waiting."""
+"""Alerts that one channel takes down at once, by each process: a silent counterpart keeps no other channel waiting."""
 TURN_WITHIN = 0.1
 """Seconds that one waits for its turn; then it comes back, for a place on the queue is everybody's."""
 NO_TURN = ApplicationError("as many are being taken down as there may be at once", type="NoTurn")

@@ -24,7 +24,7 @@ from tests.support.running import Running
 COUNTERPARTS = {name for name, can in CAPABILITIES.items() if can.counterpart}
 ANSWERING = COUNTERPARTS - {"webpush"}
 """Push services are named in subscriptions: of them there is nothing to ask."""
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "mail": {"password": "wrong"},
     **{name: {"password": "wrong"} for name in ("sms", "sms_exercise", "signage", "signage_exercise")},
     **{name: {"secret": "whsec_d3Jvbmd3cm9uZ3dyb25n"} for name in ("partners", "partners_exercise")},

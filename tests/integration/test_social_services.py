@@ -292,6 +292,19 @@ async def test_found_when_a_server_made_two_posts_of_one_deletes_both(
     assert server.posts("mastodon") == []
 
 
+async def test_found_when_the_account_has_lost_that_language_deletes_its_post(
+    alert: PostedAlert, server: SocialServer
+) -> None:
+    alert.declare()
+    await alert.send(MASTODON)
+    english = tuple(one.model_copy(update={"languages": ("en",)}) for one in alert.accounts.mastodon)
+    alert.channel = alert.with_accounts(alert.accounts.model_copy(update={"mastodon": english}))
+    assert isinstance(await alert.send(MASTODON), Gone)
+    alert.take_away()
+    assert await alert.send(MASTODON, MessageKind.CANCEL) is None
+    assert server.posts("mastodon") == []
+
+
 @pytest.mark.parametrize(("service", "account"), DELETING)
 async def test_deletion_when_the_server_has_an_error_does_not_wait_for_its_quota(
     alert: PostedAlert, server: SocialServer, service: str, account: str

@@ -28,7 +28,7 @@ from starter.settings import demo_accounts
 from store.database import Database
 from store.keys import KeyStore
 from store.tables.sending import SocialPost
-from tests.support.editions import BASE_URL, JPEG, ShownAlert, case_document
+from tests.support.editions import BASE_URL, JPEG, KEY, ShownAlert, case_document
 
 LEAVE = SocialRule(without_recall=True)
 
@@ -84,8 +84,8 @@ class PostedAlert:
         self.id = f"a{uuid.uuid4().hex[:8]}"
         if keys is not None:
             keys.create(self.id)
-        key = {"key": keys.display_key(self.id)} if keys is not None else {}
-        self.alert = ShownAlert(db, alert_id=self.id, channels={"social": self.channel}, **key)
+        key = keys.display_key(self.id) if keys is not None else KEY
+        self.alert = ShownAlert(db, alert_id=self.id, key=key, channels={"social": self.channel})
         self.rule = rule
         self.edition = self.alert.edition
 
