@@ -91,7 +91,7 @@ async def test_request_that_http_cannot_say_is_told_as_such_and_delays_no_other(
 
 
 async def test_error_in_the_thread_reaches_all_who_wait_and_the_next_call_begins_another(serve: Open) -> None:
-    gateway = serve(lambda _: Reply(after=0.2))
+    gateway = serve(lambda _: Reply(after=1))
     pool = BulkHttp(gateway.authority)
     other = asyncio.create_task(pool.send(_requests(gateway.url, 3), 3))
     await asyncio.sleep(0.05)

@@ -340,6 +340,8 @@ def test_address_when_it_is_a_token_or_topic_is_good(address: str) -> None:
     assert AppChannel.address_problem(address) is None
 
 
-@pytest.mark.parametrize("address", ["short", "telefoon-é12", "/topics/é", "a/topics/nl", "/topics/", "/topics/a b", '/topics/"', "t" * 513])
+@pytest.mark.parametrize(
+    "address", ["short", "telefoon-é12", "/topics/é", "a/topics/nl", "/topics/", "/topics/a b", '/topics/"', "t" * 513]
+)
 def test_address_when_it_is_neither_is_refused(address: str) -> None:
     assert AppChannel.address_problem(address)
