@@ -46,6 +46,8 @@ GRACE = timedelta(seconds=3)
 READY_WITHIN = 60.0
 STOP_WITHIN = 6.0
 AT_ONCE = 16
+CONTROL_AT_ONCE = 4 * AT_ONCE
+"""More than threads: what takes a channel down has threads of its own (`activities.publishing`)."""
 BATCHES_AT_ONCE = 3
 """Of a channel in one process: enough that one reads while another sends, and a further host finds work waiting."""
 LISTEN_AGAIN = 1.0
@@ -88,7 +90,7 @@ def build_workers(
         ]
         workers += [
             _worker(client, ALERTS_QUEUE, threads, activities=thinking, workflows=WORKFLOWS),
-            _worker(client, CONTROL_QUEUE, threads, activities=control),
+            _worker(client, CONTROL_QUEUE, threads, activities=control, at_once=CONTROL_AT_ONCE),
         ]
     if role in ("all", "send"):
         sending = [publishing.arm_channel, publishing.publish, delivery.deliver]

@@ -413,11 +413,20 @@ class ChannelsFile(Value):
         return (*self.channels.webhook, *self.exercise.webhook)
 
     @model_validator(mode="after")
-    def _partners_told_apart(self) -> Self:
-        names = [partner.name for partner in self.partners]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"channels.webhook, exercise.webhook: two partners are named {twice!r}; rename one")
+    def _told_apart(self) -> Self:
+        """What was said where is kept by name, and operators read nothing else of a counterpart."""
+        named = [*_names(self.channels), *_names(self.exercise)]
+        if twice := next((one for one in named if named.count(one) > 1), None):
+            channel, what, name = twice
+            raise ValueError(f"channels.{channel}, exercise.{channel}: two {what} are named {name!r}; rename one")
         return self
+
+
+def _names(group: LiveChannels | ExerciseChannels) -> Iterator[tuple[str, str, str]]:
+    """Channel, what it is and name of each counterpart that has a name."""
+    yield from (("webhook", "partners", one.name) for one in group.webhook)
+    yield from (("cellbroadcast", "networks", one.name) for one in group.cellbroadcast)
+    yield from (("social", "accounts", one.name) for one in (group.social.all if group.social else ()))
 
 
 class ChannelsConfig(ChannelsFile):

@@ -15,7 +15,7 @@ from activities.bulk_http import ACCEPTED, CALM, NOT_SENT, STALLED, UNSAYABLE, A
 from simulators.http2 import CUT, Asked, Handler, Reply
 from simulators.listener import bind
 from tests.support.gateway import OwnGateway
-from tests.support.waiting import eventually_async
+from tests.support.waiting import eventually, eventually_async
 
 OK = ACCEPTED[200]
 Open = Callable[[Handler], OwnGateway]
@@ -91,10 +91,11 @@ async def test_request_that_http_cannot_say_is_told_as_such_and_delays_no_other(
 
 
 async def test_error_in_the_thread_reaches_all_who_wait_and_the_next_call_begins_another(serve: Open) -> None:
-    gateway = serve(lambda _: Reply(after=0.2))
+    patience = iter([5.0] * 3)
+    gateway = serve(lambda _: Reply(after=next(patience, 0.0)))
     pool = BulkHttp(gateway.authority)
     other = asyncio.create_task(pool.send(_requests(gateway.url, 3), 3))
-    await asyncio.sleep(0.05)
+    await asyncio.to_thread(eventually, lambda: len(gateway.asked) == 3)
     with pytest.raises(IndexError):
         await asyncio.wait_for(pool.send(_requests(gateway.url, 3), 2), 5)
     with pytest.raises(IndexError):
