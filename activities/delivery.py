@@ -48,6 +48,7 @@ from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
 from store.ledger import Chunk, Intent, Status, Wave
 from store.rates import Urgency
+from store.standing import leased_until
 from store.witness import Witness
 from workflows import ports
 
@@ -113,7 +114,8 @@ class DeliveryActivities:
                 batch.still = lambda: False
                 await working  # milliseconds: what has left already is written down and not in doubt
                 raise
-            overtaken = asked.purpose == "show" and watched.overtaken()
+            # A lease that nobody renewed ends the wave as something newer would; a renewal begins another.
+            overtaken = asked.purpose == "show" and (watched.overtaken() or watched.lapsed())
         for error in filter(None, ended):
             raise error
         trouble = batch.trouble or (BLIND if batch.stopped else None)
@@ -216,6 +218,7 @@ class DeliveryActivities:
         outside = self._outside(asked.alert_id, display, members) if asked.purpose == "show" else {}
         attaches = channel.capabilities.attaches and asked.purpose == "show"
         with self._db.read() as session:
+            lease = leased_until(session, asked.alert_id, asked.desired)
             photos = load_photos(session, display, self._edition(asked.alert_id, ref)) if attaches else ()
             chunks = ledger.plan(
                 session, wave, members, channel.capabilities.chunk, asked.start + asked.count, outside
@@ -226,7 +229,7 @@ class DeliveryActivities:
             alert_kind=asked.kind,
             edition=ref.number,
             announcement=asked.desired.announcement,
-            lease_until=asked.desired.lease_until,
+            lease_until=lease,
             rendition=rendition,
             photos=photos,
             end_texts=_last_words(asked, recalls=recalls) if asked.purpose == "end" else None,

@@ -30,7 +30,7 @@ from alerts.edition import Edition
 from alerts.vocabulary import Kind
 from store import network_messages
 from store.database import Database
-from store.standing import Superseded, require_not_overtaken, require_revision, standing
+from store.standing import Superseded, leased_until, require_not_overtaken, require_revision, standing
 from store.tables.alert import NetworkMessage
 
 
@@ -155,8 +155,8 @@ class CellBroadcastChannel:
 
     def _lease(self, session: Session, job: PublishJob) -> datetime:
         """As it stands now: a network that was away for long may get what was renewed since."""
-        assert job.desired.lease_until is not None
-        lease = max(standing(session, job.alert_id).lease_until or job.desired.lease_until, job.desired.lease_until)
+        lease = leased_until(session, job.alert_id, job.desired)
+        assert lease is not None
         if lease <= self._clock():
             raise Superseded(f"the lease of revision {job.desired.revision} of alert {job.alert_id} is over")
         return lease

@@ -121,7 +121,7 @@ def test_accounts_when_wrong_say_what_is(said: dict[str, Any], why: str) -> None
 )
 def test_name_when_the_public_and_exercises_share_it_is_refused(channel: str, said: Any) -> None:
     config = {"channels": {channel: said}, "exercise": {channel: said}}
-    with pytest.raises(ValidationError, match=f"{channel} noord: .* give each its own"):
+    with pytest.raises(ValidationError, match=f"exercise.{channel}: .* named 'noord'; rename one"):
         ChannelsFile.model_validate(config)
 
 
