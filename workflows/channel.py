@@ -109,11 +109,7 @@ class ChannelWorkflow:
         await workflow.wait_condition(lambda: step.done() or self._desired.revision > work.revision)
         if not step.done():
             step.cancel()
-        try:
-            await step
-        except BaseException as error:
-            if not is_cancelled_exception(error):
-                raise
+        await _ended(step)
         self._followed = work
 
     async def _follow(self, work: Desired) -> None:
@@ -324,9 +320,17 @@ class ChannelWorkflow:
         if self._newer():
             self._lapsed = True
             return
-        await self._go_dark(work, lapsed=True)
+        await self._go_dark_until_told(work)
         self._lapsed = True
         await self._end_if_orphaned()
+
+    async def _go_dark_until_told(self, work: Desired) -> None:
+        """Whatever is newer ends it, a renewal too: one who cannot be told would keep all others from it."""
+        step = asyncio.create_task(self._go_dark(work, lapsed=True))
+        await workflow.wait_condition(lambda: step.done() or self._newer())
+        if not step.done() and workflow.patched("newer-ends-the-dark"):
+            step.cancel()
+        await _ended(step)
 
     async def _end_if_orphaned(self) -> None:
         """When the alert is gone for good: tell those reached that it ended, and end."""
@@ -342,3 +346,12 @@ class ChannelWorkflow:
             await self._wave(self._followed, "end", lapsed=True)
         self._view = self._view.model_copy(update={"state": ChannelState.WITHDRAWN})
         self._done = True
+
+
+async def _ended(step: asyncio.Task[None]) -> None:
+    """To its end, which may be that it was cancelled."""
+    try:
+        await step
+    except BaseException as error:
+        if not is_cancelled_exception(error):
+            raise

@@ -21,6 +21,7 @@ from tests.support.environment import start_server
 from tests.support.waiting import eventually_async
 from workflows import ports
 from workflows.channel import ChannelWorkflow
+from workflows.fan_out import FanOutWorkflow
 from workflows.messages import DESIRED_SIGNAL
 from workflows.runtime import sandbox_runner
 
@@ -145,6 +146,74 @@ async def test_what_fails_for_good_is_tried_again_until_nothing_is_shown_any_mor
             await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
             assert await channel.result() == ChannelState.WITHDRAWN.value
             assert faulty.asked[-2:] == [("take down", False)] * 2
+    finally:
+        await env.shutdown()
+        gc.collect()
+
+
+class Mailboxes:
+    """A personal channel of which one recipient refuses to hear that all is dark, for as long as it is asked."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, int, bool]] = []
+
+    @activity.defn(name=ports.PLAN_WAVE.name)
+    async def plan_wave(self, _: ports.PlanWave) -> ports.WavePlan:
+        return ports.WavePlan(size=1, batch=1, lanes=1)
+
+    @activity.defn(name=ports.DELIVER.name)
+    async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
+        self.sent.append((asked.purpose, asked.desired.revision, asked.lapsed))
+        if asked.lapsed:
+            raise ApplicationError("refused it", type="Rejected", next_retry_delay=timedelta(seconds=1))
+        return ports.Delivered(reached=1)
+
+    @activity.defn(name=ports.COUNT_CHANNEL.name)
+    async def count_channel(self, _: ports.CountChannel) -> ports.ChannelCounts:
+        return ports.ChannelCounts(recipients=1, reached=1, failed=0, first_dispatch=None, last_dispatch=None)
+
+    @activity.defn(name=ports.READ_STANDING.name)
+    async def read_standing(self, _: ports.AlertId) -> ports.Standing:
+        return ports.Standing(revision=1, meaning=Meaning.EDITION, lease_until=None, closed=False)
+
+    @activity.defn(name=ports.ASK_AFTER_ALERT.name)
+    async def ask_after_alert(self, _: ports.AlertId) -> ports.AlertFate:
+        return ports.AlertFate(running=True)
+
+    async def is_refused(self) -> bool:
+        return ("end", 1, True) in self.sent
+
+
+async def test_recipient_that_refuses_the_dark_keeps_a_channel_from_nothing_newer() -> None:
+    """The lease ran out, the alert lives after all, and then it is over."""
+    env = await start_server(skipping=False)
+    boxes = Mailboxes()
+    config = env.client.config()
+    config["data_converter"] = pydantic_data_converter
+    client = Client(**config)
+    asked: list[Callable[..., Any]] = [
+        boxes.plan_wave,
+        boxes.count_channel,
+        boxes.read_standing,
+        boxes.ask_after_alert,
+    ]
+    control = Worker(client, task_queue=ports.CONTROL_QUEUE, activities=asked)
+    sender = Worker(client, task_queue=ports.send_queue("webhook"), activities=[boxes.deliver])
+    channels = Worker(
+        client, task_queue="c", workflows=[ChannelWorkflow, FanOutWorkflow], workflow_runner=sandbox_runner()
+    )
+    showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=datetime.now(UTC))
+    traits = ChannelTraits(personal=True, recalls=True, renews="renew")
+    given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="webhook", traits=traits, desired=showing)
+    try:
+        async with control, sender, channels:
+            channel = await client.start_workflow(
+                ChannelWorkflow.run, given, id="a/webhook", task_queue="c", run_timeout=timedelta(seconds=30)
+            )
+            await eventually_async(boxes.is_refused, what="the end of the lease to be told")
+            await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
+            assert await channel.result() == ChannelState.WITHDRAWN.value
+            assert boxes.sent[-1] == ("end", 2, False)
     finally:
         await env.shutdown()
         gc.collect()
