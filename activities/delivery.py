@@ -362,8 +362,8 @@ class _Batch:
             return
         self.stopped = self.stopped or any(isinstance(outcome, NotSent) for outcome in outcomes)
         self._stuck = self._stuck or all(isinstance(outcome, Unreachable) for outcome in outcomes)
-        trouble = next((one for one in outcomes if isinstance(one, (Busy, Unreachable))), None)
-        trouble = trouble or self._owed(outcomes, sent.statuses)
+        away = next((one for one in outcomes if isinstance(one, (Busy, Unreachable))), None)
+        trouble = away or self._owed(outcomes, sent.statuses)
         if trouble is not None and self.trouble is None:
             self.trouble = failure(trouble, activity.info().attempt, takes_away=self._takes_away)
 

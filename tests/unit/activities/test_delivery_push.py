@@ -26,8 +26,9 @@ from workflows import ports
 
 BROWSERS = 3
 
+
 class Wave:
-    """An alert that is shown, with some browsers in its audience; `refused` are addresses that nothing is taken for."""
+    """An alert that is shown, with some browsers in its audience; nothing is taken for `refused` addresses."""
 
     def __init__(self, folder: Path, browsers: int) -> None:
         self.refused: set[str] = set()
@@ -104,7 +105,7 @@ async def test_wave_that_outlasts_its_lease_sends_nothing_until_it_is_renewed_an
 async def test_end_that_one_browser_refuses_is_asked_again_of_it_alone_and_lets_other_batches_go_on(
     ended: Wave,
 ) -> None:
-    """Each batch that is tried for ever holds a lane; of a million browsers some refuse, and all lanes would be full."""
+    """A batch that is tried for ever holds a lane; of a million browsers some refuse, and all lanes would be full."""
     assert (await ended.deliver()).reached == BROWSERS
     ended.refused = {ended.push.asked[0].headers[":path"]}
     ended.desired = ended.alert.end(Meaning.WITHDRAWN)
