@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
@@ -152,9 +153,10 @@ async def test_what_fails_for_good_is_tried_again_until_nothing_is_shown_any_mor
 
 
 class Mailboxes:
-    """A personal channel of which one recipient refuses to hear that all is dark, for as long as it is asked."""
+    """A personal channel of which one recipient refuses what takes away, for as long as `refuses` says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, refuses: Callable[[ports.Deliver], bool]) -> None:
+        self.refuses = refuses
         self.sent: list[tuple[str, int, bool]] = []
 
     @activity.defn(name=ports.PLAN_WAVE.name)
@@ -164,8 +166,8 @@ class Mailboxes:
     @activity.defn(name=ports.DELIVER.name)
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
         self.sent.append((asked.purpose, asked.desired.revision, asked.lapsed))
-        if asked.lapsed:
-            raise ApplicationError("refused it", type="Rejected", next_retry_delay=timedelta(seconds=1))
+        if self.refuses(asked):
+            raise ApplicationError("refused it", type="Rejected", next_retry_delay=timedelta(seconds=3))
         return ports.Delivered(reached=1)
 
     @activity.defn(name=ports.COUNT_CHANNEL.name)
@@ -180,14 +182,14 @@ class Mailboxes:
     async def ask_after_alert(self, _: ports.AlertId) -> ports.AlertFate:
         return ports.AlertFate(running=True)
 
-    async def is_refused(self) -> bool:
-        return ("end", 1, True) in self.sent
+    async def is_asked_to_end(self) -> bool:
+        return any(purpose == "end" for purpose, _, _ in self.sent)
 
 
-async def test_recipient_that_refuses_the_dark_keeps_a_channel_from_nothing_newer() -> None:
-    """The lease ran out, the alert lives after all, and then it is over."""
+@asynccontextmanager
+async def webhook(boxes: Mailboxes, desired: Desired) -> AsyncIterator[tuple[Client, WorkflowHandle[Any, str]]]:
+    """A channel that follows `desired`, and its client."""
     env = await start_server(skipping=False)
-    boxes = Mailboxes()
     config = env.client.config()
     config["data_converter"] = pydantic_data_converter
     client = Client(**config)
@@ -202,18 +204,35 @@ async def test_recipient_that_refuses_the_dark_keeps_a_channel_from_nothing_newe
     channels = Worker(
         client, task_queue="c", workflows=[ChannelWorkflow, FanOutWorkflow], workflow_runner=sandbox_runner()
     )
-    showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=datetime.now(UTC))
     traits = ChannelTraits(personal=True, recalls=True, renews="renew")
-    given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="webhook", traits=traits, desired=showing)
+    given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="webhook", traits=traits, desired=desired)
     try:
         async with control, sender, channels:
             channel = await client.start_workflow(
                 ChannelWorkflow.run, given, id="a/webhook", task_queue="c", run_timeout=timedelta(seconds=30)
             )
-            await eventually_async(boxes.is_refused, what="the end of the lease to be told")
-            await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
-            assert await channel.result() == ChannelState.WITHDRAWN.value
-            assert boxes.sent[-1] == ("end", 2, False)
+            yield client, channel
     finally:
         await env.shutdown()
         gc.collect()
+
+
+async def test_recipient_that_refuses_the_dark_keeps_a_channel_from_nothing_newer() -> None:
+    """The lease ran out, the alert lives after all, and then it is over."""
+    boxes = Mailboxes(lambda asked: asked.lapsed)
+    showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=datetime.now(UTC))
+    async with webhook(boxes, showing) as (_, channel):
+        await eventually_async(boxes.is_asked_to_end, what="the end of the lease to be told")
+        await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
+        assert await channel.result() == ChannelState.WITHDRAWN.value
+        assert boxes.sent[-1] == ("end", 2, False)
+
+
+async def test_end_whose_wave_was_cancelled_by_hand_is_told_again() -> None:
+    boxes = Mailboxes(lambda asked: True)
+    gone = Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION)
+    async with webhook(boxes, gone) as (client, channel):
+        await eventually_async(boxes.is_asked_to_end, what="the end to be told")
+        boxes.refuses = lambda asked: False
+        await client.get_workflow_handle(ports.wave_workflow_id("a", "webhook", "end-2.0")).cancel()
+        assert await channel.result() == ChannelState.WITHDRAWN.value
