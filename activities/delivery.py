@@ -59,8 +59,9 @@ BATCHES = 16
 """Into so many a small audience is cut, so that every process has a part of it."""
 LANES = 16
 """Batches under way at once, over all hosts."""
-LANES_OF_ONE = 32
-"""Where each recipient is a counterpart of its own (webhook), so that a silent one delays nobody."""
+LANES_OF_ONE = 500
+"""Where each recipient is a counterpart of its own (webhook): at most, one each, so that nobody waits for those who
+are silent or refuse for ever. Temporal lets 2,000 activities of a workflow be open."""
 CHUNKS_AT_ONCE = 3
 """Of one batch: while one waits for its last answers the next is under way."""
 _KINDS = dict(enumerate(MessageKind, start=1))
@@ -96,7 +97,7 @@ class DeliveryActivities:
             with self._db.read() as session:
                 start = ledger.settled_to(session, asked.alert_id, asked.channel, asked.showing)
         if can.chunk == 1:
-            return ports.WavePlan(size=size, start=start, batch=1, lanes=LANES_OF_ONE)
+            return ports.WavePlan(size=size, start=start, batch=1, lanes=max(1, min(size - start, LANES_OF_ONE)))
         batch = min(size // BATCHES + 1, LARGEST_BATCH)
         return ports.WavePlan(size=size, start=start, batch=-(-batch // can.chunk) * can.chunk, lanes=LANES)
 
