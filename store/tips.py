@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, func, or_, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from alerts.sealing import seal, unseal
 from alerts.tip import CameBy, Mark, Told
@@ -58,16 +59,16 @@ def put_tip(
     known = select(Tip.number).where(Tip.alert_id == alert_id, Tip.key == tip_key)
     if (number := session.exec(known).first()) is not None:
         return number
-    number = (session.exec(select(func.max(Tip.number)).where(Tip.alert_id == alert_id)).one() or 0) + 1
-    text_print = _print(key, "text", told.words.encode())
-    photo_print = _print(key, "photo", jpeg or b"")
+    number = (session.exec(_highest(alert_id)).one() or 0) + 1
+    text_print = _print(key, f"text of {alert_id}", told.words.encode())
+    photo_print = _print(key, f"photo of {alert_id}", jpeg or b"")
     session.add(
         Tip(
             alert_id=alert_id,
             number=number,
             key=tip_key,
             from_child=told.came_by is CameBy.CHILD,
-            same_as=_first_alike(session, alert_id, told, text_print, photo_print),
+            same_as=_first_alike(session, told, text_print, photo_print),
             text_print=text_print,
             photo_print=photo_print,
             received_at=now,
@@ -90,17 +91,30 @@ def newest(
     before: int | None = None,
     most: int | None = PAGE,
 ) -> list[OpenTip]:
-    """Tips with what repeats them: messages of the child first, then the newest; `before` a number the next page."""
+    """Tips with what repeats them: the newest messages of the child, then the newest of others.
+
+    With `before` a number, what is older than that, of both.
+    """
     query = select(Tip).where(Tip.alert_id == alert_id, col(Tip.same_as).is_(None))
     if unread:
         open_ones = select(func.coalesce(Tip.same_as, Tip.number)).where(
             Tip.alert_id == alert_id, col(Tip.read_at).is_(None)
         )
         query = query.where(col(Tip.number).in_(open_ones))
+    query = query.order_by(col(Tip.number).desc()).limit(most)
     if before is not None:
-        query = query.where(Tip.number < before, col(Tip.from_child).is_(False))
-    rows = session.exec(query.order_by(col(Tip.from_child).desc(), col(Tip.number).desc()).limit(most)).all()
-    return _opened(session, key, alert_id, rows)
+        return _opened(session, key, alert_id, session.exec(query.where(Tip.number < before)).all())
+    children, others = (session.exec(query.where(col(Tip.from_child).is_(one))).all() for one in (True, False))
+    return _opened(session, key, alert_id, [*children, *others])
+
+
+def older_than(found: Sequence[OpenTip], before: int | None) -> int | None:
+    """The number before which the next page begins, so that nothing is passed by; None on the last page."""
+    if before is not None:
+        return found[-1].number if len(found) == PAGE else None
+    child = [one.number for one in found if one.told.came_by is CameBy.CHILD]
+    others = [one.number for one in found if one.told.came_by is not CameBy.CHILD]
+    return max((numbers[-1] for numbers in (child, others) if len(numbers) == PAGE), default=None)
 
 
 def every(session: Session, key: bytes, alert_id: str) -> list[OpenTip]:
@@ -120,12 +134,9 @@ def photo(session: Session, key: bytes, alert_id: str, number: int) -> bytes | N
 
 def counts(session: Session, alert_id: str) -> TipCounts:
     """Needs no key."""
-    unread = col(Tip.read_at).is_(None)
-    query = select(
-        func.count(),
-        func.count().filter(unread),
-        func.count().filter(unread, col(Tip.from_child).is_(True)),
-    ).where(Tip.alert_id == alert_id)
+    child = func.coalesce(func.sum(case((col(Tip.from_child), 1), else_=0)), 0)
+    total = func.coalesce(_highest(alert_id).scalar_subquery(), 0)
+    query = select(total, func.count(), child).where(Tip.alert_id == alert_id, col(Tip.read_at).is_(None))
     return TipCounts(*session.exec(query).one())
 
 
@@ -151,19 +162,22 @@ def _set(session: Session, alert_id: str, which: ColumnElement[bool], now: datet
     session.exec(rows.values(read_at=now))
 
 
-def _first_alike(
-    session: Session, alert_id: str, told: Told, text_print: str | None, photo_print: str | None
-) -> int | None:
+def _first_alike(session: Session, told: Told, text_print: str | None, photo_print: str | None) -> int | None:
     """The first that says or shows the same. Only what came by the page is ever folded away."""
-    if told.came_by is not CameBy.PAGE or (text_print is None and photo_print is None):
+    if told.came_by is not CameBy.PAGE:
         return None
-    alike = []
-    if text_print is not None:
-        alike.append(col(Tip.text_print) == text_print)
-    if photo_print is not None:
-        alike.append(col(Tip.photo_print) == photo_print)
-    query = select(Tip.number).where(Tip.alert_id == alert_id, col(Tip.same_as).is_(None), or_(*alike))
-    return session.exec(query.where(col(Tip.from_child).is_(False)).order_by(col(Tip.number)).limit(1)).first()
+    firsts = select(Tip.number).where(col(Tip.same_as).is_(None), col(Tip.from_child).is_(False))
+    found: list[int] = []
+    if text_print:
+        found += session.exec(firsts.where(Tip.text_print == text_print))
+    if photo_print:
+        found += session.exec(firsts.where(Tip.photo_print == photo_print))
+    return min(found, default=None)
+
+
+def _highest(alert_id: str) -> SelectOfScalar[int]:
+    """The highest number, which is how many there are."""
+    return select(func.max(Tip.number)).where(Tip.alert_id == alert_id)
 
 
 def _opened(session: Session, key: bytes, alert_id: str, rows: Sequence[Tip]) -> list[OpenTip]:
@@ -190,7 +204,7 @@ def _open(key: bytes, row: Tip, repeats: tuple[OpenTip, ...] = ()) -> OpenTip:
 
 
 def _print(key: bytes, what: str, said: bytes) -> str | None:
-    """None for nothing, which is like nothing else."""
+    """Of this alert alone; None for nothing, which is like nothing else."""
     return hmac.new(key, f"tip {what}:".encode() + said, hashlib.sha256).hexdigest()[:32] if said else None
 
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.requests import ClientDisconnect
 
 from activities.channels.web import number_of
 from activities.photos import MOST_BYTES
@@ -110,31 +111,31 @@ class TipSite:
 
     async def _taken(self, request: Request, row: AlertStanding | None) -> tuple[str, Mapping[str, str]]:
         """What became of it, and the fields that it had."""
-        if row is None:
-            return "unknown", {}
-        if not takes_tips(row):
-            return _over(row), {}
-        if not self._flood.lets(_address(request), row.alert_id):
-            return "busy", {}
-        large = int(request.headers.get("content-length") or 0) > SMALL
-        if large and self._reading.locked():
-            return "busy", {}
-        async with self._reading if large else nullcontext():
-            try:
-                async with asyncio.timeout(READ_WITHIN):
-                    posted = await read_form(request, None, BODY_MAX)
-            except (Forbidden, BadInput, TimeoutError) as error:
-                return _unread(error), {}
+        size = int(request.headers.get("content-length") or BODY_MAX + 1)
+        if row is None or (refused := self._refused(request, row, size)):
+            return "unknown" if row is None else refused, {}
+        async with self._reading if size > SMALL else nullcontext():
+            posted = await _read(request)
+            if isinstance(posted, str):
+                return posted, {}
             return await self._kept(row, posted, CameBy.PAGE, language_of(request)), posted.fields
+
+    def _refused(self, request: Request, row: AlertStanding, size: int) -> str:
+        """Why its body is not even read; empty where it is."""
+        if not takes_tips(row):
+            return _over(row)
+        # Only a form with files may be large: one without could have millions of fields.
+        if size > (BODY_MAX if _has_files(request) else SMALL):
+            return "too_large"
+        full = size > SMALL and self._reading.locked()
+        return "busy" if full or not self._flood.lets(_address(request), row.alert_id) else ""
 
     async def _heard(self, request: Request, row: AlertStanding) -> str:
         if not self._child_flood.lets(_address(request), row.alert_id):
             return "busy"
-        try:
-            async with asyncio.timeout(READ_WITHIN):
-                posted = await read_form(request, None, SMALL)
-        except (Forbidden, BadInput, TimeoutError) as error:
-            return _unread(error)
+        posted = await _read(request)
+        if isinstance(posted, str):
+            return posted
         return await self._kept(row, posted, CameBy.CHILD, language_of(request))
 
     async def _kept(self, row: AlertStanding, posted: Posted, came_by: CameBy, language: str) -> str:
@@ -239,9 +240,19 @@ def _over(row: AlertStanding) -> str:
     return "ended" if row.meaning == Meaning.WITHDRAWN else "test"
 
 
-def _unread(error: Exception) -> str:
-    """Why a body was not taken in."""
-    return "refused" if isinstance(error, Forbidden) else "too_large" if isinstance(error, BadInput) else "busy"
+def _has_files(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("multipart/form-data")
+
+
+async def _read(request: Request) -> Posted | str:
+    """The form; or what became of one that could not be read, which is often a telephone that lost its network."""
+    try:
+        async with asyncio.timeout(READ_WITHIN):
+            return await read_form(request, None, BODY_MAX)
+    except (Forbidden, BadInput):
+        return "refused"
+    except (TimeoutError, ClientDisconnect):
+        return "busy"
 
 
 def _address(request: Request) -> str:

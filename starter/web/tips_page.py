@@ -11,10 +11,11 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field
 
 from alerts.tip import LONGEST, MOST_MINUTES, CameBy, Mark
 from alerts.vocabulary import Action
@@ -30,9 +31,11 @@ from starter.web.words import CERTAINTIES
 from store import views
 from store.standing import UnknownAlert as NoSuchAlert
 from store.standing import standing
-from store.tips import PAGE, OpenTip
+from store.tips import PAGE, OpenTip, older_than
 
 LOOK_EVERY = 1.0
+"""Seconds."""
+Number = Annotated[int, Field(ge=0, le=999_999_999)]
 KEPT_NOWHERE = {"cache-control": "no-store"}
 WRONG = N_("The time is no time, or a text is too long.")
 YES = N_("yes")
@@ -44,7 +47,7 @@ def tips_router(desk: Desk) -> APIRouter:
 
     @router.get("/alerts/{alert_id}/tips")
     async def page(
-        request: Request, alert_id: str, unread: bool = False, before: int = 0, who: Visitor = Depends(desk.on_duty)
+        request: Request, alert_id: str, unread: bool = False, before: Number = 0, who: Visitor = Depends(desk.on_duty)
     ) -> Response:
         return await _page(desk, request, alert_id, who, unread=unread, before=before or None)
 
@@ -71,12 +74,13 @@ def tips_router(desk: Desk) -> APIRouter:
     @router.post("/alerts/{alert_id}/tips/read")
     async def read(request: Request, alert_id: str, who: Visitor = Depends(desk.on_duty)) -> Response:
         posted = await read_form(request, who)
-        numbers = [int(one) for one in posted.text("numbers").split(",") if one.isdecimal()][:PAGE]
+        said = posted.text("numbers").split(",")[:PAGE]
+        numbers = [int(one) for one in said if one.isdecimal() and len(one) < 10]
         await asyncio.to_thread(_tips(desk).read, alert_id, numbers, _now())
         return go_to(_address(alert_id))
 
     @router.post("/alerts/{alert_id}/tips/{number:int}/mark")
-    async def mark(request: Request, alert_id: str, number: int, who: Visitor = Depends(desk.on_duty)) -> Response:
+    async def mark(request: Request, alert_id: str, number: Number, who: Visitor = Depends(desk.on_duty)) -> Response:
         posted = await read_form(request, who)
         chosen = _mark(posted.text("mark"))
         person = desk.baken.person(who.user)
@@ -84,18 +88,20 @@ def tips_router(desk: Desk) -> APIRouter:
         return go_to(_address(alert_id, number))
 
     @router.post("/alerts/{alert_id}/tips/{number:int}/pass")
-    async def pass_on(request: Request, alert_id: str, number: int, who: Visitor = Depends(desk.on_duty)) -> Response:
+    async def pass_on(
+        request: Request, alert_id: str, number: Number, who: Visitor = Depends(desk.on_duty)
+    ) -> Response:
         await read_form(request, who)
         await _pass_on(desk, alert_id, number, who)
         return go_to(_address(alert_id, number))
 
     @router.get("/alerts/{alert_id}/tips/{number:int}/photo")
-    def photo(alert_id: str, number: int, who: Visitor = Depends(desk.on_duty)) -> Response:
+    def photo(alert_id: str, number: Number, who: Visitor = Depends(desk.on_duty)) -> Response:
         jpeg = _tips(desk).photo(alert_id, number)
         return Response(jpeg or b"", 200 if jpeg else 404, KEPT_NOWHERE, media_type="image/jpeg")
 
     @router.get("/alerts/{alert_id}/tips/{number:int}/copy.json")
-    def copy(alert_id: str, number: int, who: Visitor = Depends(desk.on_duty)) -> Response:
+    def copy(alert_id: str, number: Number, who: Visitor = Depends(desk.on_duty)) -> Response:
         row = {"alert_id": alert_id, **tip_row(_tips(desk).one(alert_id, number))}
         said = json.dumps(row, ensure_ascii=False, indent=1)
         headers = {**KEPT_NOWHERE, "content-disposition": f'attachment; filename="tip-{alert_id}-{number}.json"'}
@@ -104,7 +110,7 @@ def tips_router(desk: Desk) -> APIRouter:
     return router
 
 
-async def _pass_on(desk: Desk, alert_id: str, number: int, who: Visitor) -> None:
+async def _pass_on(desk: Desk, alert_id: str, number: Number, who: Visitor) -> None:
     """Into the alert's history, by its number alone; pressed twice it has one effect."""
     if (await asyncio.to_thread(_tips(desk).one, alert_id, number)).passed_at is not None:
         return
@@ -155,11 +161,10 @@ def _read(
         except NoSuchAlert as error:
             raise BadInput("ID", f"no alert {alert_id!r} here") from error
         view = views.get_view(session, parts.keys.record_key(alert_id), alert_id)
-    older = min((one.number for one in found), default=0) if len(found) == PAGE else 0
     return {
         "tips": found,
         "counts": tips.counts(alert_id),
-        "older": older,
+        "older": older_than(found, before),
         "kind": kind,
         "children": children_of(view) if view else (alert_id,),
         "copies": {one.number: _copied(alert_id, one, translate, language) for one in found},

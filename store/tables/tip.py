@@ -14,7 +14,13 @@ class Tip(SQLModel, table=True):
     """One thing that somebody told about an alert."""
 
     __tablename__ = "tip"
-    __table_args__ = (Index("tip_once", "alert_id", "key", unique=True),)
+    __table_args__ = (
+        Index("tip_once", "alert_id", "key", unique=True),
+        Index("tip_unread", "alert_id", "read_at", "from_child"),
+        Index("tip_repeats", "alert_id", "same_as", "number"),
+        Index("tip_by_text", "text_print"),
+        Index("tip_by_photo", "photo_print"),
+    )
     alert_id: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
     """Counted from 1, by which colleagues name it."""

@@ -27,6 +27,10 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     op.create_index("tip_once", "tip", ["alert_id", "key"], unique=True, if_not_exists=True)
+    op.create_index("tip_unread", "tip", ["alert_id", "read_at", "from_child"], if_not_exists=True)
+    op.create_index("tip_repeats", "tip", ["alert_id", "same_as", "number"], if_not_exists=True)
+    op.create_index("tip_by_text", "tip", ["text_print"], if_not_exists=True)
+    op.create_index("tip_by_photo", "tip", ["photo_print"], if_not_exists=True)
     op.create_table(
         "tip_photo",
         sa.Column("alert_id", sa.String, primary_key=True),

@@ -170,6 +170,15 @@ def test_tip_when_too_large_is_refused_before_it_is_read(site: TipLine) -> None:
     assert "0800-6070" in answer.text
 
 
+def test_tip_when_it_is_no_form_of_ours_is_refused(site: TipLine) -> None:
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    assert site.post(f"/tip/{site.alert_id}", content=b"--x\r\nno header", headers=kind).status_code == 403
+    fields = "&".join(f"f{n}=" for n in range(10_000))  # too many to be read where no file can be
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    assert site.post(f"/tip/{site.alert_id}", content=fields, headers=kind).status_code == 413
+    assert site.kept() == []
+
+
 def test_tips_when_they_flood_are_told_to_wait_and_the_childs_door_stays_open(site: TipLine) -> None:
     states = [site.tell(headers=SCRIPT, fields={"id": str(n)}).status_code for n in range(32)]
     assert states == [200] * 30 + [429] * 2
