@@ -86,8 +86,11 @@ class Told(Value):
 def seen_at(when: str, minutes: str, clock: str, told_at: datetime) -> datetime | None:
     """The moment that somebody means by `now`, so many `minutes` ago or `at` a time of Amsterdam's clock.
 
-    A time that is still to come was yesterday's. None where it cannot be said; raises ValueError for what is no time.
+    A time that is still to come was yesterday's; who filled one in and left "now" as it was means that one. None where
+    it cannot be said; raises ValueError for what is no time.
     """
+    if when == "now" and (minutes.strip() or clock.strip()):
+        when = "ago" if minutes.strip() else "at"
     if when == "now":
         return told_at
     if when == "ago" and minutes.strip():

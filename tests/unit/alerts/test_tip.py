@@ -27,6 +27,8 @@ def told(**said: Any) -> Told:
         ("at", "", "9.05", datetime(2026, 11, 24, 8, 5, tzinfo=UTC)),
         ("at", "", "23:30", datetime(2026, 11, 23, 22, 30, tzinfo=UTC)),  # still to come today: yesterday's
         ("at", "", "13:03", datetime(2026, 11, 24, 12, 3, tzinfo=UTC)),  # their clock is ahead
+        ("now", "20", "", datetime(2026, 11, 24, 11, 40, tzinfo=UTC)),  # "now" was left as it was
+        ("now", "", "12:30", datetime(2026, 11, 24, 11, 30, tzinfo=UTC)),
         ("ago", "", "", None),
         ("", "", "", None),
     ],
