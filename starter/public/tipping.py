@@ -64,6 +64,7 @@ STATUS = {
     "away": 503,
 }
 """By what became of a tip."""
+TAKEN = ("sent", "sent_without_photo")
 ASKS = ("form", "empty", "wrong")
 
 
@@ -94,20 +95,31 @@ class TipSite:
             answer = await asyncio.to_thread(self._page, request, row, state, STATUS[state], fields)
         return _unkept(answer)
 
-    def door(self, request: Request, alert_id: str, state: str = "form") -> Response:
-        """For the child itself: numbers to call, and a message that goes before all tips."""
+    def door(
+        self, request: Request, alert_id: str, state: str = "form", fields: Mapping[str, str] | None = None
+    ) -> Response:
+        """For the child itself: numbers to call, and a message that goes before all tips.
+
+        What did not reach us stands in the form again.
+        """
         row = self._row(alert_id)
         language = language_of(request)
         if row is None:
             return _unkept(html_page(request, "unknown.html", 404, language=language))
-        said = {"state": state if takes_tips(row) else "over", "new_id": uuid.uuid4().hex, "longest": LONGEST}
+        said = {
+            "state": state if takes_tips(row) else "over",
+            "typed": defaultdict(str, {} if state in TAKEN else fields or {}),
+            "new_id": uuid.uuid4().hex,
+            "longest": LONGEST,
+        }
         status = STATUS.get(state, 200)
         return _unkept(html_page(request, "child.html", status, language=language, alert_id=alert_id, **said))
 
     async def hear(self, request: Request, alert_id: str) -> Response:
         row = await asyncio.to_thread(self._row, alert_id)
-        state = "form" if row is None or not takes_tips(row) else await self._heard(request, row)
-        return await asyncio.to_thread(self.door, request, alert_id, state)
+        taken = row is not None and takes_tips(row)
+        state, fields = await self._heard(request, row) if row and taken else ("form", {})
+        return await asyncio.to_thread(self.door, request, alert_id, state, fields)
 
     async def _taken(self, request: Request, row: AlertStanding | None) -> tuple[str, Mapping[str, str]]:
         """What became of it, and the fields that it had."""
@@ -130,13 +142,13 @@ class TipSite:
         full = size > SMALL and self._reading.locked()
         return "busy" if full or not self._flood.lets(_address(request), row.alert_id) else ""
 
-    async def _heard(self, request: Request, row: AlertStanding) -> str:
-        if not self._child_flood.lets(_address(request), row.alert_id):
-            return "busy"
+    async def _heard(self, request: Request, row: AlertStanding) -> tuple[str, Mapping[str, str]]:
         posted = await _read(request)
         if isinstance(posted, str):
-            return posted
-        return await self._kept(row, posted, CameBy.CHILD, language_of(request))
+            return posted, {}
+        if not self._child_flood.lets(_address(request), row.alert_id):
+            return "busy", posted.fields
+        return await self._kept(row, posted, CameBy.CHILD, language_of(request)), posted.fields
 
     async def _kept(self, row: AlertStanding, posted: Posted, came_by: CameBy, language: str) -> str:
         """What became of a form that was read."""
@@ -196,7 +208,7 @@ class TipSite:
             key = self._parts.keys.display_key(row.alert_id)
             with self._parts.db.read() as session:
                 return editions.get_edition(session, key, row.alert_id, row.digest or "").tip_line
-        except LookupError:
+        except (LookupError, KeyStoreAway):
             programme = self._parts.programmes().get(row.programme)
         return programme.tip_line if programme else "112"
 

@@ -39,7 +39,7 @@ self.bakenTips = (() => {
     body.append("age", Math.max(0, (Date.now() - tip.written) / 1000));
     if (tip.photo) body.append("photo", tip.photo, "photo.jpg");
     try {
-      const headers = { accept: "application/json" }, signal = AbortSignal.timeout(PATIENCE);
+      const headers = { accept: "application/json" }, signal = AbortSignal.timeout?.(PATIENCE);
       const answer = await fetch(tip.action, { method: "POST", body, headers, signal });
       const { state } = await answer.json();
       return ANSWERS.includes(state) ? state : "later";

@@ -17,18 +17,21 @@ function answer(state) {
   said.focus();
 }
 
-// Sending
+// Sending; one at a time, so that what became of a tip is said once
 
+let sending = false;
 async function submit(event) {
   event.preventDefault();
   const filled = ["where", "lat", "direction", "text"].some((name) => fields[name].value.trim());
   if (!filled && !fields.photo.files.length) return answer("empty");
   const buttons = form.querySelectorAll("button:not([type])");
   for (const one of buttons) one.disabled = true;
+  sending = true;
   try {
     await deliver(await written());
   } finally {
     for (const one of buttons) one.disabled = false;
+    sending = false;
   }
 }
 
@@ -84,14 +87,13 @@ async function smaller(file) {
 
 // Sending what waits
 
-let flushing = false;
 async function flush() {
-  if (flushing) return;
-  flushing = true;
+  if (sending) return;
+  sending = true;
   try {
     tell(await queue.flush());
   } catch { /* nothing can be kept here, so nothing waits */ } finally {
-    flushing = false;
+    sending = false;
   }
 }
 

@@ -242,6 +242,14 @@ def test_childs_message_when_sent_goes_before_all_tips_and_once(site: TipLine, a
     assert len(site.kept()) == 2
 
 
+def test_childs_message_when_it_did_not_reach_us_stands_in_the_form_again(site: TipLine, parts: Parts) -> None:
+    parts.keys.destroy(site.alert_id, "record")
+    answer = site.post(f"/i/{site.alert_id}", params={"lang": "nl"}, data={"text": "ik ben bij <oma>"})
+    assert answer.status_code == 503
+    assert "Je bericht is niet bij ons gekomen" in answer.text
+    assert "ik ben bij &lt;oma&gt;</textarea>" in answer.text
+
+
 def test_tip_when_the_keys_are_away_is_not_thanked_for(site: TipLine, parts: Parts) -> None:
     parts.keys.destroy(site.alert_id, "record")
     answer = site.tell(headers=SCRIPT)
