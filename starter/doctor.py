@@ -68,7 +68,8 @@ REMEDY: Mapping[Fault, Mapping[str, str]] = {
 async def examine(parts: Parts, language: Language = "en") -> list[Row]:
     """A row for each channel, for the public and for exercises, and one for the roster.
 
-    `ok` is false where somebody has something to do. That there is no counterpart for exercises is said and is no fault; nor is it for a channel no programme uses.
+    `ok` is false where somebody has something to do. That there is no counterpart for exercises is said and is no
+    fault; nor is it for a channel no programme uses.
     """
     web, config = parts.settings.run_info().web, parts.settings.channels()
     keys = parts.keys

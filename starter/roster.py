@@ -13,10 +13,13 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from activities.mail_address import mail_address_problem, normal_mail_address
+from activities.web_push import parse_subscription, store_subscription
 from alerts.vocabulary import Role
 from starter.errors import BadInput, RefusedByRule
 from starter.parts import Parts
 from store import audit, duty
+from store.duty import Address, Addresses
 from store.people import Person, people
 from store.tables.duty import DutyShift
 
@@ -68,6 +71,39 @@ class Roster:
                 raise RefusedByRule(f"{who.user} is not on duty")
             self._note(session, who, "end_duty", {})
 
+    # Where they are called
+
+    def addresses(self, user: str) -> list[Address]:
+        with self._parts.db.read() as session:
+            return self._addresses().of(session, [user])
+
+    def set_mail(self, who: Person, address: str, language: str) -> None:
+        """Calls go there from now on; to no mail address where it is empty."""
+        self._require(who, "being called")
+        if address and (problem := mail_address_problem(address)):
+            raise BadInput("ADDRESS", problem)
+        with self._parts.db.write() as session:
+            if address:
+                self._addresses().put(session, who.user, "email", normal_mail_address(address), language)
+            else:
+                self._addresses().forget(session, who.user, "email")
+
+    def set_browser(self, who: Person, subscription: str, language: str, *, on: bool) -> None:
+        """Calls come into this browser from now on, or no more; `subscription` is what it gives (JSON)."""
+        self._require(who, "being called")
+        try:
+            address = store_subscription(parse_subscription(subscription, self._parts.settings.channels().loopback))
+        except ValueError as error:
+            raise BadInput("subscription", str(error)) from error
+        with self._parts.db.write() as session:
+            if on:
+                self._addresses().put(session, who.user, "webpush", address, language)
+            else:
+                self._addresses().forget(session, who.user, "webpush", address)
+
+    def _addresses(self) -> Addresses:
+        return Addresses(self._parts.keys.system_key("duty"))
+
     def _require(self, who: Person, what: str) -> None:
         if Role.SUPERVISOR not in who.roles:
             raise RefusedByRule(f"{what} needs the role supervisor; {who.user} is {', '.join(sorted(who.roles))}")
@@ -105,11 +141,14 @@ def end_of_shift(said: str | None) -> datetime:
 
 
 def begin_demo(parts: Parts) -> None:
-    """Both supervisors of the demo are on duty, so that it needs nobody to know of rosters."""
+    """Both supervisors of the demo are on duty and have a mailbox, so that it needs nobody to know of rosters."""
     now, supervisors = _now(), [one.user for one in people(parts.db) if Role.SUPERVISOR in one.roles]
+    addresses = Addresses(parts.keys.system_key("duty"))
     with parts.db.write() as session:
         for user in supervisors:
             duty.begin(session, user, now + LONGEST, now)
+            if not addresses.of(session, [user]):
+                addresses.put(session, user, "email", f"{user}@demo.baken.example", "nl")
 
 
 def _row(one: DutyShift, name: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from store.people import Person
 
 duty_app = typer.Typer(help="The duty roster: who can approve.", no_args_is_help=True)
+
+
+class Language(StrEnum):
+    NL = "nl"
+    EN = "en"
+
 
 USUAL = "supervisor1"
 Until = Annotated[
@@ -60,6 +67,20 @@ def hand_over(
 def end(home: HomeOption = None, user: As = None, as_json: AsJson = False) -> None:
     """End your shift, whether or not somebody comes after you."""
     _change(home, user, as_json, lambda roster, who: roster.end(who))
+
+
+@duty_app.command("mail")
+def mail(
+    address: Annotated[
+        str, typer.Argument(metavar="[ADDRESS]", help="Where you are called; without it no more.")
+    ] = "",
+    language: Annotated[Language, typer.Option(help="In which you are called.")] = Language.NL,
+    home: HomeOption = None,
+    user: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say at which mail address you are called when an alert waits for approval."""
+    _change(home, user, as_json, lambda roster, who: roster.set_mail(who, address, language.value))
 
 
 def _change(home: Path | None, user: str | None, as_json: bool, change: Callable[[Roster, Person], None]) -> None:

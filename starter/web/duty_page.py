@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from activities.web_push import public_key, vapid_key
 from alerts.vocabulary import Role
 from starter.roster import Roster, end_of_shift
 from starter.web.desk import Desk, go_to
@@ -16,10 +18,15 @@ from starter.web.session import Visitor
 from store.people import people
 
 PAGE = "/console/duty"
+SERVICE_WORKER = (Path(__file__).parent / "static" / "calls.js").read_bytes()
 DONE = {
     "begin": N_("You are on duty."),
     "hand_over": N_("Asked. You stay on duty until the other one begins."),
     "end": N_("You are off duty."),
+    "mail": N_("Kept: you are called there."),
+    "no_mail": N_("You get no mail any more."),
+    "push": N_("You are called in this browser."),
+    "no_push": N_("You are not called in this browser any more."),
 }
 
 
@@ -50,6 +57,26 @@ def duty_router(desk: Desk) -> APIRouter:
         await asyncio.to_thread(Roster(desk.baken.parts).end, desk.baken.person(who.user))
         return go_to(f"{PAGE}?done=end")
 
+    @router.post("/duty/mail")
+    async def mail(request: Request, who: Visitor = Depends(desk.supervisor)) -> Response:
+        posted = await read_form(request, who)
+        address, person = posted.text("mail").strip(), desk.baken.person(who.user)
+        await asyncio.to_thread(Roster(desk.baken.parts).set_mail, person, address, who.language)
+        return go_to(f"{PAGE}?done={'mail' if address else 'no_mail'}")
+
+    @router.post("/duty/browser")
+    async def browser(request: Request, who: Visitor = Depends(desk.supervisor)) -> Response:
+        posted = await read_form(request, who)
+        subscription, on = posted.text("subscription"), posted.text("on") == "yes"
+        roster, person = Roster(desk.baken.parts), desk.baken.person(who.user)
+        await asyncio.to_thread(roster.set_browser, person, subscription, who.language, on=on)
+        return go_to(f"{PAGE}?done={'push' if on else 'no_push'}")
+
+    @router.get("/sw.js")
+    def service_worker(who: Visitor = Depends(desk.reads)) -> Response:
+        """Below /console/, so that it looks after the console and nothing else."""
+        return Response(SERVICE_WORKER, media_type="text/javascript", headers={"cache-control": "no-cache"})
+
     return router
 
 
@@ -66,4 +93,16 @@ async def _page(desk: Desk, request: Request, who: Visitor, done: str) -> Respon
     parts = desk.baken.parts
     roster, everybody = await asyncio.to_thread(lambda: (on_duty_now(desk), people(parts.db)))
     others = [one for one in everybody if Role.SUPERVISOR in one.roles and one.user != who.user]
-    return desk.pages.html(request, "console/duty.html", who, done=done, others=others, **roster)
+    ways = await asyncio.to_thread(Roster(parts).addresses, who.user)
+    pushes = parts.settings.channels().channels.webpush is not None
+    return desk.pages.html(
+        request,
+        "console/duty.html",
+        who,
+        done=done,
+        others=others,
+        mail=next((one.address for one in ways if one.way == "email"), ""),
+        browsers=sum(one.way == "webpush" for one in ways),
+        key=public_key(vapid_key(parts.keys.system_key("vapid"))) if pushes else "",
+        **roster,
+    )
