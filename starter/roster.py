@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -73,7 +74,7 @@ class Roster:
 
     # Where they are called
 
-    def addresses(self, user: str) -> list[Address]:
+    def addresses(self, user: str) -> Sequence[Address]:
         with self._parts.db.read() as session:
             return self._addresses().of(session, [user])
 

@@ -90,8 +90,9 @@ def test_console_when_nobody_is_on_duty_is_red_until_a_supervisor_begins(parts: 
         transport = httpx.ASGITransport(build_app(Baken(parts), parts.settings))
         async with httpx.AsyncClient(transport=transport, base_url="http://baken") as client:
             await client.post("/console/login", data={"user": "supervisor1"})
-            page = (await client.get("/console/duty", params={"lang": "en"})).text
-            assert "duty--nobody" in page
+            for address in ("/console/", "/console/duty"):
+                page = (await client.get(address, params={"lang": "en"})).text
+                assert "duty--nobody" in page
             assert "Nobody can approve now" in page
             token = re.search(r'name="token" value="([^"]+)"', page)
             assert token
