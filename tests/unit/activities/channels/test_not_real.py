@@ -63,12 +63,13 @@ def test_subject_of_a_mail_when_it_is_not_real_says_so_first(
     assert str(mail["Subject"]).startswith(f"{WORDS[kind][language]}: ")
 
 
-def test_public_test_when_rendered_shows_no_child_anywhere(channels: Mapping[str, Channel]) -> None:
+def test_public_test_when_rendered_shows_no_child_and_has_nobody_called(channels: Mapping[str, Channel]) -> None:
     edition = make_edition(case_document(), kind=Kind.PUBLIC_TEST)
     for name in NAMES:
         for part in channels[name].render(edition, BASE_URL).parts:
             assert "Noor" not in part.content
             assert "/media/" not in part.content
+            assert "0800" not in part.content
 
 
 def _texts(part: Part) -> Iterator[str]:
