@@ -69,7 +69,7 @@ def test_public_test_when_rendered_shows_no_child_and_has_nobody_called(channels
         for part in channels[name].render(edition, BASE_URL).parts:
             assert "Noor" not in part.content
             assert "/media/" not in part.content
-            assert "0800" not in part.content
+            assert "0800-6070" not in part.content
 
 
 def _texts(part: Part) -> Iterator[str]:
