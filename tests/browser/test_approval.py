@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from alerts.vocabulary import Action
-from tests.browser.looking import aside, watched
+from tests.browser.looking import TAGS, aside, axe, watched
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW
 from tests.support.running import Running
@@ -103,6 +103,7 @@ def test_decision_when_made_by_another_is_seen_at_once_with_who_and_when(
         expect(moved).to_be_in_viewport()
         expect(moved.locator("time")).to_have_count(1)
         expect(page.locator(".button-approve")).to_be_hidden()
+        assert axe(page, runOnly=TAGS, iframes=False) == []
 
 
 def test_two_browsers_when_they_press_opposite_buttons_one_wins_and_the_other_is_told(
