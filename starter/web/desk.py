@@ -126,7 +126,7 @@ def _guarded(desk: Desk) -> type[APIRoute]:
                 try:
                     return await desk.elsewhere(request) or await handle(request)
                 except Exception as error:
-                    page = desk.failed(request, error)
+                    page = await asyncio.to_thread(desk.failed, request, error)  # it asks the store who looks
                     if page is None:
                         raise
                     return page
