@@ -40,6 +40,12 @@ class Municipality(Value):
     population: int
     polygons: tuple[Ring, ...]
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Latitude and longitude of a point inside it."""
+        inside = _union(self.polygons).representative_point()
+        return inside.y, inside.x
+
 
 class Country(Value):
     """What is known here of the country: its outline always, the rest as far as it was imported."""
@@ -50,8 +56,8 @@ class Country(Value):
     """Names of provinces, safety regions and police units, by code."""
     members: dict[str, tuple[str, ...]] = {}
     """The municipalities of each of them."""
-    postcodes: tuple[tuple[float, float, int], ...] = ()
-    """Longitude, latitude and people of each postcode."""
+    postcodes: tuple[tuple[str, float, float, int], ...] = ()
+    """Digits, longitude, latitude and people of each postcode."""
     sources: dict[str, str] = {}
     """Who counted `municipality` and `postcode`, and of when that is."""
 
@@ -211,7 +217,7 @@ def _clip(shape: BaseGeometry, country: BaseGeometry, field: str) -> tuple[BaseG
 def _population(shape: BaseGeometry, known: Country) -> tuple[int, str, bool]:
     """How many people live there, who says so and by what reckoning, and whether that is coarse."""
     if known.postcodes:
-        lon, lat, people = zip(*known.postcodes, strict=True)
+        _, lon, lat, people = zip(*known.postcodes, strict=True)
         inside = shapely.contains_xy(shape, lon, lat)
         if inside.sum() >= ENOUGH_POSTCODES:
             return int(inside @ people), f"{known.sources.get('postcode', 'CBS')}; by postcode", False
@@ -236,7 +242,7 @@ def _name(spec: AreaSpec) -> dict[str, str]:
     if spec.circle:
         km = f"{spec.circle.radius_m / 1000:g}"
         where = f"{spec.circle.lat:.3f}, {spec.circle.lon:.3f}"
-        return {"nl": f"Binnen {km} km van {where}", "en": f"Within {km} km of {where}"}
+        return {"nl": f"Binnen {km.replace('.', ',')} km van {where}", "en": f"Within {km} km of {where}"}
     return {"nl": "Getekend gebied", "en": "Drawn area"}
 
 

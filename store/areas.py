@@ -35,13 +35,13 @@ def country(db: Database) -> Country:
     """All that is known here; reading it takes a tenth of a second once the whole country was imported."""
     with db.read() as session:
         larger = select(AreaRow.code, AreaRow.name).where(AreaRow.kind != "municipality")
-        places = session.exec(select(PostcodeRow.lon, PostcodeRow.lat, PostcodeRow.population)).all()
+        places = session.exec(select(PostcodeRow).order_by(col(PostcodeRow.code))).all()
         return Country(
             nation=nation(),
             municipalities=_municipalities(session),
             larger=dict(session.exec(larger).all()),
             members=_members(session),
-            postcodes=tuple((lon, lat, people) for lon, lat, people in places),
+            postcodes=tuple((row.code, row.lon, row.lat, row.population) for row in places),
             sources={row.kind: f"{row.source}, {row.as_of}" for row in session.exec(select(AreaSourceRow))},
         )
 
@@ -94,19 +94,18 @@ def municipality_names(db: Database) -> list[tuple[str, str]]:
         return [(code, name) for code, name in session.exec(query.order_by(col(AreaRow.name)))]
 
 
-def spec_of(case: Case, programme: Programme) -> AreaSpec:
-    """The area a case names, or the programme's own, or a circle round the place last seen; raises AreaError."""
-    spec = case.area or programme.area.default
-    if spec is None:
-        if case.last_seen.lat is None or case.last_seen.lon is None:
-            raise AreaError("area", f"{programme.id} has no default area; name municipalities, a circle or a polygon")
-        spec = AreaSpec(circle=Circle(lat=case.last_seen.lat, lon=case.last_seen.lon, radius_m=AROUND_M))
-    return spec
+def own_area(programme: Programme, lat: float | None, lon: float | None) -> AreaSpec | None:
+    """Where a programme shows a case that names no area: its default, else a circle round the place last seen."""
+    if programme.area.default or lat is None or lon is None:
+        return programme.area.default
+    return AreaSpec(circle=Circle(lat=lat, lon=lon, radius_m=AROUND_M))
 
 
 def resolve_case_area(db: Database, case: Case, programme: Programme) -> ResolvedArea:
     """The shapes of where it is shown; raises AreaError: without an area nothing is started, approved or sent."""
-    spec = spec_of(case, programme)
+    spec = case.area or own_area(programme, case.last_seen.lat, case.last_seen.lon)
+    if spec is None:
+        raise AreaError("area", f"{programme.id} has no default area; name municipalities, a circle or a polygon")
     return resolve(spec, Country(nation=nation()) if spec.nation else country(db))
 
 

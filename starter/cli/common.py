@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
 from starter.errors import BadInput, CannotReach
 from starter.settings import Settings, load_settings
 

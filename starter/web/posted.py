@@ -35,9 +35,11 @@ class Posted:
         return {name: value for name, value in self._form.multi_items() if isinstance(value, str)}
 
     async def files(self) -> list[tuple[str, str, bytes]]:
-        """Field, file name and bytes of every file that was chosen."""
-        chosen = [(name, one) for name, one in self._form.multi_items() if isinstance(one, UploadFile)]
-        return [(name, _plain_name(one.filename), await one.read()) for name, one in chosen if one.filename]
+        """Field, file name and bytes of every file that was chosen; they can be had once."""
+        sent = [(name, one) for name, one in self._form.multi_items() if isinstance(one, UploadFile)]
+        chosen = [(name, _plain_name(one.filename), await one.read()) for name, one in sent if one.filename]
+        await self._form.close()
+        return chosen
 
 
 async def read_form(request: Request, visitor: Visitor | None) -> Posted:

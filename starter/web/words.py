@@ -79,6 +79,13 @@ DOING = {
     "withdrawing": N_("Taking back now; Baken keeps trying until it is gone."),
 }
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
+AREAS = {
+    "nation": N_("country"),
+    "municipality": N_("municipality"),
+    "province": N_("province"),
+    "safety_region": N_("safety region"),
+    "police_unit": N_("police unit"),
+}
 GROUPS = {
     "stage": STAGES,
     "kind": KINDS,
@@ -92,4 +99,5 @@ GROUPS = {
     "cancel": CANCEL_REASONS,
     "doing": DOING,
     "partner": PARTNERS,
+    "area": AREAS,
 }

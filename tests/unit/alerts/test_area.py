@@ -108,7 +108,7 @@ def test_whole_province_is_named_in_both_languages() -> None:
 
 
 def test_drawn_area_counts_postcodes_when_it_holds_enough_of_them() -> None:
-    places = tuple((5.35 + n / 100, 52.15, 10 * n) for n in range(1, 8))
+    places = tuple((f"381{n}", 5.35 + n / 100, 52.15, 10 * n) for n in range(1, 8))
     known = BOTH.model_copy(update={"postcodes": places})
     wide = AreaSpec.model_validate({"circle": {"lat": 52.15, "lon": 5.39, "radius_m": 5000}})
     narrow = AreaSpec.model_validate({"circle": {"lat": 52.15, "lon": 5.39, "radius_m": 1000}})

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from alerts.area import AreaError, AreaSpec
+from alerts.case import Case
 from alerts.geometry import Country, resolve
 from store.area_files import Origin, import_areas
-from store.areas import codes_of, country, last_import, list_areas, municipalities, nation, sources
+from store.areas import codes_of, country, last_import, list_areas, municipalities, nation, resolve_case_area, sources
 from store.database import Database
+from tests.support.cases import amber_case
+from tests.support.programmes import programme
 
 FOLDER = Path(__file__).parents[2] / "fixtures/areas"
 SYNTHETIC, LARGER, POSTCODES = (
@@ -119,6 +122,14 @@ def test_codes_of_an_area_are_the_municipalities_it_touches(
     import_areas(db, SYNTHETIC)
     area = resolve(AreaSpec.model_validate(spec), country(db))
     assert codes_of(db, area) == codes
+
+
+def test_case_without_any_area_has_none_and_can_go_nowhere(db: Database, tmp_path: Path) -> None:
+    local = programme("vermist-kind")
+    case = Case.model_validate(amber_case(tmp_path, area=None, last_seen={"at": "2026-01-02T03:04:00+01:00"}))
+    with pytest.raises(AreaError, match="has no default area"):
+        resolve_case_area(db, case, local)
+    assert resolve_case_area(db, case, programme("amber")).name["en"] == "the Netherlands"
 
 
 def test_codes_of_an_area_are_none_when_nothing_was_imported(db: Database) -> None:
