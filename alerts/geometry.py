@@ -107,9 +107,11 @@ def grown(area: ResolvedArea, before: ResolvedArea, known: Country) -> Growth | 
     """Whom an area reaches that the one before did not; None when it lies inside it (to some 10 m)."""
     if before.polygons == known.nation.polygons or within(area, before):
         return None
-    if area.codes and before.codes:
-        more = [known.municipalities[code] for code in area.codes if code not in before.codes]
-        return Growth(people=sum(one.population for one in more), coarse=False) if more else None
+    more = [code for code in area.codes if code not in before.codes]
+    if area.codes and before.codes and known.municipalities.keys() >= set(more):
+        return (
+            Growth(people=sum(known.municipalities[code].population for code in more), coarse=False) if more else None
+        )
     added = _union(area.polygons).difference(_union(before.polygons))
     if added.buffer(-ROUNDED).is_empty:
         return None

@@ -115,7 +115,7 @@ def picker_of(desk: Desk, values: Mapping[str, str], live: Mapping[str, Any] | N
         values=now,
         imported=bool(known.country.municipalities),
         found=known.search(word) if word == now.get("area/search", "").strip() else (),
-        chosen=tuple(known.named[code] for code in named_of(now, known.country) if code in known.named),
+        chosen=tuple(known.name(code) for code in named_of(now, known.country)),
         corners=tuple(corners_of(now)),
         reach=_reach(now, known.country, desk.baken.parts, live),
         nation=known.named[NATION],

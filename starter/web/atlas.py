@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,8 +18,8 @@ from store.areas import country, last_import
 from store.database import Database
 
 MOST_FOUND = 12
-COARSER = 0.002
-"""Degrees, some 200 m: borders on a map of the whole country."""
+COARSER = 0.003
+"""Degrees: borders on a map of the whole country lose what is smaller than the square of it, some 200 by 330 m."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class Known:
                 self.named[code] = Named(code, name, KINDS[code[:2]], people, len(inside))
         self.named |= {code: Named(code, one.name, "municipality", one.population) for code, one in towns.items()}
 
+    def name(self, code: str) -> Named:
+        """An area by its code; one that was taken out by an import has no name and nobody in it."""
+        return self.named.get(code) or Named(code, code, KINDS.get(code[:2], "municipality"), 0)
+
     def search(self, word: str) -> tuple[Named, ...]:
         """Names and codes that hold the word, those that begin with it first, larger areas before smaller."""
         word = word.strip().casefold()
@@ -76,11 +81,14 @@ class Known:
     @cached_property
     def borders(self) -> str:
         """Outline and municipalities for the map, as JSON."""
-        towns = {code: _coarse(one.polygons) for code, one in self.country.municipalities.items()}
+        towns = _coarse({code: one.polygons for code, one in self.country.municipalities.items()})
         return json.dumps({"nation": self.country.nation.polygons, "towns": towns}, separators=(",", ":"))
 
 
-def _coarse(polygons: tuple[Ring, ...]) -> list[list[tuple[float, float]]]:
-    shape = shapely.union_all([Polygon(ring) for ring in polygons]).simplify(COARSER)
-    parts = [part for part in getattr(shape, "geoms", [shape]) if part.area > COARSER**2]
-    return [[(round(x, 4), round(y, 4)) for x, y in part.exterior.coords] for part in parts]
+def _coarse(areas: Mapping[str, tuple[Ring, ...]]) -> dict[str, list[list[tuple[float, float]]]]:
+    """Borders with fewer corners, those between neighbours still the same for both."""
+    shapes = [shapely.union_all([Polygon(ring) for ring in rings]) for rings in areas.values()]
+    return {
+        code: [[(round(x, 4), round(y, 4)) for x, y in part.exterior.coords] for part in getattr(one, "geoms", [one])]
+        for code, one in zip(areas, shapely.coverage_simplify(shapes, COARSER), strict=True)
+    }

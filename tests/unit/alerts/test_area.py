@@ -144,6 +144,13 @@ def test_area_when_changed_says_how_many_more_it_reaches(
     assert (more.people if more else None) == people
 
 
+def test_area_of_a_municipality_that_an_import_took_out_is_still_compared() -> None:
+    both = resolve(AreaSpec(municipalities=("GM0203", "GM0307")), BOTH)
+    one = resolve(AreaSpec(municipalities=("GM0307",)), BOTH)
+    without = BOTH.model_copy(update={"municipalities": {"GM0307": TOWN}})
+    assert grown(both, one, without)
+
+
 def test_area_without_a_shape_is_no_area() -> None:
     with pytest.raises(ValidationError):
         ResolvedArea(name={"nl": "Nergens"}, polygons=())
