@@ -18,7 +18,8 @@ from starter.errors import BadInput
 NATION = "NL"
 DO = "area/do"
 """The button that was pressed: what to do, and with which code or corner."""
-MOST_CORNERS = 100
+MOST_CORNERS = 500
+"""That a case takes; what is sent beyond it is read too, so that the rules can refuse it."""
 PANELS = {
     "municipalities": ("area/named",),
     "circle": ("area/circle/place", "area/circle/lat", "area/circle/lon", "area/circle/radius_m"),
@@ -48,7 +49,7 @@ def corners_of(values: Mapping[str, str]) -> list[str]:
     count = values.get("area/corners", "")
     if not count.isdecimal():
         return [line.strip() for line in values.get("area/polygon", "").splitlines() if line.strip()]
-    return [values.get(f"area/polygon/{n}", "").strip() for n in range(min(int(count), MOST_CORNERS))]
+    return [values.get(f"area/polygon/{n}", "").strip() for n in range(min(int(count), 4 * MOST_CORNERS))]
 
 
 def named_of(values: Mapping[str, str], known: Country) -> list[str]:

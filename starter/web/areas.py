@@ -60,7 +60,6 @@ class Picker:
     chosen: tuple[Named, ...]
     corners: tuple[str, ...]
     reach: Reach
-    nation: Named
     tiles: TileServer | None
     against_live: bool
     """Whether it is compared with what is live, or with what was chosen before."""
@@ -118,7 +117,6 @@ def picker_of(desk: Desk, values: Mapping[str, str], live: Mapping[str, Any] | N
         chosen=tuple(known.name(code) for code in named_of(now, known.country)),
         corners=tuple(corners_of(now)),
         reach=_reach(now, known.country, desk.baken.parts, live),
-        nation=known.named[NATION],
         tiles=desk.tiles,
         against_live=live is not None or now.get("area/against") == LIVE,
     )

@@ -30,8 +30,6 @@ class Named:
     name: str
     kind: str
     people: int
-    towns: int = 0
-    """How many municipalities it is made of."""
 
 
 class Atlas:
@@ -54,12 +52,12 @@ class Known:
     def __init__(self, whole: Country) -> None:
         self.country = whole
         towns, nation = whole.municipalities, whole.nation
-        self.named = {NATION: Named(NATION, nation.name["nl"], "nation", nation.population, len(towns))}
+        self.named = {NATION: Named(NATION, nation.name["nl"], "nation", nation.population)}
         for code, name in sorted(whole.larger.items()):
             inside = whole.members.get(code, ())
             people = sum(towns[town].population for town in inside)
             if inside:  # without its municipalities nobody could be shown anything there
-                self.named[code] = Named(code, name, KINDS[code[:2]], people, len(inside))
+                self.named[code] = Named(code, name, KINDS[code[:2]], people)
         self.named |= {code: Named(code, one.name, "municipality", one.population) for code, one in towns.items()}
 
     def name(self, code: str) -> Named:

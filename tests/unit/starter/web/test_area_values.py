@@ -145,3 +145,11 @@ def test_area_that_was_filled_in_and_not_chosen_is_never_passed_over_for_the_pro
         require_choice({"area": "", **filled})
     require_choice({"area": "", "area/decided": "yes", **filled})
     require_choice({"area": "nation", **filled})
+
+
+def test_polygon_when_it_has_hundreds_of_corners_loses_none() -> None:
+    polygon = [[5 + n / 10_000, 52.0] for n in range(300)] + [[5.0, 52.1]]
+    values = {"area": "polygon", "area/polygon": "\n".join(f"{lat}, {lon}" for lon, lat in polygon)}
+    settle(values, KNOWN)
+    del values["area/polygon"]  # as the form sends it back: corner by corner
+    assert area_of(values) == {"polygon": polygon}
