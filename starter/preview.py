@@ -49,6 +49,7 @@ def preview_case(parts: Parts, document: dict[str, Any], folder: Folder) -> dict
         "area": {
             "name": area.name,
             "population": area.population,
+            "population_source": area.population_source,
             "coarse": area.coarse,
             "warnings": area.warnings,
         },

@@ -14,6 +14,7 @@ from starter.operations import operations_router
 from starter.settings import Settings
 from starter.watchdog import Watchdog
 from starter.web.alert_page import alert_router
+from starter.web.areas import area_router
 from starter.web.commanding import command_router
 from starter.web.desk import Desk, go_to
 from starter.web.duty_page import duty_router, on_duty_now
@@ -34,7 +35,7 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
     desk = Desk(baken, settings, sessions, watchdog)
     whole = APIRouter()
     pages = (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk))
-    for router in (*pages, tips_router(desk), partner_router(desk), duty_router(desk)):
+    for router in (*pages, area_router(desk), tips_router(desk), partner_router(desk), duty_router(desk)):
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
     whole.include_router(operations_router(baken.parts, watchdog))

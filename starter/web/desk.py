@@ -18,6 +18,7 @@ from starter.errors import BadInput, CannotReach, Problem, RefusedByRule, Unknow
 from starter.partners import KEEPERS
 from starter.settings import Settings
 from starter.watchdog import Watchdog
+from starter.web.atlas import Atlas
 from starter.web.i18n import N_
 from starter.web.pages import Pages
 from starter.web.posted import Uploads
@@ -38,6 +39,8 @@ class Desk:
         self.watchdog = watchdog
         self.pages = Pages(embedded=settings.embedded)
         self.uploads = Uploads()
+        self.areas = Atlas(baken.parts.db)
+        self.tiles = settings.tile_server()
         self.anybody = Anybody(sessions)
         self.reads = Needs(sessions, *Role)
         self.on_duty = Needs(sessions, Role.OPERATOR, Role.SUPERVISOR)

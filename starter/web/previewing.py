@@ -14,6 +14,7 @@ from activities.channels.poster import kept_sheets, sheets_of
 from activities.endpoints import ChannelsConfig, hosts
 from activities.sms_text import encode
 from alerts.edition import Edition
+from alerts.geometry import grown
 from alerts.vocabulary import Kind
 from starter.parts import Parts
 from starter.web.differences import differences
@@ -21,6 +22,7 @@ from starter.web.i18n import N_, Translate, translator
 from starter.web.session import Visitor
 from starter.web.views import Cost, Pending, Piece, Planned, View, changes, channel_label
 from store import duty, editions
+from store.areas import country
 from store.people import people
 
 PHOTO = re.compile(r'(src=")(?:cid:|/media/)(\w+)(")')
@@ -67,6 +69,7 @@ def pending_of(parts: Parts, view: View, visitor: Visitor) -> Pending | None:
         try:
             key = parts.keys.display_key(view["alert_id"])
             edition = editions.get_edition(session, key, view["alert_id"], digest)
+            live = editions.get_edition(session, key, view["alert_id"], before) if before else None
         except LookupError:
             return Pending(edition=None, planned=())
         arms = {arm["channel"]: arm for arm in pending.get("arms", ())}
@@ -83,6 +86,7 @@ def pending_of(parts: Parts, view: View, visitor: Visitor) -> Pending | None:
         changes=tuple(changes(view["case"] if before else None, draft, visitor.language)),
         programme=parts.programmes().get(edition.programme),
         called=called,
+        more=grown(edition.area, live.area, country(parts.db)) if live else None,
         mine=person in {_person_of(parts, user) for user in pending.get("authors", ())},
     )
 

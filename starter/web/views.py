@@ -12,6 +12,7 @@ from typing import Any
 from activities.channels import CAPABILITIES
 from alerts.case import Case
 from alerts.edition import Edition
+from alerts.geometry import Growth
 from alerts.programme import Programme
 from alerts.public import can_retract
 from alerts.vocabulary import Action, Role, Stage
@@ -107,6 +108,8 @@ class Pending:
     mine: bool = False
     """Whether the visitor wrote at it, and so cannot approve it."""
     called: tuple[DutyCall, ...] = ()
+    more: Growth | None = None
+    """Whom it reaches that the edition that is live does not; None where that covers it."""
 
 
 @dataclass(frozen=True)

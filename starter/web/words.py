@@ -81,6 +81,13 @@ DOING = {
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
 CERTAINTIES = {"sure": N_("Sure"), "probably": N_("Probably"), "unsure": N_("Not sure")}
 MARKS = {"urgent": N_("Urgent"), "useful": N_("Useful"), "not_useful": N_("Not useful")}
+AREAS = {
+    "nation": N_("country"),
+    "municipality": N_("municipality"),
+    "province": N_("province"),
+    "safety_region": N_("safety region"),
+    "police_unit": N_("police unit"),
+}
 GROUPS = {
     "stage": STAGES,
     "kind": KINDS,
@@ -96,4 +103,5 @@ GROUPS = {
     "partner": PARTNERS,
     "certainty": CERTAINTIES,
     "mark": MARKS,
+    "area": AREAS,
 }

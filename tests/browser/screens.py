@@ -34,6 +34,7 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
     with _watched(running, browser) as nobody, _watched(running, browser, "operator1") as operator:
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
+        _choose_area(operator, see)
         _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
         with _watched(running, browser, "engineer1") as engineer:
             _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
@@ -55,6 +56,19 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         if closes:
             aside(lambda: running.until_stage(alert_id, "closed"))
             _look(operator, see, {"closed": here})
+
+
+def _choose_area(watch: Watched, see: See) -> None:
+    """The form once an area was chosen: its lists, what it reaches, and the map."""
+    page = watch.open("/console/new/exercise").page
+    page.locator("#area-polygon").check(force=True)
+    for n, corner in enumerate(("52.1, 5.2", "52.1, 5.6", "52.3, 5.6", "52.3, 5.2")):
+        page.locator('[value="corner-add"]').click()
+        page.locator(f'[id="area/polygon/{n}"]').fill(corner)
+    page.locator(".area__handles").wait_for()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        see(watch, "area", width)
 
 
 def _begin(running: Running) -> tuple[str, str]:

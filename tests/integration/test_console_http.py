@@ -19,6 +19,7 @@ from temporalio.client import Client
 from alerts.vocabulary import Action, Kind
 from starter.begin import read_tokens
 from starter.settings import load_settings
+from starter.web.case_form import values_of
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW
 from tests.support.running import Running
@@ -132,6 +133,32 @@ def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(
     assert told
     assert re.fullmatch(r"2 delen per telefoon, GSM-7, \d+/306; 2 x € 0\.08 = € 0\.16", told[1])
     assert "SMS, ontvangers: 40" in page
+
+
+def test_area_when_widened_is_said_to_who_approves_and_one_abroad_is_refused(
+    shared_baken: Running, tmp_path: Path
+) -> None:
+    area = {"circle": {"lat": 52.1561, "lon": 5.3878, "radius_m": 10_000}}
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW, area=area), tmp_path)
+    shared_baken.until_pending(alert_id)
+    shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    here = f"/console/alerts/{alert_id}"
+    with visitor(shared_baken, "operator1") as client:
+        page = client.get(f"{here}/amend").text
+        filled = {**values_of(shared_baken.show(alert_id)["case"]), "token": token_of(page)}
+        refused = client.post(f"{here}/amend", data={**filled, "area/circle/lat": "48.85"})
+        assert refused.status_code == 422
+        assert "ligt helemaal buiten Nederland; het gebied moet het land raken" in refused.text
+        wider = {**filled, "area/circle/radius_m": "20000"}
+        reach = client.post("/console/areas/reach", data={**wider, "area/was": json.dumps(area)})
+        assert "Groter dan wat eerst gekozen was: ongeveer" in reach.text
+        assert client.post(f"{here}/amend", data=wider).status_code == 303
+    shared_baken.until_pending(alert_id, 2)
+    with visitor(shared_baken, "supervisor2") as client:
+        page = client.get(here).text
+    assert re.search(r'data-more="[1-9]\d+">Groter dan wat live is: ongeveer [\d.]+ mensen meer', page)
+    assert "een grove schatting" in page
+    assert "CBS, Kerncijfers wijken en buurten 2023 (CC BY 4.0); naar aandeel in het oppervlak van het land" in page
 
 
 def _all_armed(view: dict[str, Any]) -> bool:
