@@ -18,7 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.alerts import load_rendition, now
-from activities.beating import beating
+from activities.beating import beating, until_next_try
 from activities.channels.base import (
     Busy,
     Channel,
@@ -285,8 +285,9 @@ class DeliveryActivities:
         return intent
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError) -> None:
+        waits = until_next_try(trouble.next_retry_delay)
         with self._db.write() as session:
-            ledger.note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now())
+            ledger.note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now(), waits)
 
     def _clear(self, asked: ports.Deliver) -> None:
         with self._db.write() as session:

@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.alerts import load_rendition, now
-from activities.beating import beating, in_thread
+from activities.beating import beating, in_thread, until_next_try
 from activities.channels.base import (
     Busy,
     Channel,
@@ -104,9 +104,9 @@ class PublishingActivities:
         except Superseded:
             superseded = True
         except ChannelError as error:
-            with self._db.write() as session:
-                ledger.note_trouble(session, asked.alert_id, asked.channel, str(error), now())
             delay = timedelta(seconds=error.retry_after) if isinstance(error, Busy) else None
+            with self._db.write() as session:
+                ledger.note_trouble(session, asked.alert_id, asked.channel, str(error), now(), until_next_try(delay))
             raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=delay) from error
         self._clear(asked)
         return ports.Published(at=now(), superseded=superseded)

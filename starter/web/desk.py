@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,7 +16,9 @@ from starter.errors import BadInput, CannotReach, Problem, RefusedByRule, Unknow
 from starter.partners import KEEPERS
 from starter.settings import Settings
 from starter.watchdog import Watchdog
+from starter.web.following import Following
 from starter.web.i18n import N_
+from starter.web.live import look
 from starter.web.pages import Pages
 from starter.web.posted import Uploads
 from starter.web.session import Anybody, Forbidden, Needs, NotSignedIn, Sessions
@@ -33,6 +36,7 @@ class Desk:
         self.watchdog = watchdog
         self.pages = Pages(embedded=settings.embedded)
         self.uploads = Uploads()
+        self.following = Following(baken.parts.db, partial(look, baken))
         self.anybody = Anybody(sessions)
         self.reads = Needs(sessions, *Role)
         self.on_duty = Needs(sessions, Role.OPERATOR, Role.SUPERVISOR)

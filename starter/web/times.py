@@ -32,6 +32,11 @@ def time_tag(value: str | datetime | None, language: str, *, seconds: bool = Fal
     return Markup('<time datetime="{}">{}</time>').format(moment(value).isoformat(), words)
 
 
+def lasts(seconds: float) -> str:
+    """Such as `40 s` or `3 min`."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
 def field_value(value: str | None) -> str:
     """A moment for a `datetime-local` field."""
     return f"{moment(value).astimezone(AMSTERDAM):%Y-%m-%dT%H:%M}" if value else ""

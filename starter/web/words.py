@@ -72,12 +72,6 @@ CANCEL_REASONS = {
     "superseded": N_("Replaced by another message"),
     "still_missing": N_("Still missing, the alert helps no more"),
 }
-DOING = {
-    "retrying": N_("Baken keeps trying and shows the newest edition as soon as it answers."),
-    "failed": N_("Refused for good; tell the counterpart by phone."),
-    "sending": N_("Sending now."),
-    "withdrawing": N_("Taking back now; Baken keeps trying until it is gone."),
-}
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
 GROUPS = {
     "stage": STAGES,
@@ -90,6 +84,5 @@ GROUPS = {
     "confirmed_by": CONFIRMED_BY,
     "condition": CONDITIONS,
     "cancel": CANCEL_REASONS,
-    "doing": DOING,
     "partner": PARTNERS,
 }

@@ -245,3 +245,46 @@ def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running,
     with visitor(shared_baken, "operator1") as client:
         page = client.get("/console/").text
     assert page.index('class="drills"') > page.index(waiting)
+
+
+def test_live_page_when_a_counterpart_is_away_says_what_baken_does_and_then_no_more(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.fault("email", "down", 60)
+    try:
+        shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+        with visitor(shared_baken, "operator1") as client:
+            page = eventually(lambda: _trouble_of(client, waiting, "email"), within=30, what="trouble with mail")
+            assert re.match(r"De mailserver antwoordt niet\. Baken probeert het over [1248] s weer", page)
+            assert "De andere kanalen lopen geen vertraging op." in page
+            assert "does not answer (SMTPConnectError)" in page
+            shared_baken.clear_faults()
+            shared_baken.until_channels(waiting, "showing", within=30)
+            assert _trouble_of(client, waiting, "email") is None
+    finally:
+        shared_baken.clear_faults()
+
+
+def _trouble_of(client: httpx.Client, alert_id: str, channel: str) -> str | None:
+    page = client.get(f"/console/alerts/{alert_id}").text
+    found = re.search(rf'id="trouble-{channel}"><td[^>]*><strong>[^<]*</strong>: (.*?)</td>', page, re.DOTALL)
+    return found[1] if found else None
+
+
+def test_events_when_an_alert_changes_tell_every_page_in_its_language(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "operator1") as dutch, visitor(shared_baken, "operator2") as english:
+        english.get("/console/language?lang=en")
+        here = f"/console/alerts/{waiting}/events"
+        with dutch.stream("GET", here, timeout=30) as first, english.stream("GET", here, timeout=30) as second:
+            lines = [first.iter_lines(), second.iter_lines()]
+            for one in lines:
+                assert next(one) == "event: live"
+            shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+            said = [_until_news(one) for one in lines]
+    assert said[0].startswith("De fase is nu: Live.")
+    assert said[1].startswith("The stage is now: Live.")
+
+
+def _until_news(lines: Iterator[str]) -> str:
+    event = next(line for line in lines if line == "event: news")
+    return next(lines).removeprefix("data: ") if event else ""

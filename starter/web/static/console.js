@@ -1,13 +1,59 @@
 // Small help where script runs; everything works without it.
 
-// Say so when the live part may be old.
-function showLost(lost) {
-  const note = document.getElementById('lost')
-  if (note) note.hidden = !lost
+// The live part follows its alert. What is new is morphed in, so that focus, open details and where one reads stay.
+const KEPT = {
+  morphStyle: 'innerHTML',
+  callbacks: { beforeAttributeUpdated: (name, element) => !(name === 'open' && element.tagName === 'DETAILS') },
 }
-document.addEventListener('htmx:sseError', () => showLost(true))
-document.addEventListener('htmx:sseOpen', () => showLost(false))
-window.addEventListener('offline', () => showLost(true))
+const live = document.querySelector('[data-events]')
+if (live) follow(live, document.getElementById('lost'), document.getElementById('news'))
+
+function follow(live, lost, news) {
+  const SILENT = 10_000 // the server says something every four seconds
+  let source, again, heard = Date.now(), tried = heard, ended = false
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeZone: 'Europe/Amsterdam', timeStyle: 'medium' })
+  const say = (text) => { news.textContent = text }
+
+  const open = () => {
+    source?.close()
+    clearTimeout(again)
+    tried = Date.now()
+    source = new EventSource(live.dataset.events)
+    source.addEventListener('live', (event) => { hear(); Idiomorph.morph(live, event.data, KEPT) })
+    source.addEventListener('news', (event) => { hear(); say(event.data) })
+    source.addEventListener('beat', hear)
+    source.addEventListener('done', () => { hear(); ended = true; source.close() })
+    source.addEventListener('error', () => {
+      if (ended) return
+      missing()
+      // A browser tries again by itself, save where it was answered with something else, as while Baken starts.
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 2_000)
+    })
+  }
+  const hear = () => {
+    heard = Date.now()
+    if (lost.hidden) return
+    lost.hidden = true
+    say(news.dataset.back)
+  }
+  const missing = () => {
+    if (!lost.hidden) return
+    document.getElementById('heard').textContent = clock.format(heard)
+    lost.hidden = false
+  }
+  // A line that was cut says nothing, not even that it was cut.
+  const watch = () => {
+    if (ended || Date.now() - Math.max(heard, tried) < SILENT) return
+    missing()
+    open()
+  }
+
+  open()
+  setInterval(watch, 1_000)
+  document.addEventListener('visibilitychange', watch)
+  addEventListener('offline', () => { source.close(); missing() })
+  addEventListener('online', open)
+}
 
 // Characters left, while typing.
 for (const field of document.querySelectorAll('[data-most]')) {
