@@ -72,6 +72,17 @@ CANCEL_REASONS = {
     "superseded": N_("Replaced by another message"),
     "still_missing": N_("Still missing, the alert helps no more"),
 }
+CRITERIA = {
+    "minor": N_("Under 18"),
+    "abducted_or_danger": N_("Abducted, or in danger"),
+    "serious_worry": N_("Serious worry"),
+    "information": N_("Enough for the public to help"),
+    "prompt": N_("As soon as possible"),
+    "publicity": N_("Leave to publish"),
+    "sheltered": N_("No sheltered child is shown"),
+    "local": N_("A local area"),
+}
+"""In short; the official wording and its source stand in the programme."""
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
 GROUPS = {
     "stage": STAGES,
@@ -85,4 +96,5 @@ GROUPS = {
     "condition": CONDITIONS,
     "cancel": CANCEL_REASONS,
     "partner": PARTNERS,
+    "criterion": CRITERIA,
 }

@@ -254,7 +254,7 @@ def test_live_page_when_a_counterpart_is_away_says_what_baken_does_and_then_no_m
     try:
         shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
         with visitor(shared_baken, "operator1") as client:
-            page = eventually(lambda: _trouble_of(client, waiting, "email"), within=30, what="trouble with mail")
+            page = eventually(lambda: _trouble_of(client, waiting, "email"), within=30, what="trouble with mail") or ""
             assert re.match(r"De mailserver antwoordt niet\. Baken probeert het over [1248] s weer", page)
             assert "De andere kanalen lopen geen vertraging op." in page
             assert "does not answer (SMTPConnectError)" in page

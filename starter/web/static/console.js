@@ -55,6 +55,38 @@ function follow(live, lost, news) {
   addEventListener('online', open)
 }
 
+// Single keys bring one to places and press nothing; "?" lists them. They can be switched off (WCAG 2.1.4).
+const list = document.getElementById('shortcuts')
+if (list) shortcuts(list, document.getElementById('shortcuts-open'), document.getElementById('shortcuts-on'))
+
+function shortcuts(list, opener, on) {
+  const place = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`)
+  const show = () => {
+    for (const row of list.querySelectorAll('[data-shortcut]')) {
+      row.hidden = row.dataset.shortcut !== '?' && !place(row.dataset.shortcut)
+    }
+    list.showModal() // it keeps the focus, and gives it back
+  }
+  opener.hidden = false
+  opener.addEventListener('click', show)
+  on.checked = localStorage.getItem('baken-keys') !== 'off'
+  on.addEventListener('change', () => localStorage.setItem('baken-keys', on.checked ? 'on' : 'off'))
+  document.addEventListener('keydown', (event) => {
+    if (!on.checked || list.open || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return
+    if (event.target.closest('input, select, textarea, [contenteditable]')) return
+    if (event.key === '?') {
+      event.preventDefault()
+      show()
+      return
+    }
+    const goal = /^[a-z]$/.test(event.key) && place(event.key)
+    if (!goal) return
+    event.preventDefault()
+    if (goal.tagName === 'A') location.assign(goal.href)
+    else goal.focus()
+  })
+}
+
 // Characters left, while typing.
 for (const field of document.querySelectorAll('[data-most]')) {
   const left = document.createElement('p')
