@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session
 
 from starter.parts import Parts
-from store import editions, ledger, removals, social
+from store import audit, editions, ledger, removals, social
 from store.network_messages import acknowledged
 from store.standing import standing
 
@@ -35,8 +35,10 @@ def report_of(parts: Parts, view: dict[str, Any]) -> dict[str, Any]:
     alert_id = view["alert_id"]
     with parts.db.read() as session:
         row = standing(session, alert_id)
+        written = audit.reasons(session, parts.keys, alert_id)
         return {
             **{name: view[name] for name in OF_VIEW},
+            "rulings": [{**ruling, "said": written.get(ruling["command"])} for ruling in view["rulings"]],
             "why": row.why,
             "shown_at": _iso(row.shown_at),
             "closed_at": _iso(row.closed_at),

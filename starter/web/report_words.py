@@ -127,11 +127,10 @@ class _Writer:
         _, report = self._, self._report
         found: list[tuple[str, str, str]] = []
         for one in report["rulings"]:
-            what = _(ACTIONS[one["action"]])
+            what = _(ACTIONS[one["action"]]) + (f": {one['said']}" if one["said"] else "")
             if not one["accepted"]:
-                what += f" \u2013 {_(N_('refused'))}"
-            reason = str(said(self._language, one["reason"]).striptags())
-            found.append((one["at"], one["actor"], f"{what}: {reason}" if reason else what))
+                what += f" \u2013 {_(N_('refused'))}: {said(self._language, one['reason']).striptags()}"
+            found.append((one["at"], one["actor"], what))
         for one in report["refreshes"]:
             done = _(N_("Refresh {n}")).format(n=one["n"])
             if one["at"] or one.get("missed"):

@@ -197,6 +197,34 @@ def test_page_when_something_changes_keeps_focus_and_open_details_and_says_only_
         assert watch.faults == []
 
 
+def test_keys_when_pressed_bring_to_places_can_be_switched_off_and_do_nothing_while_typing(
+    shared_baken: Running, browser: Browser, live: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
+        focused = "document.activeElement.dataset.key || document.activeElement.id"
+        page.keyboard.press("f")
+        assert page.evaluate(focused) == "f"
+        page.keyboard.press("?")
+        expect(page.locator("#shortcuts")).to_be_visible()
+        assert page.evaluate("document.querySelector('#shortcuts').contains(document.activeElement)")
+        page.get_by_label("Losse toetsen werken op deze computer").uncheck(force=True)
+        page.keyboard.press("Escape")
+        expect(page.locator("#shortcuts")).to_be_hidden()
+        assert page.evaluate(focused) == "f"
+        page.keyboard.press("c")
+        assert page.evaluate(focused) == "f"
+        page.get_by_role("button", name="Sneltoetsen").click()
+        page.get_by_label("Losse toetsen werken op deze computer").check(force=True)
+        page.get_by_role("button", name="Sluiten").click()
+        page.locator("#hold-reason").fill("")
+        page.keyboard.type("af?")
+        expect(page.locator("#hold-reason")).to_have_value("af?")
+        expect(page.locator("#shortcuts")).to_be_hidden()
+        stage(watch, "live")
+        assert watch.faults == []
+
+
 def test_opposite_buttons_are_never_beside_each_other(shared_baken: Running, browser: Browser, live: str) -> None:
     """What takes away and what adds each have a place of their own, apart from the other, and found comes first."""
     with watched(browser, shared_baken.web) as watch:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pypdfium2
 import pytest
 from temporalio.client import Client
 
@@ -288,3 +289,50 @@ def test_events_when_an_alert_changes_tell_every_page_in_its_language(shared_bak
 def _until_news(lines: Iterator[str]) -> str:
     event = next(line for line in lines if line == "event: news")
     return next(lines).removeprefix("data: ") if event else ""
+
+
+def test_report_when_an_alert_was_sent_has_its_figures_alike_everywhere_and_nothing_of_the_child(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+    shared_baken.until_channels(waiting, "showing")
+    shared_baken.accepted(waiting, Action.FOUND, "operator2", content={"confirmed_by": "police"})
+    shared_baken.until_channels(waiting, "withdrawn")
+    code, printed, _ = shared_baken.cli("alert", "report", waiting)
+    with visitor(shared_baken, "operator1") as client:
+        here = f"/console/alerts/{waiting}/report"
+        page, document, pdf = client.get(here), client.get(f"{here}.json"), client.get(f"{here}.pdf")
+    assert (code, [one.status_code for one in (page, document, pdf)]) == (0, [200] * 3)
+    found = document.json()
+    assert found == printed
+    mail = [(one["purpose"], one["messages"], one["reached"]) for one in found["waves"] if one["channel"] == "email"]
+    assert mail == [("show", 40, 40), ("end", 40, 40)]
+    assert [one["partner"] for one in found["removals"]]
+    assert [one["actor"] for one in found["rulings"]] == ["supervisor1", "operator2"]
+    assert pdf.content.startswith(b"%PDF-")
+    assert "40 / 40" in page.text
+    for said in (page.text, document.text, _words_of(pdf.content)):
+        assert waiting in said
+        assert CHILD.split(maxsplit=1)[0] not in said
+
+
+def _words_of(pdf: bytes) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    words = " ".join(page.get_textpage().get_text_bounded() for page in document)
+    document.close()
+    return words
+
+
+def test_report_when_the_display_key_is_destroyed_still_answers_and_says_so(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Vergissing", content={"why": "error"})
+    shared_baken.until(waiting, lambda view: view["stage"] == "closed", what="closed")
+    with visitor(shared_baken, "supervisor1") as client:
+        here = f"/console/alerts/{waiting}/report"
+        found = eventually(lambda: not client.get(f"{here}.json").json()["readable"], what="the key's destruction")
+        page = client.get(here).text
+        assert found
+        assert "niemand kan ze nog lezen" in page
+        assert "Vergissing" in page
+        assert client.get(f"{here}.pdf").content.startswith(b"%PDF-")

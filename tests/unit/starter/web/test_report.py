@@ -27,7 +27,8 @@ def report(**changes: Any) -> dict[str, Any]:
         "action": "hold",
         "actor": "supervisor1",
         "accepted": True,
-        "reason": "Klopt dit? \U0001f600",
+        "reason": None,
+        "said": "Klopt dit? \U0001f600",
     }
     channel = {"channel": "sms", "state": "withdrawn", "recipients": 40, "reached": 39, "failed": 1, "in_doubt": 0}
     wave = {"channel": "sms", "purpose": "show", "edition": 1, "announcement": 0, "messages": 40, "reached": 39}
