@@ -108,7 +108,12 @@ class _Writer:
 
     def _clock(self) -> Table:
         rows = tuple(
-            (str(n), self._(STAGES[stage]), self._time(begun.isoformat()), lasts((until - begun).total_seconds()))
+            (
+                str(n),
+                self._(STAGES[stage]),
+                self._time(begun.isoformat()),
+                NOTHING if stage == "closed" else lasts((until - begun).total_seconds()),
+            )
             for n, (stage, begun, until) in enumerate(self._stages(), 1)
         )
         head = (N_("No."), N_("Stage"), N_("Began"), N_("Lasted"))
