@@ -74,7 +74,7 @@ def report(alert_id: Id, home: HomeOption = None, user: As = None, as_json: AsJs
         out(found, True)
         return
     out(found["clock"], False, "nothing yet")
-    out(_columns(found["rulings"], RULINGS), False, "no rulings")
+    out(_columns(found["rulings"], (*RULINGS, "said")), False, "no rulings")
     out(_columns(found["channels"], CHANNELS), False, "no channels yet")
     out(_columns(found["waves"], WAVES), False, "nothing was sent to recipients")
     out(_columns(found["removals"], REMOVALS), False, "no partner was told to take it down")
