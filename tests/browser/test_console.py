@@ -197,6 +197,24 @@ def test_page_when_something_changes_keeps_focus_and_open_details_and_says_only_
         assert watch.faults == []
 
 
+def test_command_when_the_connection_is_lost_is_said_to_be_unsent_and_what_was_typed_stays(
+    shared_baken: Running, browser: Browser, live: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
+        page.locator("#hold-reason").fill("Verkeerde foto")
+        page.context.set_offline(True)
+        page.get_by_role("button", name="Alles stilzetten").click()
+        expect(page.locator("#unsent")).to_be_visible()
+        expect(page.locator("#hold-reason")).to_have_value("Verkeerde foto")
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Alles stilzetten").dblclick()
+        stage(watch, "held")
+    view = aside(lambda: shared_baken.show(live))
+    assert view["held"]["reason"] == "Verkeerde foto"
+    assert [one["action"] for one in view["rulings"]] == ["approve", "hold"]
+
+
 def test_keys_when_pressed_bring_to_places_can_be_switched_off_and_do_nothing_while_typing(
     shared_baken: Running, browser: Browser, live: str
 ) -> None:

@@ -55,6 +55,26 @@ function follow(live, lost, news) {
   addEventListener('online', open)
 }
 
+// A command without a connection: say that it was not sent, and keep the page. Where it is only slow, send it.
+const unsent = document.getElementById('unsent')
+document.addEventListener('submit', async (event) => {
+  const { target: form, submitter } = event
+  if (!unsent || !form.matches('.command') || form.dataset.going) return
+  event.preventDefault()
+  const away = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(2_000) })
+    .then(() => false, (error) => error.name !== 'TimeoutError')
+  unsent.hidden = !away
+  if (away) {
+    form.prepend(unsent)
+    return
+  }
+  form.dataset.going = 'yes'
+  form.requestSubmit(submitter)
+})
+addEventListener('pageshow', () => {
+  for (const form of document.querySelectorAll('[data-going]')) delete form.dataset.going
+})
+
 // Single keys bring one to places and press nothing; "?" lists them. They can be switched off (WCAG 2.1.4).
 const list = document.getElementById('shortcuts')
 if (list) shortcuts(list, document.getElementById('shortcuts-open'), document.getElementById('shortcuts-on'))
