@@ -42,6 +42,15 @@ def live(shared_baken: Running, tmp_path: Path) -> str:
     return alert_id
 
 
+@pytest.fixture(scope="module")
+def steady(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One that is live, for tests that only look."""
+    alert_id = waiting(shared_baken, tmp_path_factory.mktemp("steady"), FEW)
+    aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
+    aside(lambda: shared_baken.until_channels(alert_id, "showing"))
+    return alert_id
+
+
 def stage(watch: Watched, expected: str) -> None:
     expect(watch.page.locator("#stage")).to_have_attribute("data-stage", expected, timeout=20_000)
 
@@ -162,21 +171,29 @@ def _seen(view: dict[str, Any], channel: str) -> int:
     return next(int(one["seen"]) for one in view["channels"] if one["channel"] == channel)
 
 
-def test_page_when_the_connection_was_lost_says_so_and_catches_up(
+def test_page_when_the_connection_was_lost_says_so_keeps_what_was_typed_and_catches_up(
     shared_baken: Running, browser: Browser, live: str
 ) -> None:
     with watched(browser, shared_baken.web) as watch:
         page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
         expect(page.locator("#lost")).to_be_hidden()
+        page.locator("#hold-reason").fill("Verkeerde foto")
         page.context.set_offline(True)
         expect(page.locator("#lost")).to_be_visible()
         expect(page.locator("#heard")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
-        aside(lambda: shared_baken.accepted(live, Action.HOLD, "supervisor1", reason="Even kijken"))
-        aside(lambda: shared_baken.until_stage(live, "held"))
+        page.get_by_role("button", name="Alles stilzetten").click()
+        expect(page.locator("#unsent")).to_be_visible()
+        aside(lambda: shared_baken.accepted(live, Action.KEEP, "operator2"))
+        expect(page.locator(".rulings li")).to_have_count(1)
         page.context.set_offline(False)
-        stage(watch, "held")
+        expect(page.locator(".rulings li")).to_have_count(2, timeout=20_000)
         expect(page.locator("#lost")).to_be_hidden()
         expect(page.locator("#news")).to_contain_text("De verbinding is terug")
+        page.get_by_role("button", name="Alles stilzetten").dblclick()
+        stage(watch, "held")
+    view = aside(lambda: shared_baken.show(live))
+    assert view["held"]["reason"] == "Verkeerde foto"
+    assert [one["action"] for one in view["rulings"]] == ["approve", "keep", "hold"]
 
 
 def test_page_when_something_changes_keeps_focus_and_open_details_and_says_only_what_matters(
@@ -197,29 +214,11 @@ def test_page_when_something_changes_keeps_focus_and_open_details_and_says_only_
         assert watch.faults == []
 
 
-def test_command_when_the_connection_is_lost_is_said_to_be_unsent_and_what_was_typed_stays(
-    shared_baken: Running, browser: Browser, live: str
-) -> None:
-    with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
-        page.locator("#hold-reason").fill("Verkeerde foto")
-        page.context.set_offline(True)
-        page.get_by_role("button", name="Alles stilzetten").click()
-        expect(page.locator("#unsent")).to_be_visible()
-        expect(page.locator("#hold-reason")).to_have_value("Verkeerde foto")
-        page.context.set_offline(False)
-        page.get_by_role("button", name="Alles stilzetten").dblclick()
-        stage(watch, "held")
-    view = aside(lambda: shared_baken.show(live))
-    assert view["held"]["reason"] == "Verkeerde foto"
-    assert [one["action"] for one in view["rulings"]] == ["approve", "hold"]
-
-
 def test_keys_when_pressed_bring_to_places_can_be_switched_off_and_do_nothing_while_typing(
-    shared_baken: Running, browser: Browser, live: str
+    shared_baken: Running, browser: Browser, steady: str
 ) -> None:
     with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
+        page = watch.sign_in("operator1").open(f"/console/alerts/{steady}").page
         focused = "document.activeElement.dataset.key || document.activeElement.id"
         page.keyboard.press("f")
         assert page.evaluate(focused) == "f"
@@ -243,10 +242,10 @@ def test_keys_when_pressed_bring_to_places_can_be_switched_off_and_do_nothing_wh
         assert watch.faults == []
 
 
-def test_opposite_buttons_are_never_beside_each_other(shared_baken: Running, browser: Browser, live: str) -> None:
+def test_opposite_buttons_are_never_beside_each_other(shared_baken: Running, browser: Browser, steady: str) -> None:
     """What takes away and what adds each have a place of their own, apart from the other, and found comes first."""
     with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
+        page = watch.sign_in("operator1").open(f"/console/alerts/{steady}").page
         assert page.evaluate("document.querySelector('main button').classList.contains('button-found')")
         for taking in page.locator(".takes button").all():
             assert taking.evaluate("one => !one.closest('.adds')")
@@ -254,10 +253,10 @@ def test_opposite_buttons_are_never_beside_each_other(shared_baken: Running, bro
         expect(page.locator(".adds").first).to_contain_text("supervisor1, supervisor2")
 
 
-def test_console_when_dark_is_still_readable(shared_baken: Running, browser: Browser, live: str) -> None:
+def test_console_when_dark_is_still_readable(shared_baken: Running, browser: Browser, steady: str) -> None:
     with watched(browser, shared_baken.web, dark=True) as watch:
         watch.sign_in("operator1", "en")
-        for path in ("/console/", f"/console/alerts/{live}", "/console/new/exercise"):
+        for path in ("/console/", f"/console/alerts/{steady}", "/console/new/exercise"):
             watch.open(path).check(f"dark {path}")
 
 

@@ -280,10 +280,11 @@ def test_events_when_an_alert_changes_tell_every_page_in_its_language(shared_bak
             lines = [first.iter_lines(), second.iter_lines()]
             for one in lines:
                 assert next(one) == "event: live"
-            shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+            shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Nee", content={"why": "error"})
             said = [_until_news(one) for one in lines]
-    assert said[0].startswith("De fase is nu: Live.")
-    assert said[1].startswith("The stage is now: Live.")
+            assert [list(one)[-3] for one in lines] == ["event: done"] * 2
+    assert said[0].startswith("De fase is nu: Gesloten.")
+    assert said[1].startswith("The stage is now: Closed.")
 
 
 def _until_news(lines: Iterator[str]) -> str:
