@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
@@ -139,26 +140,27 @@ async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor)
     """The live partial at each change, with a sentence about what of it matters; `beat` while nothing changes, and
     `done` when nothing can change any more."""
     last, known = "", None
-    async for facts in desk.following.follow(alert_id):
-        if facts is None or facts.view["version"] < since:
-            yield ServerSentEvent(event="beat", raw_data="1")
-            continue
-        moved = fingerprint(facts.view) != key
-        html = facts.said(
-            (who.language, moved),
-            lambda facts=facts, moved=moved: desk.pages.text(  # type: ignore[misc]
-                "console/parts/live.html", who, **{**live_values(facts, who.language), "moved": moved}
-            ),
-        )
-        if html != last:
-            yield ServerSentEvent(event="live", raw_data=html)
-        matters = what_matters(facts.view)
-        if known is not None and (heard := news(known, matters, who.language)):
-            yield ServerSentEvent(event="news", raw_data=heard)
-        last, known = html, matters
-        if facts.view["stage"] == Stage.CLOSED:
-            yield ServerSentEvent(event="done", raw_data="closed")
-            return
+    async with aclosing(desk.following.follow(alert_id)) as states:
+        async for facts in states:
+            if facts is None or facts.view["version"] < since:
+                yield ServerSentEvent(event="beat", raw_data="1")
+                continue
+            moved = fingerprint(facts.view) != key
+            html = facts.said(
+                (who.language, moved),
+                lambda facts=facts, moved=moved: desk.pages.text(  # type: ignore[misc]
+                    "console/parts/live.html", who, **{**live_values(facts, who.language), "moved": moved}
+                ),
+            )
+            if html != last:
+                yield ServerSentEvent(event="live", raw_data=html)
+            matters = what_matters(facts.view)
+            if known is not None and (heard := news(known, matters, who.language)):
+                yield ServerSentEvent(event="news", raw_data=heard)
+            last, known = html, matters
+            if facts.view["stage"] == Stage.CLOSED:
+                yield ServerSentEvent(event="done", raw_data="closed")
+                return
 
 
 async def _history(desk: Desk, alert_id: str, channel: str) -> str:
