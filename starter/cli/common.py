@@ -30,9 +30,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Exactly one JSON document 
 
 
 def user_of(settings: Settings, said: str | None, usual: str) -> str:
-    """Who gives the command: `--as`, else the person of the token in BAKEN_TOKEN, else the usual demo user."""
+    """Who gives the command: `--as`, else the person of the token in BAKEN_TOKEN, else the usual demo user.
+
+    Elsewhere than on an embedded home, whose people are made up, only the token says it.
+    """
+    if said and not settings.embedded:
+        raise BadInput("--as", "is for a home with a server of its own; on this one BAKEN_TOKEN says who you are")
     if said:
         return said
+    if not settings.token and not settings.embedded:
+        raise BadInput("BAKEN_TOKEN", "is not set; on this home your token says who you are")
     if not settings.token:
         return usual
     from starter.begin import read_tokens
