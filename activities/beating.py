@@ -1,11 +1,10 @@
-"""Heartbeats of long activities, work in a thread that ends when its activity does, and when it is tried again."""
+"""Heartbeats of long activities, and work in a thread that ends when its activity does."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import activity
@@ -47,17 +46,3 @@ async def in_thread(work: Callable[[Callable[[], None]], T]) -> T:
         return await asyncio.to_thread(work, go_on)
     finally:
         stopped = True
-
-
-def until_next_try(asked: timedelta | None) -> float | None:
-    """Seconds until this activity is tried again, should it fail now: what its counterpart asked for, else by its
-    policy; None where nobody knows."""
-    if asked is not None:
-        return asked.total_seconds()
-    info = activity.info() if activity.in_activity() else None
-    if info is None or info.retry_policy is None:
-        return None
-    policy = info.retry_policy
-    first, most = policy.initial_interval.total_seconds(), policy.maximum_interval
-    waits = first * policy.backoff_coefficient ** min(info.attempt - 1, 30)
-    return min(waits, most.total_seconds()) if most else waits

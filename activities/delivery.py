@@ -18,7 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.alerts import load_rendition, now
-from activities.beating import beating, until_next_try
+from activities.beating import beating
 from activities.channels.base import (
     Assumed,
     Busy,
@@ -37,7 +37,7 @@ from activities.channels.base import (
 from activities.pacing import Pace
 from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
-from activities.trying_again import failure
+from activities.trying_again import failure, until_next_try
 from alerts.compose import dark_text, end_text
 from alerts.edition import Edition, EditionRef
 from alerts.vocabulary import LANGUAGES, Kind, Meaning, MessageKind

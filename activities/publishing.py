@@ -17,7 +17,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.alerts import load_rendition, now
-from activities.beating import beating, in_thread, until_next_try
+from activities.beating import beating, in_thread
 from activities.channels.base import (
     Channel,
     ChannelError,
@@ -26,7 +26,7 @@ from activities.channels.base import (
     PublicChannel,
     PublishJob,
 )
-from activities.trying_again import failure
+from activities.trying_again import failure, until_next_try
 from alerts.edition import Edition
 from alerts.state import ArmReport
 from alerts.vocabulary import Kind
