@@ -303,9 +303,11 @@ def progress(session: Session, alert_id: str, channel: str, edition: int, now: d
     From the sums of its chunks: somebody in doubt who is tried again may count twice until the wave is through.
     """
     mine = col(LedgerChunk.alert_id) == alert_id, col(LedgerChunk.channel) == channel
+    newest = select(LedgerChunk.purpose).where(*mine, col(LedgerChunk.purpose).in_(ENDS_WHAT))
+    purpose = session.exec(newest.order_by(col(LedgerChunk.id).desc()).limit(1)).first() if ends else "show"
     wave = (
         *mine,
-        col(LedgerChunk.purpose) == ("end" if ends else "show"),
+        col(LedgerChunk.purpose) == purpose,
         col(LedgerChunk.edition) == edition,
         col(LedgerChunk.outcomes).is_not(None),
     )

@@ -16,7 +16,7 @@ from starter.web.views import channel_label
 from starter.web.words import ACTIONS, CANCEL_REASONS, KINDS, OUTCOMES, STAGES, STATES
 
 NOTHING = "\u2013"
-PURPOSES = {"show": N_("alert"), "end": N_("end"), "outcome": N_("outcome message")}
+PURPOSES = {"show": N_("alert"), "end": N_("taking back"), "ended": N_("end"), "outcome": N_("outcome message")}
 LOOKS = {
     "verifying": "#b8c4d0",
     "needs_information": "#d9b44a",

@@ -11,8 +11,9 @@ import pytest
 
 from starter.web.pages import environment
 from starter.web.report_page import as_pdf
-from starter.web.report_words import LOOKS, WIDE, report_page
+from starter.web.report_words import LOOKS, PURPOSES, WIDE, report_page
 from starter.web.words import STAGES
+from store.ledger import ENDS_WHAT
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -91,6 +92,10 @@ def test_picture_of_the_clock_has_a_bar_for_each_stage_within_its_frame(entries:
     assert svg.get("role") == "img"
     assert svg.get("aria-label") == page.about
     assert set(LOOKS) == set(STAGES)
+
+
+def test_sendings_have_a_word_for_each_purpose_of_the_ledger() -> None:
+    assert set(PURPOSES) == {"show", "outcome", *ENDS_WHAT}
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
