@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 ASSETS = ROOT / "build" / "assets"
 FONTS = ROOT / "build" / "fonts"
-SCRIPTS = ("htmx.org/dist/htmx.min.js", "idiomorph/dist/idiomorph.min.js")
+SCRIPTS = ("htmx.org/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js", "idiomorph/dist/idiomorph.min.js")
 
 
 def main() -> int:

@@ -147,7 +147,7 @@ async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor)
                 continue
             moved = fingerprint(facts.view) != key
             html = facts.said(
-                (who.language, moved),
+                (who.language, who.roles, moved),
                 lambda facts=facts, moved=moved: desk.pages.text(  # type: ignore[misc]
                     "console/parts/live.html", who, **{**live_values(facts, who.language), "moved": moved}
                 ),

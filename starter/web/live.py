@@ -14,8 +14,9 @@ from starter.partners import removal_row
 from starter.web.i18n import LANGUAGES
 from starter.web.trouble import sentences
 from starter.web.views import View, channel_label, children_of, fingerprint, proves, unproved
-from store import removals
+from store import removals, tips
 from store.network_messages import acknowledged
+from store.tips import TipCounts
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Facts:
     removals: list[dict[str, Any]]
     networks: dict[str, bool]
     """Of each operator's network: whether it acknowledged the last cell broadcast it was told."""
+    tips: TipCounts
     troubles: dict[str, dict[str, str]]
     """By language: what is wrong with a channel, and what is done about it."""
     _said: dict[object, str] = field(default_factory=dict, compare=False, repr=False)
@@ -54,6 +56,7 @@ def _facts(baken: Baken, view: View) -> Facts:
             unproved=unproved(view, now),
             removals=[removal_row(one) for one in open_removals],
             networks=acknowledged(session, view["alert_id"]),
+            tips=tips.counts(session, view["alert_id"]),
             troubles={language: sentences(view, language, now) for language in LANGUAGES},
         )
 
@@ -72,6 +75,7 @@ def live_values(facts: Facts, language: str) -> dict[str, Any]:
         "troubles": facts.troubles[language],
         "removals": facts.removals,
         "networks": facts.networks,
+        "tips": facts.tips,
         "children": children_of(view),
         "key": fingerprint(view),
         "moved": False,

@@ -84,6 +84,8 @@ CRITERIA = {
 }
 """In short; the official wording and its source stand in the programme."""
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
+CERTAINTIES = {"sure": N_("Sure"), "probably": N_("Probably"), "unsure": N_("Not sure")}
+MARKS = {"urgent": N_("Urgent"), "useful": N_("Useful"), "not_useful": N_("Not useful")}
 GROUPS = {
     "stage": STAGES,
     "kind": KINDS,
@@ -97,4 +99,6 @@ GROUPS = {
     "cancel": CANCEL_REASONS,
     "partner": PARTNERS,
     "criterion": CRITERIA,
+    "certainty": CERTAINTIES,
+    "mark": MARKS,
 }

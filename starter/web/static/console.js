@@ -6,7 +6,13 @@ const KEPT = {
   callbacks: { beforeAttributeUpdated: (name, element) => !(name === 'open' && element.tagName === 'DETAILS') },
 }
 const live = document.querySelector('[data-events]')
-if (live) follow(live, document.getElementById('lost'), document.getElementById('news'))
+const lost = document.getElementById('lost')
+if (live) follow(live, lost, document.getElementById('news'))
+else if (lost) {
+  document.addEventListener('htmx:sseError', () => { lost.hidden = false })
+  document.addEventListener('htmx:sseOpen', () => { lost.hidden = true })
+  addEventListener('offline', () => { lost.hidden = false })
+}
 
 function follow(live, lost, news) {
   const SILENT = 10_000 // the server says something every four seconds
