@@ -68,11 +68,12 @@ test-areas: install ## the national area files: make test-areas AREAS=DIR
 	@if [ ! -d "$(AREAS)" ]; then echo "name the folder with the national files: make test-areas AREAS=DIR"; exit 2; fi
 	BAKEN_AREAS="$$(cd "$(AREAS)" && pwd)" $(PY) -m pytest -q tests/areas_national
 
-bench: install ## measure: approval to public, found to gone (p50 and p95 of 20), and Baken against a bare sender
+bench: install ## measure: approval to public, found to gone (p50 and p95 of 20), Baken against a bare sender, fifty pages
 	$(PY) -m benchmarks.latency $(ARGS)
 	$(PY) -m benchmarks.fan_out --channel app --recipients 20000 --keep
 	$(PY) -m benchmarks.fan_out --channel webpush --recipients 20000 --keep
 	$(PY) -m benchmarks.split
+	$(PY) -m benchmarks.live_pages
 
 chaos: install build/.system ## rounds of kills and outages while thousands are told: make chaos ROUNDS=200 [SEED=n]
 	$(PY) -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --recipients $(RECIPIENTS) $(if $(DATABASE_URL),--database-url $(DATABASE_URL)) $(ARGS)

@@ -197,12 +197,12 @@ class Baken:
         """The alert as CONTRACT's JSON; raises UnknownAlert. With `live` false as it was last recorded."""
         return await self._looking.show(alert_id, live=live)
 
-    async def posts(self, alert_id: str) -> list[dict[str, Any]]:
-        """Proof of what was posted on social media: when, where, and its hash, never what it said."""
-        from store import social
+    async def report(self, alert_id: str) -> dict[str, Any]:
+        """Who decided what, whom it reached and what is proved, with nothing of the child; raises UnknownAlert."""
+        from starter.reporting import report_of
 
-        with self.parts.db.read() as session:
-            return [proof.model_dump(mode="json") for proof in social.proofs(session, alert_id)]
+        view = await self._looking.show(alert_id)
+        return await asyncio.to_thread(report_of, self.parts, view)
 
     async def list(self, stage: str | None = None) -> list[dict[str, Any]]:
         """Every alert, newest first."""

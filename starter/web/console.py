@@ -22,6 +22,7 @@ from starter.web.editing import edit_router
 from starter.web.i18n import COOKIE, LANGUAGES, language_of
 from starter.web.partner_page import partner_router
 from starter.web.posted import read_form
+from starter.web.report_page import report_router
 from starter.web.session import Sessions, Visitor
 from starter.web.tips_page import tips_router
 from store.people import people
@@ -35,7 +36,8 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
     desk = Desk(baken, settings, sessions, watchdog)
     whole = APIRouter()
     pages = (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk))
-    for router in (*pages, area_router(desk), tips_router(desk), partner_router(desk), duty_router(desk)):
+    routers = (area_router, report_router, tips_router, partner_router, duty_router)
+    for router in (*pages, *(one(desk) for one in routers)):
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
     whole.include_router(operations_router(baken.parts, watchdog))

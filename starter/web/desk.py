@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -19,7 +20,9 @@ from starter.partners import KEEPERS
 from starter.settings import Settings
 from starter.watchdog import Watchdog
 from starter.web.atlas import Atlas
+from starter.web.following import Following
 from starter.web.i18n import N_
+from starter.web.live import look
 from starter.web.pages import Pages
 from starter.web.posted import Uploads
 from starter.web.session import Anybody, Forbidden, Needs, NotSignedIn, Sessions
@@ -41,6 +44,7 @@ class Desk:
         self.uploads = Uploads()
         self.areas = Atlas(baken.parts.db)
         self.tiles = settings.tile_server()
+        self.following = Following(baken.parts.db, partial(look, baken))
         self.anybody = Anybody(sessions)
         self.reads = Needs(sessions, *Role)
         self.on_duty = Needs(sessions, Role.OPERATOR, Role.SUPERVISOR)

@@ -44,6 +44,8 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
         aside(lambda: running.until_channels(alert_id, "showing"))
         _look(operator, see, {"live": here, "amend": f"{here}/amend"})
+        operator.open(here).page.keyboard.press("?")
+        _see(operator, see, "shortcuts")
         _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}"})
         with _watched(running, browser, worker=True) as witness:
             _look(witness, see, {"tip": f"/tip/{alert_id}", "child": f"/i/{alert_id}"})
@@ -51,11 +53,11 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         _look(operator, see, {"tips": f"{here}/tips", "tipped": here})
         aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
         aside(lambda: running.until_channels(alert_id, "withdrawn"))
-        _look(operator, see, {"closing": here})
+        _look(operator, see, {"closing": here, "report": f"{here}/report"})
         _look(nobody, see, {"ended": f"/alerts/{alert_id}", "tip-ended": f"/tip/{alert_id}"})
         if closes:
             aside(lambda: running.until_stage(alert_id, "closed"))
-            _look(operator, see, {"closed": here})
+            _look(operator, see, {"closed": here, "report-closed": f"{here}/report"})
 
 
 def _choose_area(watch: Watched, see: See) -> None:
@@ -106,9 +108,13 @@ def _watched(
 def _look(watch: Watched, see: See, pages: dict[str, str]) -> None:
     for name, path in pages.items():
         watch.open(path)
-        for width in WIDTHS:
-            watch.page.set_viewport_size({"width": width, "height": HEIGHT})
-            see(watch, name, width)
+        _see(watch, see, name)
+
+
+def _see(watch: Watched, see: See, name: str) -> None:
+    for width in WIDTHS:
+        watch.page.set_viewport_size({"width": width, "height": HEIGHT})
+        see(watch, name, width)
 
 
 def main(out: Path) -> int:
