@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from starter.settings import Settings, load_settings
 from starter.web.console import console_router
 from starter.web.demo import demo_router
 from store import audit
+from store.drafts import Drafts
 from store.witness import StoreRestored, Witness
 
 HERE = Path(__file__).resolve().parent
@@ -37,9 +39,11 @@ CSP = (
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 PUMP_EVERY = 1.0
+SWEEP_EVERY = 60.0
+"""Seconds between two looks for drafts that have expired."""
 BODY_MAX = 64 * 1024
 """Bytes that anybody may send us; the largest body that means something is a subscription, of a tenth of that."""
-OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/")
+OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/intake/")
 """Where a body may be larger, or has a limit of its own: for those with a name, and for the demo."""
 
 
@@ -137,14 +141,17 @@ class Server(uvicorn.Server):
 
 
 async def _pump(baken: Baken, app: FastAPI) -> None:
-    """Bring what the outbox holds, each second, for ever; what goes wrong is said and tried again."""
+    """Bring what the outbox holds and let old drafts go, for ever; what goes wrong is said and tried again."""
     db, keys = baken.parts.db, baken.parts.keys
-    witness = Witness(db, keys)
+    witness, drafts, sweep_at = Witness(db, keys), Drafts(db, keys), 0.0
     while True:
         try:
             app.state.restored = await asyncio.to_thread(_forgot, witness)
             await baken.pump()
             await asyncio.to_thread(audit.remember_head, db, keys)
+            if (clock := time.monotonic()) >= sweep_at:
+                sweep_at = clock + SWEEP_EVERY
+                await asyncio.to_thread(drafts.sweep, datetime.now(UTC))
         except Exception as error:
             with suppress(OSError):  # a disk that is full is full for the log too, and must not end the pump
                 print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,17 @@ def list_views(session: Session, key_of: Callable[[str], bytes], stage: str | No
         except LookupError:
             continue
     return views
+
+
+def open_for_same(session: Session, key_of: Callable[[str], bytes], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Alerts that are not closed and are about a child with one of these names."""
+    asked = {name.casefold() for name in names}
+    return [view for view in list_views(session, key_of) if view["stage"] != "closed" and asked & _names(view)]
+
+
+def _names(view: dict[str, Any]) -> set[str]:
+    case = view.get("case") or (view.get("draft") or {}).get("case") or {"children": ()}
+    return {child["name"].casefold() for child in case["children"] if child.get("name")}
 
 
 def unrecorded(session: Session) -> list[AlertStanding]:

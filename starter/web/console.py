@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from alerts.vocabulary import Kind, Stage
+from alerts.vocabulary import Kind, Role, Stage
 from starter.client import Baken
 from starter.codec import codec_router
 from starter.operations import operations_router
@@ -15,11 +16,12 @@ from starter.watchdog import Watchdog
 from starter.web.alert_page import alert_router
 from starter.web.commanding import command_router
 from starter.web.desk import Desk, go_to
-from starter.web.editing import edit_router
+from starter.web.editing import edit_routers
 from starter.web.i18n import COOKIE, LANGUAGES, language_of
 from starter.web.partner_page import partner_router
 from starter.web.posted import read_form
 from starter.web.session import Sessions, Visitor
+from store.drafts import LASTS as DRAFT_LASTS
 from store.people import people
 
 YEAR = 365 * 24 * 3600
@@ -30,7 +32,7 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
     sessions, watchdog = Sessions(baken), Watchdog(baken.parts)
     desk = Desk(baken, settings, sessions, watchdog)
     whole = APIRouter()
-    pages = (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk))
+    pages = (_door(desk), _list(desk), *edit_routers(desk), alert_router(desk), command_router(desk))
     for router in (*pages, partner_router(desk)):
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
@@ -94,7 +96,9 @@ def _list(desk: Desk) -> APIRouter:
             "closed": [view for view in actual if view["stage"] == Stage.CLOSED][:50],
             "closed_drills": [view for view in drills if view["stage"] == Stage.CLOSED][:50],
         }
-        return desk.pages.html(request, "console/list.html", who, problems=problems, tables=tables)
+        mine = await asyncio.to_thread(desk.drafts.all, who.user) if who.may(Role.OPERATOR) else []
+        drafts = [(draft, draft.touched_at + DRAFT_LASTS) for draft in mine]
+        return desk.pages.html(request, "console/list.html", who, problems=problems, tables=tables, drafts=drafts)
 
     @router.get("/alerts")
     def to_start(who: Visitor = Depends(desk.reads)) -> Response:

@@ -36,6 +36,16 @@ STATES = {
     "failed": N_("Failed"),
 }
 RESULTS = {"met": N_("Met"), "not_met": N_("Not met"), "unknown": N_("Unknown")}
+CRITERIA = {
+    "minor": N_("Under 18"),
+    "abducted_or_danger": N_("Abducted, or in danger"),
+    "serious_worry": N_("Serious worry"),
+    "information": N_("Enough for the public to help"),
+    "prompt": N_("As soon as possible"),
+    "publicity": N_("Leave to show the child"),
+    "sheltered": N_("Not in a shelter"),
+    "local": N_("A local area"),
+}
 ACTIONS = {
     "start": N_("Started"),
     "approve": N_("Approved"),
@@ -85,6 +95,7 @@ GROUPS = {
     "outcome": OUTCOMES,
     "state": STATES,
     "result": RESULTS,
+    "criterion": CRITERIA,
     "action": ACTIONS,
     "role": ROLES,
     "confirmed_by": CONFIRMED_BY,
