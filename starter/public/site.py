@@ -24,7 +24,7 @@ from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
 from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond, respond_leased
 from starter.public.cap import cap_router
-from starter.public.embedding import embed_router
+from starter.public.embedding import SHARED, embed_router
 from starter.public.intake import intake_router
 from starter.public.partners import partner_router
 from starter.public.poster import poster_router
@@ -83,6 +83,20 @@ class PublicSite:
         why = CancelReason(row.why) if row.why else None
         text = end_text(language, why) if ended else None
         return html_page(request, "ended.html", language=language, text=text, outcome=outcome)
+
+    def lease(self, request: Request, alert_id: str) -> Response:
+        """For apps that were pushed it: until when it holds, as it was renewed since."""
+        with self._parts.db.read() as session:
+            try:
+                row = standing(session, alert_id)
+            except UnknownAlert:
+                row = None
+        if row is None or row.shown_at is None:
+            return plain("there is no such alert", 404)
+        if row.lease_until is None or not visible(row, self._clock()):
+            return plain("this alert is not shown any more", 410)
+        said = json.dumps({"lease_until": row.lease_until.isoformat()})
+        return respond(request, said.encode(), "application/json", cache=SHARED)
 
     def photo(self, request: Request, token: str) -> Response:
         with self._parts.db.read() as session:
@@ -185,6 +199,10 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     @get("/alerts/{alert_id}")
     def page(request: Request, alert_id: str) -> Response:
         return site.page(request, alert_id)
+
+    @get("/alerts/{alert_id}/lease")
+    def lease(request: Request, alert_id: str) -> Response:
+        return site.lease(request, alert_id)
 
     @get("/a/{alert_id}")
     def short(alert_id: str) -> Response:
