@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from activities.photos import PhotoError, normalise, square
+from activities.photos import PhotoError, normalise
 from starter.errors import BadInput
 from starter.web.alert_page import FRAME_CSP
 from starter.web.case_form import count
@@ -86,7 +86,7 @@ async def _photo(desk: Desk, draft: Draft, field: str, file: str, data: bytes) -
 
 
 def draft_router(desk: Desk, show: Any) -> APIRouter:
-    """`show(request, who, draft, problems)` is the form of a draft, `check(...)` what stands beside it."""
+    """`show` makes the form and its parts (`starter.web.editing.Forms`)."""
     router = desk.router()
 
     @router.get("/session")
@@ -109,32 +109,6 @@ def draft_router(desk: Desk, show: Any) -> APIRouter:
         await read_form(request, who)
         await asyncio.to_thread(desk.drafts.end, who.user, draft_id, "deleted", _now())
         return go_to("/console/")
-
-    @router.post("/drafts/{draft_id}/photos/{child}")
-    async def add(request: Request, draft_id: str, child: int, who: Visitor = Depends(desk.operator)) -> Response:
-        """The form with a new photo in it."""
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
-        return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
-
-    @router.post("/drafts/{draft_id}/photos/{child}/{photo_id}/remove")
-    async def drop(
-        request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
-    ) -> Response:
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
-        await asyncio.to_thread(desk.drafts.remove_photo, kept.draft, photo_id)
-        return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
-
-    @router.post("/drafts/{draft_id}/photos/{child}/{photo_id}/take")
-    async def take(
-        request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
-    ) -> Response:
-        """A photo that a parent sent becomes the draft's."""
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
-        await asyncio.to_thread(partial(desk.drafts.change_photo, kept.draft, photo_id, parents=False))
-        return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
 
     @router.get("/drafts/{draft_id}/intake")
     def arrived(request: Request, draft_id: str, seen: str = "", who: Visitor = Depends(desk.operator)) -> Response:
@@ -159,15 +133,6 @@ def draft_router(desk: Desk, show: Any) -> APIRouter:
         kept = await keep(desk, who, posted.text("door"), posted)
         await asyncio.to_thread(desk.intake.revoke, kept.draft, link_id)
         return go_to(f"/console/drafts/{draft_id}#intake")
-
-    @router.get("/drafts/{draft_id}/photos/{photo_id}")
-    def photo(draft_id: str, photo_id: str, who: Visitor = Depends(desk.operator)) -> Response:
-        draft = desk.drafts.open(who.user, draft_id)
-        found = next((one for one in desk.drafts.photos(draft) if one.id == photo_id), None)
-        if found is None:
-            return Response(status_code=404)
-        jpeg = square(found.jpeg, found.crop)
-        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     @router.get("/drafts/{draft_id}/pieces/{channel}/{name}")
     def piece(draft_id: str, channel: str, name: str, who: Visitor = Depends(desk.operator)) -> Response:

@@ -20,7 +20,9 @@ from starter.checking import Checked, check_case
 from starter.errors import BadInput, CannotReach, RefusedByRule
 from starter.web.case_form import Document, count, values_of
 from starter.web.commanding import ruled
+from starter.web.cropping import NEAREST, is_small, slid_of
 from starter.web.desk import Desk, go_to
+from starter.web.draft_photos import photo_router
 from starter.web.drafting import MORE, Problems, draft_router, filled_of, keep
 from starter.web.fields import CHILD, FIRST, LAST, RELEASE, VEHICLE, label_of
 from starter.web.filled import FILE_FIELD, Filled, typed
@@ -36,7 +38,7 @@ DOORS = {"actual": Kind.ACTUAL, "exercise": Kind.EXERCISE, "public-test": Kind.P
 SECTIONS = {"first": FIRST, "last": LAST, "child": CHILD, "vehicle": VEHICLE, "release": RELEASE}
 
 
-def edit_routers(desk: Desk) -> tuple[APIRouter, APIRouter]:
+def edit_routers(desk: Desk) -> tuple[APIRouter, ...]:
     """The form, and the drafts that it is typed in."""
     router, forms = desk.router(), Forms(desk)
 
@@ -99,7 +101,7 @@ def edit_routers(desk: Desk) -> tuple[APIRouter, APIRouter]:
             return forms.amendment(request, who, view, filled, [("", ruling.reason or "")])
         return ruled(alert_id, posted.text("id"), ruling)
 
-    return router, draft_router(desk, forms)
+    return router, draft_router(desk, forms), photo_router(desk, forms)
 
 
 _CASE_FILES = ("case", "photos")
@@ -185,7 +187,8 @@ class Forms:
         return filled_of(self._desk, draft).photos if draft.version else ()
 
     def _about(self, who: Visitor, draft: Draft) -> dict[str, Any]:
-        return {"kind": DOORS[draft.door].value, "door": draft.door, "draft": draft, "page": new_id()}
+        about = {"kind": DOORS[draft.door].value, "door": draft.door, "draft": draft, "page": new_id()}
+        return {**about, "slid_of": slid_of, "is_small": is_small, "nearest": NEAREST}
 
     def _checked(self, who: Visitor, draft: Draft, photos: Sequence[Photo]) -> dict[str, Any]:
         """What the rules say of it so far."""

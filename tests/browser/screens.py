@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
-from starter.demo_case import write_demo_case
+from starter.demo_case import draw_portrait, write_demo_case
 from tests.browser.looking import HEIGHT, WIDTHS, Watched, aside, chromium, shoot, watched
 from tests.structure.files import ROOT
 from tests.support.programmes import write_programme
@@ -34,6 +34,7 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
     with _watched(running, browser) as nobody, _watched(running, browser, "operator1") as operator:
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
+        _draft(operator, nobody, see)
         _look(operator, see, {"exercise": f"/console/alerts/{drill}"})
         with _watched(running, browser, "engineer1") as engineer:
             _look(engineer, see, {"engineer": f"/console/alerts/{drill}"})
@@ -50,6 +51,25 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         if closes:
             aside(lambda: running.until_stage(alert_id, "closed"))
             _look(operator, see, {"closed": here})
+
+
+def _draft(operator: Watched, parent: Watched, see: See) -> None:
+    """A new alert half typed, with the page by which a parent adds to it, and what came of that."""
+    page = operator.open("/console/new/actual").page
+    page.locator('[id="children/0/name"]').fill("Noor Voorbeeld")
+    page.locator('[id="public/situation"]').fill("Een meisje is meegenomen bij een speeltuin.")
+    page.locator('button[formaction$="/intake"]').click()
+    link, draft = page.locator("#intake-link").input_value(), page.locator("[name=draft]").input_value()
+    intake = link.removeprefix(parent.web)
+    _look(parent, see, {"intake": intake})
+    with tempfile.TemporaryDirectory() as folder:
+        draw_portrait(Path(folder) / "noor.jpg")
+        parent.page.locator("#photos").set_input_files(Path(folder) / "noor.jpg")
+        parent.page.locator('[id="children/0/hair"]').fill("rood")
+        parent.page.locator("main button").click()
+    parent.page.wait_for_load_state()
+    see(parent, "intake-thanks", parent.page.viewport_size["width"] if parent.page.viewport_size else HEIGHT)
+    _look(operator, see, {"draft": f"/console/drafts/{draft}", "list-drafts": "/console/"})
 
 
 def _begin(running: Running) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from activities.channels import NAMES
@@ -185,6 +187,28 @@ def test_photo_when_dropped_or_pasted_is_added_and_a_bad_one_is_explained(operat
     expect(page.locator(".drafted img")).to_have_count(1)
     until_true(page, "document.getElementById('saved').dataset.state === 'saved'")
     assert operator.problems() == []
+
+
+def test_photo_when_cropped_by_keyboard_is_shown_so_everywhere(
+    operator: Watched, parts: Parts, tmp_path: Path
+) -> None:
+    draw_portrait(tmp_path / "noor.jpg")
+    page = operator.open(FORM).page
+    page.locator('[id="children/0/photos/0/file"]').set_input_files(tmp_path / "noor.jpg")
+    expect(page.locator(".drafted")).to_contain_text("600 x 720")
+    page.locator(".drafted summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".drafted")).to_contain_text("428 x 428")
+    assert page.evaluate("document.activeElement.name").endswith("/near")
+    shown = page.request.get(f"{operator.web}{page.locator('.drafted img').get_attribute('src')}")
+    assert Image.open(io.BytesIO(shown.body())).size == (428, 428)
+    until_true(page, "document.getElementById('saved').dataset.state === 'saved'")
+    assert operator.problems() == []
+    page.get_by_role("button", name="Alles tonen").click()
+    expect(page.locator(".drafted")).to_contain_text("600 x 720")
 
 
 def test_criteria_when_typed_are_judged_and_the_programme_that_fits_is_one_press_away(operator: Watched) -> None:
