@@ -46,8 +46,12 @@ def list_views(session: Session, key_of: Callable[[str], bytes], stage: str | No
     query = select(AlertView).order_by(col(AlertView.started_at).desc())
     if stage:
         query = query.where(AlertView.stage == stage)
+    return _opened(session.exec(query), key_of)
+
+
+def _opened(rows: Iterable[AlertView], key_of: Callable[[str], bytes]) -> list[dict[str, Any]]:
     views = []
-    for row in session.exec(query):
+    for row in rows:
         try:
             views.append(_open(row, key_of(row.alert_id)))
         except LookupError:
@@ -58,7 +62,8 @@ def list_views(session: Session, key_of: Callable[[str], bytes], stage: str | No
 def open_for_same(session: Session, key_of: Callable[[str], bytes], names: Iterable[str]) -> list[dict[str, Any]]:
     """Alerts that are not closed and are about a child with one of these names."""
     asked = {name.casefold() for name in names}
-    return [view for view in list_views(session, key_of) if view["stage"] != "closed" and asked & _names(view)]
+    rows = session.exec(select(AlertView).where(col(AlertView.stage) != "closed"))
+    return [view for view in _opened(rows, key_of) if asked & _names(view)]
 
 
 def _names(view: dict[str, Any]) -> set[str]:

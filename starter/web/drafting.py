@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from activities.photos import PhotoError, normalise
+from alerts.vocabulary import Kind
 from starter.errors import BadInput
 from starter.web.alert_page import FRAME_CSP
 from starter.web.case_form import count
@@ -27,6 +28,7 @@ from starter.web.session import Visitor
 from store.drafts import Draft, Photo, TooMuch, new_id
 
 ID = re.compile(r"[a-z2-9]{10}")
+DOORS = {"actual": Kind.ACTUAL, "exercise": Kind.EXERCISE, "public-test": Kind.PUBLIC_TEST}
 MORE = ("children", "vehicles")
 Problems = list[tuple[str, str]]
 
@@ -42,7 +44,7 @@ class Kept:
 async def keep(desk: Desk, who: Visitor, door: str, posted: Posted) -> Kept:
     """Save all that a form says, its photos too. Raises BadInput, Gone or Elsewhere."""
     draft_id, version = posted.text("draft"), posted.text("version")
-    if not ID.fullmatch(draft_id) or not version.isdecimal():
+    if not ID.fullmatch(draft_id) or not version.isdecimal() or door not in DOORS:
         raise BadInput("draft", "is not one; begin a new alert from the start page")
     values = typed(posted)
     if (more := posted.text("more")) in MORE:
@@ -55,6 +57,8 @@ async def keep(desk: Desk, who: Visitor, door: str, posted: Posted) -> Kept:
         draft = await asyncio.to_thread(save, who.user, draft_id, door, values)
     except TooMuch as error:
         raise BadInput("draft", str(error)) from error
+    if draft.door != door:
+        raise BadInput("kind", f"this draft is of another kind: {draft.door}")
     if taken := posted.text("take"):
         draft = await asyncio.to_thread(_take_over, desk, draft, taken, posted.text("page"))
     return Kept(draft, [one for one in [await _photo(desk, draft, *file) for file in await posted.files()] if one])

@@ -23,7 +23,7 @@ from starter.web.commanding import ruled
 from starter.web.cropping import NEAREST, is_small, slid_of
 from starter.web.desk import Desk, go_to
 from starter.web.draft_photos import photo_router
-from starter.web.drafting import MORE, Problems, draft_router, filled_of, keep
+from starter.web.drafting import DOORS, MORE, Problems, draft_router, filled_of, keep
 from starter.web.fields import CHILD, FIRST, LAST, RELEASE, VEHICLE, label_of
 from starter.web.filled import FILE_FIELD, Filled, typed
 from starter.web.i18n import N_, translator
@@ -34,7 +34,6 @@ from starter.web.session import Visitor
 from starter.web.times import field_value
 from store.drafts import Draft, Elsewhere, Gone, Photo, new_id
 
-DOORS = {"actual": Kind.ACTUAL, "exercise": Kind.EXERCISE, "public-test": Kind.PUBLIC_TEST}
 SECTIONS = {"first": FIRST, "last": LAST, "child": CHILD, "vehicle": VEHICLE, "release": RELEASE}
 
 
@@ -53,10 +52,12 @@ def edit_routers(desk: Desk) -> tuple[APIRouter, ...]:
         try:
             kept = await keep(desk, who, door, posted)
         except Elsewhere:
+            if who.late:
+                return go_to(_signing_in(posted.text("draft")))
             return await asyncio.to_thread(forms.stale, request, who, posted)
         draft = kept.draft
         if who.late:
-            return go_to(f"/console/login?next={quote(f'/console/drafts/{draft.id}')}")
+            return go_to(_signing_in(draft.id))
         if any(posted.text(name) for name in ("more", "set", "take")):
             return go_to(f"/console/drafts/{draft.id}#{_place(posted)}")
         filled = await asyncio.to_thread(filled_of, desk, draft)
@@ -260,6 +261,10 @@ def _place(posted: Posted) -> str:
         return "intake"
     more = posted.text("more")
     return f"{more}/{count(typed(posted), more)}" if more in MORE else posted.text("set").partition("=")[0]
+
+
+def _signing_in(draft_id: str) -> str:
+    return f"/console/login?next={quote(f'/console/drafts/{draft_id}')}"
 
 
 def _kind(door: str) -> Kind:

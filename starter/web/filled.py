@@ -14,7 +14,7 @@ from store.drafts import Photo
 
 FILE_FIELD = re.compile(r"case|photos|children/\d/photos")
 CHILD_PHOTOS = re.compile(r"children/(\d)/photos")
-CONTROLS = frozenset({"token", "id", "upload", "draft", "page", "version", "more", "set", "take"})
+CONTROLS = frozenset({"token", "id", "upload", "door", "draft", "page", "version", "more", "set", "take"})
 """Fields of the page, not of the case."""
 _PHOTO_SAYS = ("alt", "taken_at", "identity_confirmed_by")
 

@@ -62,12 +62,15 @@ async def read_body(request: Request, most: int) -> Posted:
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             parser = MultiPartParser(request.headers, request.stream(), max_files=MOST_FILES, max_fields=2000)
             parser.spool_max_size = MOST_BYTES + 1  # never rolled over to a file on disk
-            return Posted(await parser.parse())
-        return Posted(await FormParser(request.headers, request.stream()).parse())
+            posted = Posted(await parser.parse())
+        else:
+            posted = Posted(await FormParser(request.headers, request.stream()).parse())
     except MultiPartException as error:
         raise BadInput("form", str(error.message)) from error
     except ClientDisconnect as error:
         raise BadInput("form", "was not sent whole; send it again") from error
+    await posted.files()  # and closed, whatever becomes of them
+    return posted
 
 
 def _plain_name(name: str | None) -> str:

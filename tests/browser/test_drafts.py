@@ -256,6 +256,17 @@ def test_preview_when_a_text_does_not_fit_says_where_and_shows_what_becomes_of_i
     assert operator.problems() == []
 
 
+def test_draft_when_sent_through_the_door_of_another_kind_is_refused(operator: Watched, parts: Parts) -> None:
+    page = operator.open("/console/new/exercise").page
+    fill(page, children__0__name="Noor")
+    state(page, "saved")
+    page.evaluate("document.getElementById('case-form').setAttribute('action', '/console/new/actual')")
+    page.locator("#send").click()
+    expect(page.locator("main")).to_contain_text("exercise")
+    assert page.locator("#case-form").count() == 0
+    assert [draft.door for draft in Drafts(parts.db, parts.keys).all("operator1")] == ["exercise"]
+
+
 class Counting:
     """A hand on the form: every press and choice is counted, typing and the photo are not."""
 
@@ -300,4 +311,8 @@ def test_alert_when_started_from_an_empty_form_takes_few_presses_and_starts_once
         page.go_back()
         page.goto(form)
         assert page.url == alert
+        watch.open("/console/new/exercise")
+        fill(page, children__0__name="tess telling")
+        expect(page.locator(".same a")).to_have_attribute("href", alert.removeprefix(shared_baken.web))
+        assert watch.faults == []
     assert len(aside(lambda: shared_baken.ask(lambda baken: baken.list()))) == before + 1

@@ -58,6 +58,7 @@ beside.addEventListener('htmx:afterRequest', async event => {
   }
   unsaved = true
   if (status === 409 || status === 410) return say(status === 409 ? 'stale' : 'gone')
+  if (status === 422) return say('full')
   say(status === 401 || status === 403 ? await newToken() : 'lost')
   later(3000)
 })
@@ -119,10 +120,14 @@ async function sendPhotos(waiting) {
   photosOnTheWay++
   const answer = await fetch(address, { method: 'POST', body, headers: { 'hx-request': 'true' } }).catch(() => null)
   photosOnTheWay--
-  if (answer && (answer.ok || answer.status === 422)) {
+  if (answer && answer.ok) {
     htmx.swap(drop, await answer.text(), { swapStyle: 'innerHTML' })
     unsaved = true
     return wanted ? sendNow() : keep()
+  }
+  if (answer && answer.status === 422) {
+    note.textContent = note.dataset.refused
+    return
   }
   if (answer && (answer.status === 401 || answer.status === 403)) say(await newToken())
   photosWaiting.push(waiting)
