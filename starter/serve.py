@@ -43,8 +43,8 @@ SWEEP_EVERY = 60.0
 """Seconds between two looks for drafts that have expired."""
 BODY_MAX = 64 * 1024
 """Bytes that anybody may send us; the largest body that means something is a subscription, of a tenth of that."""
-OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/intake/")
-"""Where a body may be larger, or has a limit of its own: for those with a name, and for the demo."""
+OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/intake/", "/tip/")
+"""Where a body may be larger, or has a limit of its own: for those with a name, the demo, and where photos come in."""
 
 
 def build_app(baken: Baken, settings: Settings) -> FastAPI:

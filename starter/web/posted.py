@@ -45,10 +45,10 @@ class Posted:
         return self._files
 
 
-async def read_form(request: Request, visitor: Visitor | None) -> Posted:
-    """Read a form of ours, checked for where it comes from; raises Forbidden or BadInput."""
+async def read_form(request: Request, visitor: Visitor | None, most: int = MOST_BYTES) -> Posted:
+    """Read a form of ours of at most so many bytes, checked for where it comes from; raises Forbidden or BadInput."""
     check_origin(request)
-    posted = await read_body(request, MOST_BYTES)
+    posted = await read_body(request, most)
     if visitor is not None:
         check_token(visitor, posted.text("token"))
     return posted
@@ -61,7 +61,7 @@ async def read_body(request: Request, most: int) -> Posted:
     try:
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             parser = MultiPartParser(request.headers, request.stream(), max_files=MOST_FILES, max_fields=2000)
-            parser.spool_max_size = MOST_BYTES + 1  # never rolled over to a file on disk
+            parser.spool_max_size = most + 1  # never rolled over to a file on disk
             posted = Posted(await parser.parse())
         else:
             posted = Posted(await FormParser(request.headers, request.stream()).parse())

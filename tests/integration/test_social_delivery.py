@@ -57,6 +57,7 @@ class Waves:
         self._parts = parts
         self.posted = PostedAlert(parts.db, server, rule or SocialRule(), parts.keys)
         self.configure(account)
+        self.posted.alert.now = self.posted.now  # a wave whose lease is over sends nothing
         self.posted.declare()
         alert = self.posted.alert
         rendition = self.posted.channel.render(self.posted.edition, BASE_URL).model_dump_json()

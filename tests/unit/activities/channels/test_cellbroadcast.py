@@ -413,11 +413,11 @@ async def test_probe_of_silent_networks_holds_up_nothing_else(store: Database, b
             lambda: datetime.now(UTC),
             BASE_URL,
             ChannelsConfig(channels=LiveChannels(cellbroadcast=live)),
-            within=6,
+            within=PATIENT,
         )
         probing = asyncio.create_task(channel.probe(Kind.ACTUAL))
         await asyncio.sleep(0.5)
-        await asyncio.wait_for(asyncio.to_thread(int), 1)
+        await asyncio.wait_for(asyncio.to_thread(int), PATIENT / 6)
         assert not probing.done()
     assert "n0 A " in str(await probing)
 
