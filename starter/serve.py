@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -28,16 +29,19 @@ from starter.settings import Settings, load_settings
 from starter.web.console import console_router
 from starter.web.demo import demo_router
 from store import audit
+from store.drafts import Drafts
 from store.witness import StoreRestored, Witness
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "build" / "assets"
 """CSS and JavaScript of others, taken from npm by `make install`."""
 PUMP_EVERY = 1.0
+SWEEP_EVERY = 60.0
+"""Seconds between two looks for drafts that have expired."""
 BODY_MAX = 64 * 1024
 """Bytes that anybody may send us; the largest body that means something is a subscription, of a tenth of that."""
-OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/tip/")
-"""Where a body may be larger, or has a limit of its own: for those with a name, the demo, and tips with a photo."""
+OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/intake/", "/tip/")
+"""Where a body may be larger, or has a limit of its own: for those with a name, the demo, and where photos come in."""
 
 
 def build_app(baken: Baken, settings: Settings) -> FastAPI:
@@ -134,14 +138,17 @@ class Server(uvicorn.Server):
 
 
 async def _pump(baken: Baken, app: FastAPI) -> None:
-    """Bring what the outbox holds, each second, for ever; what goes wrong is said and tried again."""
+    """Bring what the outbox holds and let old drafts go, for ever; what goes wrong is said and tried again."""
     db, keys = baken.parts.db, baken.parts.keys
-    witness = Witness(db, keys)
+    witness, drafts, sweep_at = Witness(db, keys), Drafts(db, keys), 0.0
     while True:
         try:
             app.state.restored = await asyncio.to_thread(_forgot, witness)
             await baken.pump()
             await asyncio.to_thread(audit.remember_head, db, keys)
+            if (clock := time.monotonic()) >= sweep_at:
+                sweep_at = clock + SWEEP_EVERY
+                await asyncio.to_thread(drafts.sweep, datetime.now(UTC))
         except Exception as error:
             with suppress(OSError):  # a disk that is full is full for the log too, and must not end the pump
                 print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)

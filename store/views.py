@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -50,13 +50,29 @@ def list_views(session: Session, key_of: Callable[[str], bytes], stage: str | No
     query = select(AlertView).order_by(col(AlertView.started_at).desc())
     if stage:
         query = query.where(AlertView.stage == stage)
+    return _opened(session.exec(query), key_of)
+
+
+def _opened(rows: Iterable[AlertView], key_of: Callable[[str], bytes]) -> list[dict[str, Any]]:
     views = []
-    for row in session.exec(query):
+    for row in rows:
         try:
             views.append(_open(row, key_of(row.alert_id)))
         except LookupError:
             continue
     return views
+
+
+def open_for_same(session: Session, key_of: Callable[[str], bytes], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Alerts that are not closed and are about a child with one of these names."""
+    asked = {name.casefold() for name in names}
+    rows = session.exec(select(AlertView).where(col(AlertView.stage) != "closed"))
+    return [view for view in _opened(rows, key_of) if asked & _names(view)]
+
+
+def _names(view: dict[str, Any]) -> set[str]:
+    case = view.get("case") or (view.get("draft") or {}).get("case") or {"children": ()}
+    return {child["name"].casefold() for child in case["children"] if child.get("name")}
 
 
 def unrecorded(session: Session) -> list[AlertStanding]:

@@ -25,6 +25,7 @@ from starter.parts import Parts
 from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond, respond_leased
 from starter.public.cap import cap_router
 from starter.public.embedding import SHARED, embed_router
+from starter.public.intake import intake_router
 from starter.public.partners import partner_router
 from starter.public.poster import poster_router
 from starter.public.showing import Showing
@@ -184,6 +185,7 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     router.include_router(poster_router(parts, clock))
     router.include_router(embed_router(parts, base_url, clock))
     router.include_router(subscribe_router(parts, clock))
+    router.include_router(intake_router(parts, clock))
     router.include_router(tip_router(parts, clock))
     router.include_router(partner_router(parts, base_url, clock, language_of))
     get = partial(router.api_route, methods=["GET", "HEAD"])

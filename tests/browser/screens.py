@@ -35,6 +35,7 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
         _choose_area(operator, see)
+        _draft(operator, nobody, see)
         _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
         with _watched(running, browser, "engineer1") as engineer:
             _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
@@ -71,6 +72,25 @@ def _choose_area(watch: Watched, see: See) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         see(watch, "area", width)
+
+
+def _draft(operator: Watched, parent: Watched, see: See) -> None:
+    """A new alert half typed, with the page by which a parent adds to it, and what came of that."""
+    page = operator.open("/console/new/actual").page
+    page.locator('[id="children/0/name"]').fill("Noor Voorbeeld")
+    page.locator('[id="public/situation"]').fill("Een meisje is meegenomen bij een speeltuin.")
+    page.locator('button[formaction$="/intake"]').click()
+    link, draft = page.locator("#intake-link").input_value(), page.locator("[name=draft]").input_value()
+    intake = link.removeprefix(parent.web)
+    _look(parent, see, {"intake": intake})
+    with tempfile.TemporaryDirectory() as folder:
+        draw_portrait(Path(folder) / "noor.jpg")
+        parent.page.locator("#photos").set_input_files(Path(folder) / "noor.jpg")
+        parent.page.locator('[id="children/0/hair"]').fill("rood")
+        parent.page.locator("main button").click()
+    parent.page.wait_for_load_state()
+    see(parent, "intake-thanks", parent.page.viewport_size["width"] if parent.page.viewport_size else HEIGHT)
+    _look(operator, see, {"draft": f"/console/drafts/{draft}", "list-drafts": "/console/"})
 
 
 def _begin(running: Running) -> tuple[str, str]:

@@ -130,3 +130,12 @@ for (const field of document.querySelectorAll('[data-most]')) {
 // A refused form: begin where it says so.
 const summary = document.querySelector('.govuk-error-summary[tabindex]')
 if (summary) summary.focus()
+
+// A form that takes long to fill in is not sent into a void.
+document.addEventListener('submit', event => {
+  if (!event.target.matches('.guarded:not(.columns--form)') || navigator.onLine) return
+  event.preventDefault()
+  const note = document.getElementById('not-sent')
+  note.hidden = false
+  note.textContent = note.dataset.lost
+})
