@@ -374,9 +374,30 @@ class ExerciseChannels(Value):
     signage: ExerciseSignageEndpoint | None = None
 
 
-class ChannelsFile(Value):
-    """What a file can say of channels."""
+def _contact(said: str) -> str:
+    if said and not said.startswith(("mailto:", "https://")):
+        raise ValueError("a contact is mailto:NAME@HOST or an address that begins with https://")
+    return said
 
+
+Contact = Annotated[str, AfterValidator(_contact)]
+
+
+class SiteOwner(Value):
+    """Who the public site is of, for those who read it."""
+
+    operator: str = ""
+    """Its name, as people know it."""
+    contact: Contact = ""
+    """Where it can be reached; empty: nowhere that is said."""
+    security: Contact = ""
+    """Where faults of security are reported; empty: at `contact`."""
+
+
+class ChannelsFile(Value):
+    """What a file can say of channels, and of the site."""
+
+    site: SiteOwner = SiteOwner()
     channels: LiveChannels = LiveChannels()
     exercise: ExerciseChannels = ExerciseChannels()
 
