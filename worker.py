@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -45,8 +46,13 @@ GRACE = timedelta(seconds=3)
 READY_WITHIN = 60.0
 STOP_WITHIN = 6.0
 AT_ONCE = 16
+CONTROL_AT_ONCE = 4 * AT_ONCE
+"""More than threads: what takes a channel down has threads of its own (`activities.publishing`)."""
 BATCHES_AT_ONCE = 3
 """Of a channel in one process: enough that one reads while another sends, and a further host finds work waiting."""
+LISTEN_AGAIN = 1.0
+"""Seconds until a channel that listens and failed listens again."""
+_logger = logging.getLogger(__name__)
 
 
 def build_adapters(parts: Parts) -> dict[str, Channel]:
@@ -84,7 +90,7 @@ def build_workers(
         ]
         workers += [
             _worker(client, ALERTS_QUEUE, threads, activities=thinking, workflows=WORKFLOWS),
-            _worker(client, CONTROL_QUEUE, threads, activities=control),
+            _worker(client, CONTROL_QUEUE, threads, activities=control, at_once=CONTROL_AT_ONCE),
         ]
     if role in ("all", "send"):
         sending = [publishing.arm_channel, publishing.publish, delivery.deliver]
@@ -118,6 +124,16 @@ def _worker(
     )
 
 
+async def keep_listening(name: str, listen: Callable[[], Awaitable[None]], again: float = LISTEN_AGAIN) -> None:
+    """Until cancelled, or there is nothing to listen to: a listener that fails is told, without what it heard."""
+    while True:
+        try:
+            return await listen()
+        except Exception as error:
+            _logger.error("%s stopped listening and begins again: %s", name, type(error).__name__)
+        await asyncio.sleep(again)
+
+
 async def run(role: str, channels: Sequence[str]) -> None:
     parts = open_parts(load_settings(os.environ))
     client = await connect(parts, Reader.WORKER)
@@ -130,7 +146,11 @@ async def run(role: str, channels: Sequence[str]) -> None:
     stop = stop_signal()
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     sending = [adapters[name] for name in channels] if role in ("all", "send") else []
-    lines = [asyncio.create_task(channel.listen()) for channel in sending if isinstance(channel, ListeningChannel)]
+    lines = [
+        asyncio.create_task(keep_listening(channel.name, channel.listen))
+        for channel in sending
+        if isinstance(channel, ListeningChannel)
+    ]
     announce_ready(os.environ)
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from activities.channels.base import Denied, Rejected
+from activities.channels.base import Rejected
 from activities.endpoints import BlueskyAccount
-from activities.social_http import DENIED, Photo, Posted, Saying, ask, of, said
+from activities.social_http import DENIED, Photo, Posted, Saying, ask, denied, of, said
 from activities.social_text import short_link
 from activities.tid import moment_of
 
@@ -29,6 +29,7 @@ SIDES = (1600, 1200, 900, 600)
 LAST = 100
 """Records that are looked through; the most that one answer has."""
 _PUBLIC = "https://bsky.app"
+_PROOF = "handle or app password"
 _EXPIRED = frozenset({"ExpiredToken", "InvalidToken"})
 
 
@@ -50,10 +51,9 @@ class Bluesky:
 
     async def post(self, saying: Saying, key: str, may_go: Callable[[], None]) -> Posted:
         record = self._record(saying, key, [await self._image(photo, may_go) for photo in saying.photos[:PHOTOS]])
-        may_go()
         did = await self._did()
         record = {"repo": did, "collection": COLLECTION, "rkey": key, "record": record}
-        found = said(self._who, await self._ask("POST", "com.atproto.repo.putRecord", json=record))
+        found = said(self._who, await self._ask("POST", "com.atproto.repo.putRecord", may_go, json=record))
         of(self._who, found, "uri")
         for photo in saying.photos:
             self._kept.pop(self._blob(photo), None)
@@ -102,9 +102,8 @@ class Bluesky:
         name = self._blob(photo)
         if name not in self._kept:
             jpeg = smaller(photo.bytes.jpeg)
-            may_go()
             headers = {"content-type": "image/jpeg"}
-            answer = await self._ask("POST", "com.atproto.repo.uploadBlob", content=jpeg, headers=headers)
+            answer = await self._ask("POST", "com.atproto.repo.uploadBlob", may_go, content=jpeg, headers=headers)
             self._kept[name] = said(self._who, answer).get("blob")
         return {"alt": photo.alt, "image": self._kept[name]}
 
@@ -118,26 +117,29 @@ class Bluesky:
         if self._key not in self._kept:
             login = {"identifier": self._account.handle, "password": self._account.password}
             url = f"{self._account.url}/xrpc/com.atproto.server.createSession"
-            session = said(self._who, await ask(self._client, self._who, "POST", url, json=login))
+            session = said(self._who, await ask(self._client, self._who, "POST", url, proof=_PROOF, json=login))
             of(self._who, session, "accessJwt")
             self._kept[self._key] = session
         found: dict[str, Any] = self._kept[self._key]
         return found
 
-    async def _ask(self, method: str, name: str, **more: Any) -> httpx.Response:
-        """With the session there is, or a new one when that has run out."""
+    async def _ask(
+        self, method: str, name: str, may_go: Callable[[], None] = lambda: None, **more: Any
+    ) -> httpx.Response:
+        """With the session there is, or a new one when that has run out; `may_go` is called after any login."""
         old = self._key in self._kept
         headers = {"authorization": f"Bearer {(await self._session())['accessJwt']}", **more.get("headers", {})}
         url = f"{self._account.url}/xrpc/{name}"
         asked = {**more, "headers": headers}
+        may_go()
         answer = await ask(self._client, self._who, method, url, expect=(*DENIED, 400), **asked)
         if answer.is_success:
             return answer
         if answer.status_code in DENIED or said(self._who, answer).get("error") in _EXPIRED:
             self._kept.pop(self._key, None)
             if old:
-                return await self._ask(method, name, **more)
-            raise Denied(f"{self._who} does not accept our credentials ({answer.status_code})")
+                return await self._ask(method, name, may_go, **more)
+            raise denied(self._who, _PROOF, answer.status_code)
         raise Rejected(f"{self._who} refused it ({answer.status_code})")
 
 

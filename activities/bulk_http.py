@@ -72,12 +72,16 @@ class Answer(NamedTuple):
     @property
     def trouble(self) -> str:
         """Of who did not answer: what goes behind its name."""
+        if self is UNSAYABLE:
+            return f" {self.error}"
         what = "'s answer makes no sense" if self.error in NONSENSE else " does not answer"
         return f"{what} ({self.error})"
 
 
 NOT_SENT = Answer(0)
 """Nothing was sent: it was stopped before."""
+UNSAYABLE = Answer(0, error="cannot be asked: its address or a header has letters that HTTP has not")
+"""Nothing was sent: HTTP has no way to say it."""
 ACCEPTED = {status: Answer(status) for status in (200, 201, 202)}
 """Nearly all answers: one object for each of them."""
 
@@ -124,10 +128,23 @@ class _Batch:
         """Nobody waits any more: what has not left stays here."""
         self._still = lambda: False
 
+    def take_in(self, index: int, answer: Answer) -> None:
+        """What became of one; with the last of them the call is over."""
+        self.answers[index] = answer
+        self.open -= 1
+        if not self.open:
+            self.end_if_complete()
+
     def end_if_complete(self) -> None:
         if self.drained and not self.open:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 self._loop.call_soon_threadsafe(self._resolve)
+
+    def fail(self, error: Exception) -> None:
+        """Whatever became of its messages, nobody will say it."""
+        self._error = self._error or error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(self._resolve)
 
     def _resolve(self) -> None:
         if self.done.done():
@@ -146,6 +163,7 @@ class BulkHttp:
         self._in_flight = in_flight
         self._news = threading.Condition()
         self._waiting: deque[_Batch] = deque()
+        self._unfinished: set[_Batch] = set()
         self._thread: threading.Thread | None = None
 
     async def send(
@@ -159,6 +177,7 @@ class BulkHttp:
         batch = _Batch(requests, number, still)
         with self._news:
             self._waiting.append(batch)
+            self._unfinished.add(batch)
             self._news.notify()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="bulk-http", daemon=True)
@@ -167,12 +186,20 @@ class BulkHttp:
             return await batch.done
         finally:
             batch.stop()
+            with self._news:
+                self._unfinished.discard(batch)
 
     def _run(self) -> None:
         driver = _Driver(self._authority, self._in_flight)
         try:
             while self._takes_work(driver):
                 driver.turn()
+        except Exception as error:  # whoever waits hears of it, and the next call begins another thread
+            with self._news:
+                self._waiting.clear()
+                self._thread = None
+                for batch in self._unfinished:
+                    batch.fail(error)
         finally:
             driver.close()
 
@@ -264,10 +291,16 @@ class _Driver:
         for index, (url, headers, body) in requests:
             handle = idle.pop() if idle else self._new_handle()
             its_url, its_headers = known[handle]
-            if its_url != url:
-                handle.setopt(pycurl.URL, url)
-            if its_headers is not headers:
-                handle.setopt(pycurl.HTTPHEADER, headers)
+            try:
+                if its_url != url:
+                    handle.setopt(pycurl.URL, url)
+                if its_headers is not headers:
+                    handle.setopt(pycurl.HTTPHEADER, headers)
+            except ValueError:  # of this one alone
+                known[handle] = "", ()
+                idle.append(handle)
+                batch.take_in(index, UNSAYABLE)
+                continue
             if its_url != url or its_headers is not headers:
                 known[handle] = url, headers
             handle.setopt(pycurl.POSTFIELDS, body)
@@ -302,10 +335,7 @@ class _Driver:
             remove(handle)
             batch, index = under_way.pop(handle)
             idle.append(handle)
-            batch.answers[index] = answer
-            batch.open -= 1
-            if not batch.open:
-                batch.end_if_complete()
+            batch.take_in(index, answer)
 
     def _new_handle(self) -> pycurl.Curl:
         handle = pycurl.Curl()

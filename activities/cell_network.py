@@ -50,7 +50,7 @@ def bring(network: CellNetwork, message: str, reference: str, within: float, may
 
     letters = list(network.addresses)
     trouble: dict[str, ChannelError] = {}
-    with _threads(len(letters)) as threads:
+    with threads_for(len(letters)) as threads:
         asked = {threads.submit(ask, letters[0]): letters[0]}
         waiting = set(asked)
         while waiting:
@@ -111,8 +111,10 @@ class _Post:
     def _judge(self, answer: httpx.Response, said: bytes) -> None:
         if answer.status_code in (401, 403):
             raise _denied(answer)
-        if answer.status_code == 429 or answer.is_server_error:
-            raise Busy(f"asks for patience ({answer.status_code})", retry_after=1.0)
+        if answer.status_code == 429:
+            raise Busy("asks for patience (429)", retry_after=1.0)
+        if answer.is_server_error:  # what is behind that server may have taken it
+            raise Unreachable(f"asks for patience ({answer.status_code})", in_doubt=True)
         if not answer.is_success:
             raise Rejected(f"refused it ({answer.status_code})")
         try:
@@ -139,7 +141,7 @@ def together(trouble: dict[str, ChannelError]) -> ChannelError:
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[ThreadPoolExecutor]:
+def threads_for(number: int) -> Iterator[ThreadPoolExecutor]:
     """Whoever is still busy at the end is not waited for."""
     threads = ThreadPoolExecutor(number, "cell broadcast")
     try:

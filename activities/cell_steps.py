@@ -37,6 +37,11 @@ class Step:
     references: tuple[tuple[NetworkMessage, ...], ...]
     """What it may have, surest last: the next one is tried when the network refuses one, for it knows what it has."""
 
+    @property
+    def may_have_nothing(self) -> bool:
+        """Whether a network that refuses to end it has, for all we know, nothing to end."""
+        return self.row.cancels and all(one.state == State.DOUBT for one in self.references[-1])
+
 
 def to_show(session: Session, job: PublishJob, network: CellNetwork, lease: datetime, now: datetime) -> Step | None:
     """An Update of what it has, or an Alert; None where it acknowledged this already."""
@@ -56,7 +61,11 @@ def to_show(session: Session, job: PublishJob, network: CellNetwork, lease: date
 def to_cancel(
     session: Session, job: PublishJob, network: CellNetwork, told: Sequence[NetworkMessage], now: datetime
 ) -> Step:
-    """A Cancel of what it has, which is something."""
+    """A Cancel of what it has, which is something.
+
+    Where the last Cancel is in doubt it is sent once more: if that came there is nothing left for another one to name,
+    and the network knows it again by its identifier.
+    """
     has = network_messages.since_cancel(told)
     # What is over there shows no more, but a phone keeps its newest until it is told of the end.
     holds = [one for one in has if one.expires > now] or has[-1:]
@@ -66,14 +75,20 @@ def to_cancel(
 
 
 def note(session: Session, step: Step, outcome: Outcome) -> None:
-    """Keep what the network said of a step, or did not say."""
-    row = session.merge(step.row)
+    """Keep what the network said of a step, or did not say.
+
+    A sender that was frozen in between may come late: what has become known of a message meanwhile stays.
+    """
+    row = _now(session, step.row)
     if isinstance(outcome, tuple):
         row.state = State.ACKNOWLEDGED
         had = {one.n for one in outcome}
         for old in {one.n: one for some in step.references for one in some}.values():
-            if old.n not in had:
-                session.merge(old).state = State.MISSED
+            now = _now(session, old)
+            if old.n not in had and now.state == old.state:
+                now.state = State.MISSED
+    elif row.state == State.ACKNOWLEDGED:
+        return
     elif isinstance(outcome, Refused):
         row.state = State.MISSED
     elif isinstance(outcome, Unreachable) and outcome.in_doubt:
@@ -81,6 +96,12 @@ def note(session: Session, step: Step, outcome: Outcome) -> None:
     elif isinstance(outcome, ChannelError):
         row.state = step.before
     # Else something newer holds: it may have reached one of the two addresses, so it stays in doubt.
+
+
+def _now(session: Session, row: NetworkMessage) -> NetworkMessage:
+    """The same row as it is now, and for nobody else until the transaction ends."""
+    key = (row.alert_id, row.network, row.n)
+    return session.get_one(NetworkMessage, key, with_for_update=True, populate_existing=True)
 
 
 def _step(
@@ -93,7 +114,7 @@ def _step(
     *,
     cancels: bool,
 ) -> Step:
-    mine = _mine(told, job, network)
+    mine = _mine(told, job, network) or (_cancel_in_doubt(told) if cancels else None)
     before = mine.state if mine is not None else State.MISSED
     row = mine or NetworkMessage(
         alert_id=job.alert_id,
@@ -115,6 +136,12 @@ def _step(
 def _mine(told: Sequence[NetworkMessage], job: PublishJob, network: CellNetwork) -> NetworkMessage | None:
     """The row of an earlier attempt at the same."""
     return next((one for one in told if one.identifier == _identifier(job, network)), None)
+
+
+def _cancel_in_doubt(told: Sequence[NetworkMessage]) -> NetworkMessage | None:
+    """The last message, if it is a Cancel that may have come."""
+    last = told[-1] if told else None
+    return last if last is not None and last.cancels and last.state == State.DOUBT else None
 
 
 def _identifier(job: PublishJob, network: CellNetwork) -> str:

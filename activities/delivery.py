@@ -11,7 +11,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from temporalio import activity
@@ -20,7 +20,9 @@ from temporalio.exceptions import ApplicationError
 from activities.alerts import load_rendition, now
 from activities.beating import beating
 from activities.channels.base import (
+    Assumed,
     Busy,
+    Capabilities,
     Channel,
     Gone,
     Messages,
@@ -35,6 +37,7 @@ from activities.channels.base import (
 from activities.pacing import Pace
 from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
+from activities.trying_again import failure
 from alerts.compose import dark_text, end_text
 from alerts.edition import Edition, EditionRef
 from alerts.vocabulary import LANGUAGES, Kind, Meaning, MessageKind
@@ -45,6 +48,7 @@ from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
 from store.ledger import Chunk, Intent, Status, Wave
 from store.rates import Urgency
+from store.standing import leased_until
 from store.witness import Witness
 from workflows import ports
 
@@ -61,6 +65,7 @@ CHUNKS_AT_ONCE = 3
 """Of one batch: while one waits for its last answers the next is under way."""
 _KINDS = dict(enumerate(MessageKind, start=1))
 """By their codes in the ledger."""
+_REJECTED, _RETRY = bytes([Status.REJECTED]), bytes([Status.RETRY])
 COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
 
@@ -109,7 +114,8 @@ class DeliveryActivities:
                 batch.still = lambda: False
                 await working  # milliseconds: what has left already is written down and not in doubt
                 raise
-            overtaken = asked.purpose == "show" and watched.overtaken()
+            # A lease that nobody renewed ends the wave as something newer would; a renewal begins another.
+            overtaken = asked.purpose == "show" and (watched.overtaken() or watched.lapsed())
         for error in filter(None, ended):
             raise error
         trouble = batch.trouble or (BLIND if batch.stopped else None)
@@ -172,7 +178,7 @@ class DeliveryActivities:
             return True
 
         outcomes = await self._paced(batch, batch.messages(chunk), still)
-        statuses = bytes(map(_status, outcomes)) if any(outcomes) else bytes([Status.REACHED]) * len(outcomes)
+        statuses = batch.statuses(outcomes)
         sent = _Sent(intent, chunk.members, statuses, dispatched[0] if dispatched else now())
         batch.note(sent, outcomes)
         return sent
@@ -197,7 +203,7 @@ class DeliveryActivities:
         wave = Wave(
             alert_id=asked.alert_id,
             channel=asked.channel,
-            purpose=asked.purpose,
+            purpose=_purpose(asked, channel.capabilities),
             edition=ref.number,
             announcement=asked.desired.announcement,
             revision=asked.desired.revision,
@@ -205,13 +211,14 @@ class DeliveryActivities:
         )
         audience = AudienceStore(self._db, display, asked.alert_id, asked.channel)
         ending = asked.purpose == "end"
-        # A partner that was paused since shows what it took until it hears the end.
+        # A partner that was paused since, or taken out of the settings, shows what it took until it hears the end.
         members = audience.read(
-            asked.start, asked.count, ending=ending, paused_too=ending and channel.capabilities.partners
+            asked.start, asked.count, ending=ending, everybody=ending and channel.capabilities.partners
         )
         outside = self._outside(asked.alert_id, display, members) if asked.purpose == "show" else {}
         attaches = channel.capabilities.attaches and asked.purpose == "show"
         with self._db.read() as session:
+            lease = leased_until(session, asked.alert_id, asked.desired)
             photos = load_photos(session, display, self._edition(asked.alert_id, ref)) if attaches else ()
             chunks = ledger.plan(
                 session, wave, members, channel.capabilities.chunk, asked.start + asked.count, outside
@@ -222,7 +229,7 @@ class DeliveryActivities:
             alert_kind=asked.kind,
             edition=ref.number,
             announcement=asked.desired.announcement,
-            lease_until=asked.desired.lease_until,
+            lease_until=lease,
             rendition=rendition,
             photos=photos,
             end_texts=_last_words(asked, recalls=recalls) if asked.purpose == "end" else None,
@@ -325,7 +332,7 @@ class _Batch:
 
     @property
     def urgency(self) -> Urgency:
-        if self.wave.purpose == "end":
+        if self.job.end_texts is not None:
             return Urgency.END
         return Urgency.EXERCISE if self.job.alert_kind is Kind.EXERCISE else Urgency.ALERT
 
@@ -353,10 +360,26 @@ class _Batch:
             return
         self.stopped = self.stopped or any(isinstance(outcome, NotSent) for outcome in outcomes)
         self._stuck = self._stuck or all(isinstance(outcome, Unreachable) for outcome in outcomes)
-        trouble = next((outcome for outcome in outcomes if isinstance(outcome, (Busy, Unreachable))), None)
+        trouble = next((one for one in outcomes if isinstance(one, (Busy, Unreachable))), None) or self._owed(outcomes)
         if trouble is not None and self.trouble is None:
-            delay = timedelta(seconds=trouble.retry_after) if isinstance(trouble, Busy) else None
-            self.trouble = ApplicationError(str(trouble), type=type(trouble).__name__, next_retry_delay=delay)
+            self.trouble = failure(trouble, activity.info().attempt, takes_away=self._takes_away)
+
+    def statuses(self, outcomes: Sequence[Outcome]) -> bytes:
+        """One byte for each. What takes away and was refused is still to be done: what it is about still stands."""
+        if not any(outcomes):
+            return bytes([Status.REACHED]) * len(outcomes)
+        found = bytes(map(_status, outcomes))
+        return found.replace(_REJECTED, _RETRY) if self._takes_away else found
+
+    @property
+    def _takes_away(self) -> bool:
+        """Whether it is more than news: a channel without `recall` cannot take anything back."""
+        return self.job.end_texts is not None and self.channel.capabilities.recall
+
+    def _owed(self, outcomes: Sequence[Outcome]) -> Rejected | None:
+        """A refusal that is no end of it."""
+        refused = (one for one in outcomes if isinstance(one, Rejected))
+        return next(refused, None) if self._takes_away else None
 
     def _prefix(self, code: int, announcement: int) -> str:
         if (code, announcement) not in self._prefixes:
@@ -382,6 +405,12 @@ def _spoken(languages: Sequence[str]) -> Sequence[str]:
     return [language if language in LANGUAGES else LANGUAGES[0] for language in languages]
 
 
+def _purpose(asked: ports.Deliver, can: Capabilities) -> str:
+    """In the ledger. That the alert is over is told by itself where something may still say that all is dark."""
+    over = asked.desired.meaning is Meaning.WITHDRAWN and not asked.lapsed
+    return "ended" if asked.purpose == "end" and over and can.says_dark else asked.purpose
+
+
 def _last_words(asked: ports.Deliver, *, recalls: bool) -> dict[str, str]:
     """Where things can be shown again (hold, lease run out), nobody says that the alert ended."""
     if recalls and asked.desired.meaning is not Meaning.WITHDRAWN:
@@ -402,6 +431,8 @@ def _status(outcome: Outcome) -> Status:
         return Status.GONE
     if isinstance(outcome, Rejected):
         return Status.REJECTED
+    if isinstance(outcome, Assumed):
+        return Status.ASSUMED
     if isinstance(outcome, NotMeant):
         return Status.NONE
-    return Status.DOUBT if isinstance(outcome, Unreachable) and outcome.in_doubt else Status.RETRY
+    return Status.DOUBT if isinstance(outcome, (Busy, Unreachable)) and outcome.in_doubt else Status.RETRY

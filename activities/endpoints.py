@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal, Self, TypeVar
@@ -82,15 +83,41 @@ class ExerciseEmailEndpoint(MailServer):
     """Mail to those who take part in exercises; never fits where the public's belongs."""
 
 
+def partner_url(url: str) -> str:
+    """The address of a webhook, if one can be called; raises ValueError, which does not quote it."""
+    import httpx  # noqa: PLC0415  50 ms, and few commands look at one
+
+    try:
+        parted = urlsplit(url)
+        host = parted.hostname if (parted.port or 0) >= 0 and httpx.URL(url) else None
+    except (ValueError, httpx.InvalidURL):
+        host = None
+    if not host or parted.scheme not in ("http", "https") or parted.username:
+        raise ValueError("give a whole address that begins with https://")
+    if parted.scheme == "http" and not is_loopback(host):
+        raise ValueError("leaves this machine unsecured; give one that begins with https://")
+    return url
+
+
+def partner_mail(mail: str) -> str:
+    """The mail address of people at a partner; raises ValueError, which does not quote it."""
+    if not _MAIL.fullmatch(mail):
+        raise ValueError("is no mail address: name@host, in ASCII")
+    return mail
+
+
+_MAIL = re.compile(r"[!-+\--;=?A-~]+@[!-+\--;=?A-~]+")
+
+
 class Partner(Value):
     """One receiver of Standard Webhooks; secrets begin with `whsec_`."""
 
     name: str
-    url: str
+    url: Annotated[str, AfterValidator(partner_url)]
     secret: str = Field(repr=False)
     former_secret: str | None = Field(default=None, repr=False)
     """While it changes from one secret to the other: calls are signed with both."""
-    mail: Annotated[str, Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")] | None = Field(default=None, repr=False)
+    mail: Annotated[str, AfterValidator(partner_mail)] | None = Field(default=None, repr=False)
     """Of people there who can say that an alert is gone, where its software does not."""
 
     @property
@@ -119,8 +146,8 @@ class AppServer(Server):
 
     service_account: str
     """File of the service account that lets us, as the gateway's console gives it (JSON)."""
-    url: Annotated[str, Field(pattern=r"^https://[^\s/]+/\S*$")] | None = None
-    """Where to post a message; None: to FCM, for the project of the service account."""
+    url: Annotated[str, Field(pattern=r"^https://[!-.0-~]+/[!-~]*$")] | None = None
+    """Where to post a message, in ASCII; None: to FCM, for the project of the service account."""
     authority: str | None = None
     """File of the authority whose certificates gateway and token service show; None: those this machine trusts."""
 
@@ -400,6 +427,27 @@ class ChannelsFile(Value):
     site: SiteOwner = SiteOwner()
     channels: LiveChannels = LiveChannels()
     exercise: ExerciseChannels = ExerciseChannels()
+
+    @property
+    def partners(self) -> tuple[Partner, ...]:
+        """Of webhooks, those of the public first."""
+        return (*self.channels.webhook, *self.exercise.webhook)
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        """What was said where is kept by name, and operators read nothing else of a counterpart."""
+        named = [*_names(self.channels), *_names(self.exercise)]
+        if twice := next((one for one in named if named.count(one) > 1), None):
+            channel, what, name = twice
+            raise ValueError(f"channels.{channel}, exercise.{channel}: two {what} are named {name!r}; rename one")
+        return self
+
+
+def _names(group: LiveChannels | ExerciseChannels) -> Iterator[tuple[str, str, str]]:
+    """Channel, what it is and name of each counterpart that has a name."""
+    yield from (("webhook", "partners", one.name) for one in group.webhook)
+    yield from (("cellbroadcast", "networks", one.name) for one in group.cellbroadcast)
+    yield from (("social", "accounts", one.name) for one in (group.social.all if group.social else ()))
 
 
 class ChannelsConfig(ChannelsFile):

@@ -102,7 +102,7 @@ class Mastodon:
     async def _ask(self, method: str, path: str, *, expect: Collection[int] = (), **more: Any) -> httpx.Response:
         headers = {**self._token, **more.pop("headers", {})}
         url = f"{self._account.url}{path}"
-        return await ask(self._client, self._who, method, url, expect=expect, headers=headers, **more)
+        return await ask(self._client, self._who, method, url, expect=expect, proof="token", headers=headers, **more)
 
 
 def _has(status: Mapping[str, Any], mark: str) -> bool:

@@ -1,6 +1,7 @@
 """All webhook partners: those of the settings file, and those of the register, which change while Baken runs.
 
-The settings file wins where both name one. Exercise partners are of a type of their own here as well.
+The settings file wins where both name one, whichever side of the wall each is on. Exercise partners are of a type of
+their own here as well.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -43,24 +44,34 @@ class PartnerBook:
         self._key = key
         self._clock = clock
         self._noted: dict[tuple[str, bool], datetime] = {}
+        self._in_file = {partner.name for partner in config.partners}
 
     def all(self, *, exercise: bool) -> Sequence[Known]:
         with self._db.read() as session:
             registered = Register(self._key()).all(session)
-        ours = {one.name: self._known(one) for one in registered if one.exercise == exercise}
-        return list({**ours, **self._of_file(exercise=exercise)}.values())
+        ours = [one for one in registered if one.exercise == exercise and one.name not in self._in_file]
+        return [*map(self._known, ours), *self._of_file(exercise=exercise).values()]
 
     def find(self, name: str, *, exercise: bool) -> Known | None:
         in_file = self._of_file(exercise=exercise).get(name)
-        if in_file is not None:
+        if in_file is not None or name in self._in_file:
             return in_file
         with self._db.read() as session:
             one = Register(self._key()).find(session, name)
         return self._known(one) if one and one.exercise == exercise else None
 
-    def allows(self, partner: Partner) -> bool:
-        """A home that holds the approvers' keys reaches this machine only, whoever wrote the address down."""
-        return self._config.loopback != "only" or is_loopback(host_of(partner.url))
+    def forbids(self, url: str) -> str | None:
+        """Why no call goes to this address, whoever wrote it down, in words that follow the partner's name.
+
+        A home that holds the approvers' keys reaches this machine only; another never does, where what listens
+        trusts whoever calls from here.
+        """
+        here = is_loopback(host_of(url))
+        if self._config.loopback == "only" and not here:
+            return "is not on this machine, and this home reaches no other"
+        if self._config.loopback == "never" and here:
+            return "is on this machine, where no partner is"
+        return None
 
     def note_answer(self, name: str, *, exercise: bool) -> None:
         """It answered now; that this cannot be written down is no reason to stop."""
@@ -76,5 +87,6 @@ class PartnerBook:
 
     def _known(self, one: Registered) -> Known:
         kind = ExercisePartner if one.exercise else WebhookPartner
-        said = {"name": one.name, "url": one.url, "secret": one.secret, "mail": one.mail}
-        return Known(kind(**said, former_secret=one.former(self._clock())), one.paused, one)
+        said: dict[str, Any] = {"name": one.name, "url": one.url, "secret": one.secret, "mail": one.mail}
+        # Looked at when it was added: one that does not suit any more must not hide all others.
+        return Known(kind.model_construct(**said, former_secret=one.former(self._clock())), one.paused, one)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,7 +78,7 @@ class PartnerCare:
     async def remind(self, client: httpx.AsyncClient) -> None:
         """Tell again whom it is time to tell."""
         due = await asyncio.to_thread(self._whom_to_remind)
-        await _each(self._remind(client, one, row, known) for one, row, known in due)
+        await _each(self._remind(client, *whom) for whom in due)
 
     async def _ping(self, client: httpx.AsyncClient, known: Known, exercise: bool) -> None:
         outcome = await self._caller.call(client, known.partner, f"ping-{uuid.uuid4().hex}", event(PING, {}))
@@ -88,7 +89,9 @@ class PartnerCare:
         now = self._clock()
         found = [(known, exercise) for exercise in (False, True) for known in self._book.all(exercise=exercise)]
         there = [
-            (known, exercise) for known, exercise in found if not known.paused and self._book.allows(known.partner)
+            (known, exercise)
+            for known, exercise in found
+            if not known.paused and not self._book.forbids(known.partner.url)
         ]
         with self._db.write() as session:
             return [
@@ -97,21 +100,23 @@ class PartnerCare:
                 if partners.may_ask(session, known.partner.name, now, PING_EVERY, exercise=exercise)
             ]
 
-    def _whom_to_remind(self) -> list[tuple[Removal, AlertStanding, Known]]:
+    def _whom_to_remind(self) -> list[tuple[Removal, int, AlertStanding, Known]]:
         now, found = self._clock(), []
         with self._db.read() as session:
             waiting = removals.open_removals(session)
         for one in waiting:
             known = self._book.find(one.partner, exercise=one.exercise)
-            if known is None or not self._book.allows(known.partner):
+            if known is None or self._book.forbids(known.partner.url):
                 continue
             with self._db.write() as session:
-                if removals.take_turn(session, one, now):
-                    found.append((one, standing(session, one.alert_id), known))
+                if number := removals.take_turn(session, one, now):
+                    found.append((one, number, standing(session, one.alert_id), known))
         return found
 
-    async def _remind(self, client: httpx.AsyncClient, one: Removal, row: AlertStanding, known: Known) -> None:
-        number, partner = one.reminders + 1, known.partner
+    async def _remind(
+        self, client: httpx.AsyncClient, one: Removal, number: int, row: AlertStanding, known: Known
+    ) -> None:
+        partner = known.partner
         removed = removed_url(self._secret(), self._base_url, one.alert_id, one.partner)
         said = {**cancelled(row), "removed_url": removed, "reminder": number}
         outcome = await self._caller.call(client, partner, f"{one.told_by}.{number}", event(CANCELLED, said))
@@ -124,10 +129,11 @@ class PartnerCare:
 
 
 async def _each(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """All of them to their end, and only then what went wrong with one."""
-    for outcome in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
+    """All of them to their end, and what went wrong with each; their next turn comes."""
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    failed = Counter(type(outcome).__name__ for outcome in outcomes if isinstance(outcome, Exception))
+    for what, number in failed.items():
+        _logger.error("%d of %d partners were not looked after: %s", number, len(outcomes), what)
 
 
 def removed_url(key: bytes, base_url: str, alert_id: str, partner: str) -> str:

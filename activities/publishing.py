@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 from sqlmodel import Session
@@ -18,7 +19,6 @@ from temporalio.exceptions import ApplicationError
 from activities.alerts import load_rendition, now
 from activities.beating import beating, in_thread
 from activities.channels.base import (
-    Busy,
     Channel,
     ChannelError,
     PhotoBytes,
@@ -26,6 +26,7 @@ from activities.channels.base import (
     PublicChannel,
     PublishJob,
 )
+from activities.trying_again import failure
 from alerts.edition import Edition
 from alerts.state import ArmReport
 from alerts.vocabulary import Kind
@@ -39,6 +40,12 @@ from store.tables.sending import ChannelTrouble
 from store.witness import Witness
 from workflows import ports
 
+AT_ONCE = 8
+"""Alerts that one channel takes down at once, by each process: a silent counterpart keeps no other channel waiting."""
+TURN_WITHIN = 0.1
+"""Seconds that one waits for its turn; then it comes back, for a place on the queue is everybody's."""
+NO_TURN = ApplicationError("as many are being taken down as there may be at once", type="NoTurn")
+
 
 class PublishingActivities:
     def __init__(self, db: Database, keys: KeyStore, channels: Mapping[str, Channel]) -> None:
@@ -46,6 +53,7 @@ class PublishingActivities:
         self._keys = keys
         self._channels = channels
         self._witness = Witness(db, keys)
+        self._turns = {name: _Turns(name) for name in channels}
 
     @activity.defn(name=ports.ARM_CHANNEL.name)
     async def arm_channel(self, asked: ports.ArmChannel) -> ArmReport:
@@ -93,11 +101,21 @@ class PublishingActivities:
         return self._change(asked, self._public(asked.channel).publish)
 
     @activity.defn(name=ports.TAKE_DOWN.name)
-    def take_down(self, asked: ports.Publish) -> ports.Published:
-        return self._change(asked, self._public(asked.channel).take_down)
+    async def take_down(self, asked: ports.Publish) -> ports.Published:
+        """On the queue of all that stops and declares, so each channel has threads of its own, and only so many."""
+        return await self._turns[asked.channel].take(partial(self.hide, asked, activity.info().attempt))
 
-    def _change(self, asked: ports.Publish, change: Callable[[PublishJob], None]) -> ports.Published:
-        """What keeps a counterpart from it is written down for whoever watches, and raised: it is tried again."""
+    def hide(self, asked: ports.Publish, attempt: int = 1) -> ports.Published:
+        """`take_down`, in this thread."""
+        return self._change(asked, self._public(asked.channel).take_down, attempt)
+
+    def _change(
+        self, asked: ports.Publish, change: Callable[[PublishJob], None], takes_away: int = 0
+    ) -> ports.Published:
+        """What keeps a counterpart from it is written down for whoever watches, and raised: it is tried again.
+
+        `takes_away`: which attempt at that it is; 0: something is shown.
+        """
         superseded = False
         try:
             change(self._job(asked))
@@ -106,8 +124,7 @@ class PublishingActivities:
         except ChannelError as error:
             with self._db.write() as session:
                 ledger.note_trouble(session, asked.alert_id, asked.channel, str(error), now())
-            delay = timedelta(seconds=error.retry_after) if isinstance(error, Busy) else None
-            raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=delay) from error
+            raise failure(error, takes_away, takes_away=takes_away > 0) from error
         self._clear(asked)
         return ports.Published(at=now(), superseded=superseded)
 
@@ -146,6 +163,30 @@ class PublishingActivities:
             outcome=outcome,
             lapsed=asked.lapsed,
         )
+
+
+class _Turns:
+    """Threads of one channel, and whose turn it is."""
+
+    def __init__(self, channel: str) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, f"take down {channel}")
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    async def take(self, work: Callable[[], ports.Published]) -> ports.Published:
+        try:
+            async with asyncio.timeout(TURN_WITHIN):
+                await self._free.acquire()
+        except TimeoutError:
+            raise NO_TURN from None
+        loop = asyncio.get_running_loop()
+
+        def free(_: object) -> None:
+            with suppress(RuntimeError):  # the process ends, and nobody waits for a turn
+                loop.call_soon_threadsafe(self._free.release)
+
+        done = self._threads.submit(work)
+        done.add_done_callback(free)  # also when nobody waits for it any more, but only when its thread is free
+        return await asyncio.wrap_future(done)
 
 
 def load_photos(session: Session, display: bytes, edition: Edition) -> tuple[PhotoBytes, ...]:

@@ -1,7 +1,7 @@
 """One poll of the store for all senders of this process: is the revision they send for still the newest?
 
 Polled every 50 ms at most (DESIGN, rule 1: last send 36 / 70 ms p50 / p95 after found). A sender that cannot read
-it for 2 s stops too: better late than after the end.
+it for 2 s stops too: better late than after the end. So does one whose alert's lease nobody renewed (rule 7).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -27,7 +28,7 @@ BLIND = 2.0
 """Seconds without a successful look after which senders stop."""
 
 
-_REVISIONS = select(col(AlertStanding.alert_id), col(AlertStanding.revision)).where(
+_REVISIONS = select(col(AlertStanding.alert_id), col(AlertStanding.revision), col(AlertStanding.lease_until)).where(
     col(AlertStanding.alert_id).in_(bindparam("wanted", expanding=True))
 )
 """Made once: it is asked twenty times a second."""
@@ -41,22 +42,28 @@ class Watched(NamedTuple):
     revision: int
 
     def still(self) -> bool:
-        """Whether it may send: nothing newer holds, and that can be seen."""
-        return self.watch.sees() and not self.overtaken()
+        """Whether it may send: nothing newer holds, nor is the lease over, and that can be seen."""
+        return self.watch.sees() and not self.overtaken() and not self.lapsed()
 
     def overtaken(self) -> bool:
         """Whether something newer holds, by the last look; once so, for good."""
         return not self.watch.holds(self.alert_id, self.revision)
 
+    def lapsed(self) -> bool:
+        """Whether the lease is over, as it stands in the store by the last look."""
+        return self.watch.is_over(self.alert_id)
+
 
 class RevisionWatch:
     """Answers from memory; a thread keeps the memory fresh while anybody sends."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._db = db
+        self._clock = clock
         self._lock = threading.Lock()
         self._watched: Counter[str] = Counter()
         self._known: dict[str, int] = {}
+        self._leases: dict[str, datetime | None] = {}
         self._seen_at = 0.0
         self._thread: threading.Thread | None = None
 
@@ -80,12 +87,18 @@ class RevisionWatch:
         """As far as it was seen."""
         return self._known.get(alert_id, -1) == revision
 
+    def is_over(self, alert_id: str) -> bool:
+        """Whether the lease that was seen is."""
+        lease = self._leases.get(alert_id)
+        return lease is not None and self._clock() >= lease
+
     def _look(self) -> None:
         with self._lock:
             wanted = [alert_id for alert_id, senders in self._watched.items() if senders > 0]
         with self._db.read_rows() as connection:
             rows = connection.execute(_REVISIONS, {"wanted": wanted}).all()
-        self._known.update((alert_id, revision) for alert_id, revision in rows)
+        self._leases.update((alert_id, lease) for alert_id, _, lease in rows)
+        self._known.update((alert_id, revision) for alert_id, revision, _ in rows)
         self._seen_at = time.monotonic()
 
     def _keep_looking(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ EARLY: Final = 300.0
 AGAIN: Final = 10.0
 """Seconds until the next try, where renewing failed and the token still holds."""
 WHO: Final = "the app gateway's token service"
+_PROJECT: Final = re.compile(r"[A-Za-z0-9.:_-]{1,100}")
+_PRINTABLE: Final = re.compile(r"[!-~]+")
+"""As it can stand in an address or a header."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,10 @@ def read_account(path: Path) -> ServiceAccount:
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError(f"private_key in {path.name} is not an RSA key in PEM")
-    if not uri.startswith("https://"):
-        raise ValueError(f"token_uri in {path.name} must begin with https://")
+    if not uri.startswith("https://") or not _PRINTABLE.fullmatch(uri):
+        raise ValueError(f"token_uri in {path.name} must begin with https:// and have ASCII characters only")
+    if not _PROJECT.fullmatch(project):
+        raise ValueError(f"project_id in {path.name} is not a project's: letters of ASCII, digits and . : _ -")
     return ServiceAccount(email, uri, project, number, key)
 
 
@@ -93,7 +99,10 @@ def assertion(account: ServiceAccount, now: float) -> str:
 
 
 class AccessTokens:
-    """Of one service account, in one process: everybody who sends uses the same one, and one of them renews it."""
+    """Of one service account, in one process: everybody who sends uses the same one, and one of them renews it.
+
+    Who waited while that failed is told so too, and does not try for itself: a silent service would hold each in turn.
+    """
 
     def __init__(
         self,
@@ -109,32 +118,50 @@ class AccessTokens:
         self._only_loopback = only_loopback
         self._token: AccessToken | None = None
         self._renewing = asyncio.Lock()
+        self._tries = 0
+        self._failed: ChannelError | None = None
+        """What the last try ended with."""
 
     async def current(self) -> AccessToken:
         """One that holds; raises ChannelError where there is none to be had."""
         token, now = self._token, self._clock()
         if token is not None and now < (token.ends_at if self._renewing.locked() else token.renew_at):
             return token
+        seen = self._tries
         async with self._renewing:
-            return await self._renewed_when_due()
+            return await self._renewed_when_due(seen)
 
     async def instead_of(self, refused: AccessToken) -> AccessToken:
         """Another one than that, which the gateway did not accept; raises ChannelError."""
+        seen = self._tries
         async with self._renewing:
             if self._token is None or self._token.value == refused.value:
-                self._token = await self._exchanged()
+                self._token = await self._exchanged_since(seen)
             return self._token
 
-    async def _renewed_when_due(self) -> AccessToken:
+    async def _renewed_when_due(self, seen: int) -> AccessToken:
         token, now = self._token, self._clock()
         if token is None or now >= token.renew_at:
             try:
-                token = await self._exchanged()
+                token = await self._exchanged_since(seen)
             except ChannelError:
                 if token is None or now >= token.ends_at:
                     raise
                 token = token._replace(renew_at=now + AGAIN)
         self._token = token
+        return token
+
+    async def _exchanged_since(self, seen: int) -> AccessToken:
+        """Another one; or the error of a try that ended after the first `seen`."""
+        if self._failed is not None and self._tries > seen:
+            raise self._failed
+        try:
+            token, self._failed = await self._exchanged(), None
+        except ChannelError as error:
+            self._failed = error
+            raise
+        finally:
+            self._tries += 1
         return token
 
     async def _exchanged(self) -> AccessToken:
@@ -153,7 +180,9 @@ class AccessTokens:
             said = json.loads(body)
             value, life = str(said["access_token"]), float(said["expires_in"])
         except (ValueError, LookupError, TypeError):
-            raise Unreachable(f"{WHO}'s answer makes no sense") from None
+            value = ""
+        if not _PRINTABLE.fullmatch(value):
+            raise Unreachable(f"{WHO}'s answer makes no sense")
         return AccessToken(value, account.project_id, asked_at + max(life - EARLY, life / 2), asked_at + life)
 
 

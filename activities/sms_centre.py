@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import struct
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -49,6 +50,7 @@ NOT_BOUND = 0x04
 _BROKEN = (NOT_BOUND, 0x08)
 """Those after which another centre is better."""
 
+_logger = logging.getLogger(__name__)
 Heard = Callable[[smpp34.DeliverSmEvent], Awaitable[None]]
 
 
@@ -80,16 +82,22 @@ class NotLetIn(Away):
 
 
 class Session:
-    """With one centre, shared by all who send in this process; `heard` gets what phones say."""
+    """With one centre, shared by all who send in this process; `heard` gets what phones say.
 
-    def __init__(self, centre: SmsCentre, heard: Heard) -> None:
+    One that is not bound any more is left after `leave_after` seconds.
+    """
+
+    def __init__(self, centre: SmsCentre, heard: Heard, leave_after: float = ANSWER) -> None:
         self.window = asyncio.Semaphore(AT_ONCE)
         self.receipts = Receipts()
         self._centre = centre
         self._heard = heard
+        self._leave_after = leave_after
         self._opening = asyncio.Lock()
         self._open: smpp34.Smsc | None = None
-        self._hearing: asyncio.Task[None] | None = None
+        self._leaving: set[smpp34.Smsc] = set()
+        """Not used any more; what is under way in them may still be answered."""
+        self._tasks: set[asyncio.Task[None]] = set()
         self._taken: dict[str, set[int]] = {}
         """Of messages that were not taken whole, the parts that were: those are not sent again."""
         self._failed = Away("")
@@ -108,8 +116,13 @@ class Session:
                 raise self._failed
             self._open = await self._bind()
             self._failed_at = float("-inf")
-            self._hearing = asyncio.create_task(self._hear(self._open))
+            self._keep(self._hear(self._open))
             return self._open
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _bind(self) -> smpp34.Smsc:
         centre = self._centre
@@ -129,12 +142,15 @@ class Session:
             self._fail(await _why(centre))
             raise self._failed from None
 
-    async def submit(self, message: ShortMessage) -> int:
-        """Send all its parts; 0, or the status of one that was refused. Raises Away."""
+    async def submit(self, message: ShortMessage, still: Callable[[], bool]) -> int:
+        """Send all its parts; 0, or the status of one that was refused. Raises Away.
+
+        What the centre could not take is only sent again while `still()` says yes.
+        """
         smsc, same = await self.opened(), _told(self._centre, message)
         parts, taken = _parts(message), self._taken.get(message.id, set())
         missing = [n for n in range(len(parts)) if n not in taken]
-        tasks = [self._part(smsc, message, n, parts, same) for n in missing]
+        tasks = [self._part(smsc, message, n, parts, same, still) for n in missing]
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         taken = taken | {n for n, answer in zip(missing, answers, strict=True) if answer == 0}
         self._taken.pop(message.id, None)
@@ -150,11 +166,19 @@ class Session:
         return min(refused, key=LATER.__contains__, default=0)
 
     async def _part(
-        self, smsc: smpp34.Smsc, message: ShortMessage, number: int, parts: list[bytes], same: dict[str, Any]
+        self,
+        smsc: smpp34.Smsc,
+        message: ShortMessage,
+        number: int,
+        parts: list[bytes],
+        same: dict[str, Any],
+        still: Callable[[], bool],
     ) -> int:
         status, began, destination = 0, time.monotonic(), message.number.removeprefix("+")
         for again in range(TRIES):
             await asyncio.sleep(again * 0.2)
+            if again and not still():
+                break
             try:
                 answer = await asyncio.wait_for(smsc.submit_sm(destination, parts[number], **same), ANSWER)
             except (smpp34.SmppError, TimeoutError):
@@ -168,32 +192,48 @@ class Session:
         if status in _BROKEN:
             self._fail(Away(f"the SMS centre has trouble ({LATER[status]})"))
         if status == NOT_BOUND and self._open is smsc:
-            self._open = None  # what is under way in it may still be answered
+            self._open = None
+            self._leaving.add(smsc)
+            self._keep(self._leave(smsc))
         return status
+
+    async def _leave(self, smsc: smpp34.Smsc) -> None:
+        """Once what is under way in it was answered."""
+        await asyncio.sleep(self._leave_after)
+        await self._unbind(smsc)
 
     def _fail(self, why: Away) -> None:
         self._failed, self._failed_at = why, time.monotonic()
 
     async def _hear(self, smsc: smpp34.Smsc) -> None:
         while not isinstance(event := await smsc.next(), smpp34.Disconnected):
-            if event.esm_class & KIND_OF_MESSAGE == RECEIPT:
-                self.receipts.heard(event)
-            else:
-                await self._heard(event)
+            try:
+                if event.esm_class & KIND_OF_MESSAGE == RECEIPT:
+                    self.receipts.heard(event)
+                else:
+                    await self._heard(event)
+            except Exception as error:  # the next one must be heard all the same; its text may name who wrote what
+                _logger.error("what an SMS centre brought could not be taken in: %s", type(error).__name__)
         await self._drop(smsc)
 
     async def _drop(self, smsc: smpp34.Smsc) -> None:
         """Not this one any more; who comes next opens another."""
         if self._open is smsc:
             self._open = None
-            with contextlib.suppress(smpp34.SmppError):
-                await smsc.unbind()
+            await self._unbind(smsc)
+
+    async def _unbind(self, smsc: smpp34.Smsc) -> None:
+        self._leaving.discard(smsc)
+        with contextlib.suppress(smpp34.SmppError):
+            await smsc.unbind()
 
     async def close(self) -> None:
         if self._open is not None:
             await self._drop(self._open)
-        if self._hearing is not None:
-            self._hearing.cancel()
+        for smsc in tuple(self._leaving):
+            await self._unbind(smsc)
+        for task in self._tasks:
+            task.cancel()
 
 
 async def _why(centre: SmsCentre) -> Away:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from activities.channels.base import Busy, ChannelError, Unreachable
 from activities.social_http import Posted
@@ -15,7 +16,18 @@ from store.social import Stands
 from store.tables.sending import SocialPost
 
 WITHIN = 15.0
-"""Seconds for all calls about one post; for so long after its intent a request may still arrive."""
+"""Seconds for all calls about one post; for so long after each attempt began a request may still arrive."""
+
+
+class Intended(NamedTuple):
+    """What is about to be said, and what stands before it is."""
+
+    stands: Stands
+    row: SocialPost
+    earlier_until: datetime | None
+    """Until when a request of an earlier attempt may still arrive."""
+    new: bool
+    """Whether nobody tried it before."""
 
 
 class SocialBooks:
@@ -23,46 +35,47 @@ class SocialBooks:
         self._db = db
         self._clock = clock
 
-    def stands(self, about: About) -> Stands:
+    def stands(self, alert_id: str, account: str) -> Stands:
         with self._db.write() as session:
-            return social.stands(session, about.job.alert_id, about.message.address)
+            return social.stands(session, alert_id, account)
 
-    def intend(self, about: About) -> tuple[Stands, SocialPost, bool]:
-        """What stands, the row of what is to be said, and whether nobody tried that before."""
+    def intend(self, about: About) -> Intended:
+        """Write down that it is tried now, until it is known to be posted."""
         now = self._clock()
+        until = now + timedelta(seconds=WITHIN)
         said = (about.job.edition, about.ends, about.sha256)
         with self._db.write() as session:
             stands = social.stands(session, about.job.alert_id, about.message.address)
             newest = stands.posts[-1] if stands.posts else None
             if newest is not None and (newest.edition, newest.ends, newest.sha256) == said:
-                return stands, newest, False
+                earlier = newest.in_flight_until
+                if newest.posted_at is None:
+                    newest.in_flight_until = until
+                    session.add(newest)
+                return Intended(stands, newest, earlier, new=False)
             row = SocialPost(
                 key=new_key(now),
                 alert_id=about.job.alert_id,
                 account=about.message.address,
                 revision=stands.revision,
                 intent_at=now,
-                in_flight_until=now + timedelta(seconds=WITHIN),
+                in_flight_until=until,
                 edition=about.job.edition,
                 ends=about.ends,
                 sha256=about.sha256,
             )
             session.add(row)
-        return stands, row, True
+        return Intended(stands, row, None, new=True)
 
-    def failed(self, key: str, error: ChannelError, new: bool, *, at_most_once: bool) -> None:
-        """Forget it where nothing came of it for certain, and no earlier attempt is in doubt.
-
-        An error of the server is no certainty where the same may be asked again under the same key.
-        """
-        if isinstance(error, Unreachable) and error.in_doubt:
+    def failed(self, intended: Intended, error: ChannelError) -> None:
+        """Forget this attempt where nothing came of it for certain; what earlier ones left in doubt stays so."""
+        if isinstance(error, (Busy, Unreachable)) and error.in_doubt:
             return
-        answered = isinstance(error, Busy) and not at_most_once
         with self._db.write() as session:
-            if answered:
-                social.note(session, key, in_flight_until=None)
-            elif new:
-                social.forget(session, key)
+            if intended.new:
+                social.forget(session, intended.row.key)
+            else:
+                social.note(session, intended.row.key, in_flight_until=intended.earlier_until)
 
     def posted(self, key: str, posted: Posted | None, said_before: Sequence[str]) -> None:
         now = self._clock()

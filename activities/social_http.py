@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Protocol
@@ -18,6 +18,9 @@ AT_MOST = 300.0
 BRIEFLY = 0.5
 """Seconds, after an error that names no time."""
 DENIED = frozenset({401, 403})
+AFTER = ("retry-after",)
+RESETS = ("x-ratelimit-reset", "ratelimit-reset")
+"""When a quota ends, on Mastodon and on Bluesky; they stand in answers of every kind."""
 
 
 class Photo(NamedTuple):
@@ -81,9 +84,19 @@ class Service(Protocol):
 
 
 async def ask(
-    client: httpx.AsyncClient, who: str, method: str, url: str, *, expect: Collection[int] = (), **more: Any
+    client: httpx.AsyncClient,
+    who: str,
+    method: str,
+    url: str,
+    *,
+    expect: Collection[int] = (),
+    proof: str = "login",
+    **more: Any,
 ) -> httpx.Response:
-    """The answer, if it is a success or one of those expected; else raises what it means."""
+    """The answer, if it is a success or one of those expected; else raises what it means.
+
+    `proof`: what we show to be let in, such as a token.
+    """
     try:
         answer = await client.request(method, url, **more)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -96,12 +109,20 @@ async def ask(
     if answer.is_success or status in expect:
         return answer
     if status in DENIED:
-        raise Denied(f"{who} does not accept our credentials ({status})")
+        raise denied(who, proof, status)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         raise Busy(f"{who} allows no more for now (429)", retry_after=patience(answer.headers, time.time()))
     if answer.is_server_error:
-        raise Busy(f"{who} asks for patience ({status})", retry_after=patience(answer.headers, time.time()))
+        # What it was asked it may have done all the same; and when its quota ends has nothing to do with its error.
+        wait = patience(answer.headers, time.time(), AFTER)
+        raise Busy(f"{who} asks for patience ({status})", retry_after=wait, in_doubt=True)
     raise Rejected(f"{who} refused it ({status})")
+
+
+def denied(who: str, proof: str, status: int) -> Denied:
+    """401, or 400 of a session: it knows no such proof (any more); 403: it does, and it may not do this."""
+    why = "may not do this" if status == httpx.codes.FORBIDDEN else "is not right, or was taken back"
+    return Denied(f"{who} does not accept our {proof}, which {why} ({status})")
 
 
 def said(who: str, answer: httpx.Response) -> dict[str, Any]:
@@ -135,12 +156,12 @@ def of(who: str, found: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def patience(headers: Mapping[str, str], now: float) -> float:
-    """Seconds to wait, as `Retry-After`, `X-RateLimit-Reset` (Mastodon) or `RateLimit-Reset` (Bluesky) has them.
+def patience(headers: Mapping[str, str], now: float, names: Sequence[str] = (*AFTER, *RESETS)) -> float:
+    """Seconds to wait, as the first of these headers has them.
 
     A reset is a moment in both, of Mastodon in words, of Bluesky in seconds since 1970.
     """
-    for name in ("retry-after", "x-ratelimit-reset", "ratelimit-reset"):
+    for name in names:
         seconds = _seconds(name, headers.get(name, ""), now)
         if seconds is not None:
             return min(max(seconds, BRIEFLY), AT_MOST)

@@ -59,11 +59,15 @@ def takes(account: OtherAccount) -> int:
     return int(_plugin(account).body_maxlen)
 
 
-def send(account: OtherAccount, text: str) -> None:
-    """Raises what kept it from arriving; `Unreachable` in doubt when it may have."""
+def send(account: OtherAccount, text: str, may_go: Callable[[], None]) -> None:
+    """Raises what kept it from arriving; `Unreachable` in doubt when it may have.
+
+    `may_go` is called right before it leaves; what it raises keeps it here.
+    """
     from apprise import NotifyFormat, NotifyType  # noqa: PLC0415  heavy, and few use it
 
     plugin = _plugin(account)
+    may_go()
 
     def call() -> bool:
         return bool(plugin.notify(body=text, notify_type=NotifyType.INFO, body_format=NotifyFormat.TEXT))
@@ -90,7 +94,9 @@ def meaning(who: str, log: str) -> ChannelError:
 def _answered(who: str, status: int) -> ChannelError:
     if status in DENIED:
         return Denied(f"{who} does not accept our credentials ({status})")
-    if status == 429 or status >= 500:
+    if status >= 500 and status != 503:  # whoever answers for the service does not know what became of it
+        return Unreachable(f"{who} has an error of its own ({status})", in_doubt=True)
+    if status in (429, 503):
         return Busy(f"{who} asks for patience ({status})", retry_after=BRIEFLY)
     return Rejected(f"{who} refused it ({status})")
 

@@ -138,7 +138,8 @@ def _prepare(home: Path, alert: ShownAlert, channel: str) -> tuple[DeliveryActiv
     rendition = adapters[channel].render(alert.edition, BASE_URL).model_dump_json()
     with alert.db.write() as session:
         editions.put_rendition(session, KEY, alert.alert_id, alert.edition.digest, channel, rendition)
-    return TimedDelivery(alert.db, Keys(), adapters, RevisionWatch(alert.db)), desired  # type: ignore[arg-type]
+    watch = RevisionWatch(alert.db, lambda: alert.now)
+    return TimedDelivery(alert.db, Keys(), adapters, watch), desired  # type: ignore[arg-type]
 
 
 async def _deliver(

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import regex
@@ -198,8 +199,9 @@ def social_app(accounts: Accounts, faults: Faults) -> FastAPI:
     app = FastAPI(openapi_url=None, dependencies=[Depends(behave)])
 
     @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> JSONResponse:
-        return JSONResponse({"error": error.why, "message": error.why}, error.status)
+    async def refused(request: Request, error: Refused) -> JSONResponse:
+        said = {"error": error.why, "message": error.why}
+        return JSONResponse(said, error.status, _quota(request.url.path, datetime.now(UTC)))
 
     @app.post("/notify/{handle}/{secret}")
     async def notify(handle: str, secret: str, request: Request) -> JSONResponse:
@@ -215,6 +217,14 @@ def social_app(accounts: Accounts, faults: Faults) -> FastAPI:
     app.include_router(mastodon_router(accounts))
     app.include_router(bluesky_router(accounts))
     return app
+
+
+def _quota(path: str, now: datetime) -> dict[str, str]:
+    """When the quota of calls begins anew, as each service says in every answer."""
+    ends = now.replace(second=0, microsecond=0) + timedelta(minutes=5)
+    if path.startswith("/xrpc"):
+        return {"ratelimit-reset": str(int(ends.timestamp()))}
+    return {"x-ratelimit-reset": ends.isoformat()}
 
 
 def _kind(before: Line | None, edition: int) -> str:

@@ -17,12 +17,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 from sqlmodel import Session
 
 from activities.channels.cap import SILENT_AFTER as CAP_SILENT_AFTER
 from activities.channels.webhook import TYPES
-from activities.endpoints import is_loopback
+from activities.endpoints import host_of, partner_mail, partner_url
 from activities.partner_book import Known, PartnerBook
 from activities.partner_care import SILENT_AFTER
 from activities.webhook_calls import Caller, event
@@ -41,7 +40,10 @@ NO_ALERT = ""
 CHANGING = "subscribe webhook"
 """What each change does first, one at a time: the partners are subscribers too."""
 NAME = re.compile(r"[^\W_](?:[\w &.,'()-]{0,58}[\w).])?")
-MAIL = re.compile(r"[^\s@<>,]+@[^\s@<>,]+")
+ELSEWHERE = (
+    "a home that holds the approvers' keys itself may only use counterparts on loopback; use a cluster of your own "
+    "for real partners"
+)
 TEST_LASTS = timedelta(minutes=1)
 KEEPERS = frozenset({Role.SUPERVISOR, Role.ENGINEER})
 """Who adds partners, tests them and changes their secrets."""
@@ -146,7 +148,7 @@ class Partners:
             if one.former(_now()) and not at_once:  # a second time would end the one that the partner still has
                 raise RefusedByRule(
                     f"{name} has a new secret already and may use the old one until "
-                    f"{one.former_until:%Y-%m-%d %H:%M} UTC; rotate with --at-once to end that one now"
+                    f"{one.former_until:%Y-%m-%d %H:%M} UTC; rotate at once (--at-once) to end that one now"
                 )
             return one.rotated(_now(), at_once=at_once)
 
@@ -155,9 +157,9 @@ class Partners:
     async def test(self, who: Person, name: str) -> Row:
         """Send it an exercise of its own and the end of that; no other partner hears of it."""
         _require(who, KEEPERS, "testing a partner")
-        known, exercise = self._any(name)
-        if not self._book.allows(known.partner):
-            raise RefusedByRule(f"{name} is not on this machine, and this home reaches no other")
+        known, exercise = await asyncio.to_thread(self._any, name)
+        if forbidden := self._book.forbids(known.partner.url):
+            raise RefusedByRule(f"{name} {forbidden}")
         caller, alert_id = Caller(), f"test-{random.token_hex(5)}"
         began = asyncio.get_running_loop().time()
         async with caller.client() as client:
@@ -165,32 +167,25 @@ class Partners:
                 trouble = await caller.call(client, known.partner, f"{alert_id}-{said['data']['kind']}", said)
                 if trouble is not None:
                     raise CannotReach(name, f"{trouble}; nothing is wrong at Baken's side")
-        self._book.note_answer(name, exercise=exercise)
+        await asyncio.to_thread(self._book.note_answer, name, exercise=exercise)
         took = round((asyncio.get_running_loop().time() - began) * 1000)
         return {"name": name, "alert_id": alert_id, "accepted": True, "milliseconds": took}
 
     def _check(self, name: str, url: str, mail: str | None) -> None:
         if not NAME.fullmatch(name):
             raise BadInput("NAME", "give it a name of at most 60 letters, digits, spaces and & . , ' ( ) -")
-        try:
-            parted = urlsplit(url)
-            host = parted.hostname or "" if (parted.port or 0) >= 0 and httpx.URL(url) else ""
-        except (ValueError, httpx.InvalidURL):
-            host = ""
-        if not host or parted.scheme not in ("http", "https") or parted.username:
-            raise BadInput("URL", "give a whole address that begins with https://")
-        if parted.scheme == "http" and not is_loopback(host):
-            raise BadInput("URL", "leaves this machine unsecured; give one that begins with https://")
-        if mail is not None and not (MAIL.fullmatch(mail) and mail.isascii()):
-            raise BadInput("--mail", "is no mail address")
-        if self._config.loopback == "only" and not is_loopback(host):
-            raise RefusedByRule(
-                f"{host} is not on this machine. A home that holds the approvers' keys itself may only use "
-                "counterparts on loopback; use a cluster of your own for real partners"
-            )
+        for field, check, said in (("URL", partner_url, url), ("--mail", partner_mail, mail)):
+            try:
+                if said is not None:
+                    check(said)
+            except ValueError as error:
+                raise BadInput(field, str(error)) from None
+        if forbidden := self._book.forbids(url):
+            why = ELSEWHERE if self._config.loopback == "only" else "give the address at which its server is reached"
+            raise RefusedByRule(f"{host_of(url)} {forbidden}: {why}")
 
     def _of_file(self, name: str) -> bool:
-        return any(name == one.name for one in (*self._config.channels.webhook, *self._config.exercise.webhook))
+        return any(name == one.name for one in self._config.partners)
 
     def _any(self, name: str) -> tuple[Known, bool]:
         """One of the public before one of exercises."""
@@ -229,7 +224,10 @@ def sync_partners(session: Session, parts: Parts) -> None:
         ]
         key = parts.keys.system_key("subscribers")
         Subscribers(key, "social", exercise=exercise).keep_exactly(session, accounts, now)
-    registered = Register(parts.keys.system_key("partners")).all(session)
+    in_any_file = {partner.name for partner in config.partners}
+    registered = [
+        one for one in Register(parts.keys.system_key("partners")).all(session) if one.name not in in_any_file
+    ]
     for exercise, in_file in ((False, config.channels.webhook), (True, config.exercise.webhook)):
         subscribers = Subscribers(parts.keys.system_key("subscribers"), "webhook", exercise=exercise)
         paused = {one.name: one.paused for one in registered if one.exercise == exercise}

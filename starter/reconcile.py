@@ -220,7 +220,7 @@ class _Again:
         self._publishing.show(deed.asked)
 
     def _take_down(self, deed: Deed) -> None:
-        self._publishing.take_down(deed.asked)
+        self._publishing.hide(deed.asked)
 
     def _deliver(self, deed: Deed) -> None:
         status, number = self._delivery.assume(deed.asked, partial(_status, deed), deed.at)

@@ -202,7 +202,8 @@ def _read_config(path: Path, *, must_exist: bool) -> ChannelsFile:
         raise BadInput(str(path), f"is not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadInput(f"{path.name}: {'.'.join(map(str, first['loc']))}", first["msg"]) from error
+        place = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{path.name}: {place}" if place else path.name, first["msg"]) from error
 
 
 def _with_simulators(config: ChannelsFile, ports: dict[str, Any]) -> ChannelsFile:

@@ -97,8 +97,11 @@ class AudienceStore:
         with self._db.read() as session:
             return audience_size(session, self._alert_id, self._channel)
 
-    def read(self, start: int, count: int, *, ending: bool = False, paused_too: bool = False) -> Members:
-        """Those at these positions who want to hear now; with `ending` under a number they had before, too."""
+    def read(self, start: int, count: int, *, ending: bool = False, everybody: bool = False) -> Members:
+        """Those at these positions who want to hear now; with `ending` under a number they had before, too.
+
+        `everybody`: also who paused or left.
+        """
         with self._db.read() as session:
             pages = session.exec(
                 select(AudiencePage)
@@ -109,7 +112,7 @@ class AudienceStore:
             if not pages:
                 return Members((), (), (), (), ())
             lowest, highest = min(p.first_subscriber for p in pages), max(p.last_subscriber for p in pages)
-            away = _away(session, lowest, highest, ending=ending, paused_too=paused_too)
+            away = set() if everybody else _away(session, lowest, highest, ending=ending)
         first = pages[0].start
         members = _joined([self._open(page) for page in pages])
         members = members.part(max(0, start - first), start + count - first)
@@ -229,16 +232,15 @@ def _joined(pages: Sequence[Members]) -> Members:
     return Members(positions, *columns)
 
 
-def _away(session: Session, lowest: int, highest: int, *, ending: bool, paused_too: bool) -> set[int]:
+def _away(session: Session, lowest: int, highest: int, *, ending: bool) -> set[int]:
     """Numbers between these that get nothing: of who left or paused, and those that their owners gave up."""
-    gone = (AWAY, col(Subscriber.left_at).is_not(None)) if paused_too else (AWAY,)
-    now = sqlalchemy.select(col(Subscriber.id)).where(*gone, col(Subscriber.id).between(lowest, highest))
+    now = sqlalchemy.select(col(Subscriber.id)).where(AWAY, col(Subscriber.id).between(lowest, highest))
     former = sqlalchemy.select(col(FormerNumber.subscriber_id))
     former = former.where(col(FormerNumber.subscriber_id).between(lowest, highest))
     if ending:
         names = ("channel", "exercise", "fingerprint")
         same = (getattr(Subscriber, name) == getattr(FormerNumber, name) for name in names)
-        former = former.join(Subscriber, and_(*same)).where(*gone)
+        former = former.join(Subscriber, and_(*same)).where(AWAY)
     return set(session.connection().execute(union_all(now, former)).scalars())
 
 

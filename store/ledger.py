@@ -45,6 +45,8 @@ class Status(IntEnum):
     """Perhaps taken, and never to be known: not tried again, counts as reached."""
 
 
+ENDS_WHAT = {"end": frozenset({"show"}), "ended": frozenset({"show", "end"})}
+"""What a wave that ends something is about, by its purpose: `ended` also replaces what said that all is dark."""
 DOUBTFUL = frozenset({Status.DOUBT, Status.ASSUMED})
 REACHED = frozenset({Status.REACHED, *DOUBTFUL})
 FAILED = frozenset({Status.GONE, Status.REJECTED})
@@ -431,8 +433,8 @@ def _kind(wave: Wave, last: Last | None, is_outside: bool = False, was_outside: 
     reached = last is not None and not last.failed
     if wave.purpose == "outcome":
         return MessageKind.UPDATE if reached else None
-    if wave.purpose == "end":
-        return MessageKind.CANCEL if last is not None and reached and last.purpose == "show" else None
+    if wave.purpose in ENDS_WHAT:
+        return MessageKind.CANCEL if last is not None and reached and last.purpose in ENDS_WHAT[wave.purpose] else None
     if last is None or last.purpose != "show":
         return None if is_outside else MessageKind.ALERT
     if last.failed:

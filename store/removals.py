@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -25,6 +25,12 @@ REMIND_AFTER = tuple(timedelta(minutes=minutes) for minutes in (2, 10, 30, 2 * 6
 """Since it was told: at first software may have failed, then people sleep. After the last, people ring it up."""
 
 
+UNTOLD_AFTER = timedelta(seconds=15)
+"""Since the alert is over, of a partner that fetched it and was not called about it: calls of the end come first."""
+ASKED = "asked."
+"""Begins `Removal.told_by` of a partner that fetched what was shown, and was told of no end yet."""
+
+
 class Word(NamedTuple):
     """What the word in an address is about."""
 
@@ -36,6 +42,24 @@ def told(session: Session, alert_id: str, partner: str, message_id: str, now: da
     """It is about to be told by that message; told again by the same one, nothing changes."""
     row = Removal(alert_id=alert_id, partner=partner, exercise=exercise, told_by=message_id, told_at=now)
     put(session, row, only_over=col(Removal.told_by) != message_id)
+
+
+def fetched(session: Session, alert_id: str, partner: str, event: str, now: datetime, *, exercise: bool) -> None:
+    """It fetched what is shown, so it has to be told of the end, whether calls reach it or not."""
+    row = Removal(alert_id=alert_id, partner=partner, exercise=exercise, told_by=f"{ASKED}{event}", told_at=now)
+    put(session, row, only_over=col(Removal.told_by) != row.told_by)
+
+
+def fetched_end(session: Session, alert_id: str, partner: str, event: str, now: datetime) -> None:
+    """It fetched that it is over. Who never had the alert, or was called about its end, has nothing new to confirm."""
+    mine = col(Removal.alert_id) == alert_id, col(Removal.partner) == partner
+    untold = update(Removal).where(*mine, col(Removal.told_by).startswith(ASKED))
+    session.exec(untold.values(told_by=event, told_at=now))
+
+
+def told_of(session: Session, partner: str) -> Mapping[str, str]:
+    """By which message or event it was told of each alert."""
+    return dict(session.exec(select(Removal.alert_id, Removal.told_by).where(Removal.partner == partner)).all())
 
 
 def confirm(session: Session, word: Word, now: datetime) -> None:
@@ -53,14 +77,27 @@ def open_removals(session: Session, alert_id: str | None = None) -> Sequence[Rem
     return session.exec(query.order_by(col(Removal.told_at), col(Removal.partner))).all()
 
 
-def take_turn(session: Session, one: Removal, now: datetime) -> bool:
-    """Whether its next reminder is due, and ours to send: of many processes one is told so."""
-    if raised(one) or now < one.told_at + REMIND_AFTER[one.reminders]:
-        return False
+def take_turn(session: Session, one: Removal, now: datetime) -> int:
+    """The number of the reminder that is due, and ours to send: of many processes one is told so, and others 0.
+
+    Counted from when the alert was over: a hold before it may have been long. Of several that are due only the latest
+    is sent.
+    """
+    over_at = session.get_one(AlertStanding, one.alert_id).changed_at
+    number = _due(one, now - max(one.told_at, over_at))
+    if number <= one.reminders:
+        return 0
     mine = col(Removal.alert_id) == one.alert_id, col(Removal.partner) == one.partner
     same = *mine, col(Removal.told_by) == one.told_by, col(Removal.reminders) == one.reminders
     changed = update(Removal).where(*same, col(Removal.removed_at).is_(None))
-    return session.exec(changed.values(reminders=one.reminders + 1, reminded_at=now)).rowcount == 1
+    taken = session.exec(changed.values(reminders=number, reminded_at=now)).rowcount == 1
+    return number if taken else 0
+
+
+def _due(one: Removal, since: timedelta) -> int:
+    """How many reminders there should have been."""
+    after = (UNTOLD_AFTER, *REMIND_AFTER[:-1]) if one.told_by.startswith(ASKED) else REMIND_AFTER
+    return sum(1 for each in after if each <= since)
 
 
 def raised(one: Removal) -> bool:

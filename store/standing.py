@@ -214,6 +214,14 @@ def renew_lease(session: Session, alert_id: str, revision: int, lease_until: dat
     return True
 
 
+def leased_until(session: Session, alert_id: str, desired: Desired) -> datetime | None:
+    """The lease under which `desired` stands: as it was renewed since, for a counterpart may have been away long."""
+    row = session.get(AlertStanding, alert_id)
+    if row is None or row.revision != desired.revision or desired.lease_until is None:
+        return desired.lease_until
+    return max(row.lease_until or desired.lease_until, desired.lease_until)
+
+
 def require_revision(session: Session, alert_id: str, revision: int) -> AlertStanding:
     """The row, if it still is at that revision, and so it stays in this transaction; raises Superseded."""
     row = locked(session, alert_id)

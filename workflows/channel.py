@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from alerts.state import ChannelView, Desired
@@ -25,6 +26,8 @@ with workflow.unsafe.imports_passed_through():
 GRACE = timedelta(seconds=2)
 """After the lease: time for a renewal that was only late, before anything is recalled."""
 ASK_AGAIN = timedelta(seconds=30)
+TRY_AGAIN = timedelta(seconds=5)
+"""After a failure that no retry of an activity mends."""
 
 
 @workflow.defn(name=CHANNEL_WORKFLOW)
@@ -47,17 +50,43 @@ class ChannelWorkflow:
     async def run(self, given: ports.ChannelInput) -> str:
         """Follow until withdrawn; answers the last state."""
         while not self._done:
-            if self._newer():
-                await self._follow_until_overtaken(self._desired)
-            elif workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(
-                    self._given.model_copy(
-                        update={"desired": self._desired, "followed": self._followed, "lapsed": self._lapsed}
-                    )
-                )
-            else:
-                await self._wait_for_news_or_lease_end()
+            try:
+                await self._go_on()
+            except FailureError as error:
+                await self._rest(error)
         return self._view.state.value
+
+    async def _go_on(self) -> None:
+        if self._newer():
+            await self._follow_until_overtaken(self._desired)
+        elif workflow.info().is_continue_as_new_suggested():
+            self._continue_as_new()
+        else:
+            await self._wait_for_news_or_lease_end()
+
+    async def _rest(self, error: FailureError) -> None:
+        """Before it tries again: a channel that ends by a failure would keep its alert from ever being over.
+
+        Somebody may have ended an activity or a wave by hand, or a fault of ours; something newer ends the rest.
+        """
+        workflow.logger.error("the channel failed and tries again: %s", type(error).__name__)
+        failed = self._desired
+        try:
+            await workflow.wait_condition(
+                lambda: self._desired.order > failed.order,
+                timeout=TRY_AGAIN,
+                timeout_summary="Something failed: try again",
+            )
+        except TimeoutError:
+            if workflow.info().is_continue_as_new_suggested():
+                self._continue_as_new()
+
+    def _continue_as_new(self) -> NoReturn:
+        workflow.continue_as_new(
+            self._given.model_copy(
+                update={"desired": self._desired, "followed": self._followed, "lapsed": self._lapsed}
+            )
+        )
 
     @workflow.signal(dynamic=True)
     def on_signal(self, name: str, args: Sequence[RawValue]) -> None:
@@ -292,10 +321,12 @@ class ChannelWorkflow:
             if self._desired.order < self._followed.order:
                 self._desired = self._followed
             return
+        if self._newer():
+            self._lapsed = True
+            return
+        await self._go_dark(work, lapsed=True)
         self._lapsed = True
-        if not self._newer():
-            await self._go_dark(work, lapsed=True)
-            await self._end_if_orphaned()
+        await self._end_if_orphaned()
 
     async def _end_if_orphaned(self) -> None:
         """When the alert is gone for good: tell those reached that it ended, and end."""

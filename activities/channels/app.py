@@ -102,20 +102,24 @@ class AppChannel:
         server = self._config.endpoints_for(kind).app
         if server is None:
             return f"no app gateway is configured for {kind.value} alerts"
-        try:
-            status, outcome = await self._tried(self._gateway(server))
-        except ChannelError as error:
-            return str(error)
-        if status == 404:
-            return "the app gateway knows no such project (404)"
-        return str(outcome) if outcome else None
+        trouble = await self._trouble(self._gateway(server))
+        return str(trouble) if trouble else None
 
-    async def _tried(self, gateway: _Gateway) -> tuple[int, Outcome]:
-        token = await gateway.tokens.current()
-        answer = await gateway.validate(token)
-        if answer.status == 401:
-            answer = await gateway.validate(await gateway.tokens.instead_of(token))
-        return answer.status, _outcome(answer)
+    async def _trouble(self, gateway: _Gateway) -> ChannelError | None:
+        """What is wrong between the gateway and us, whoever a message is for."""
+        try:
+            token = await gateway.tokens.current()
+            answer = await gateway.validate(token)
+            if answer.status == 401:
+                answer = await gateway.validate(await gateway.tokens.instead_of(token))
+        except ChannelError as error:
+            return error
+        if answer.status == 403:
+            return Denied("the app gateway does not accept our service account (403)")
+        if answer.status == 404:
+            return Denied("the app gateway knows no such project (404)")
+        outcome = _outcome(answer)
+        return Denied(str(outcome)) if isinstance(outcome, Rejected) else outcome
 
     def limit(self, job: WaveJob) -> Limit | None:
         server = self._config.endpoints_for(job.alert_kind).app
@@ -137,6 +141,21 @@ class AppChannel:
         return found
 
     async def _post(
+        self, gateway: _Gateway, moulds: _Moulds, messages: Messages, still: Callable[[], bool]
+    ) -> Sequence[Outcome]:
+        """A refusal for good is believed of a gateway that takes other messages, and of no other.
+
+        A wrong address or project of ours would end every subscription.
+        """
+        outcomes = await self._post_with_token(gateway, moulds, messages, still)
+        if not any(isinstance(outcome, (Gone, Rejected)) for outcome in filter(None, outcomes)):
+            return outcomes
+        trouble = await self._trouble(gateway)
+        if trouble is None:
+            return outcomes
+        return [trouble if isinstance(outcome, (Gone, Rejected)) else outcome for outcome in outcomes]
+
+    async def _post_with_token(
         self, gateway: _Gateway, moulds: _Moulds, messages: Messages, still: Callable[[], bool]
     ) -> Sequence[Outcome]:
         try:

@@ -45,6 +45,8 @@ class Capabilities:
     """What it proves itself with to its counterpart."""
     receipts: bool = False
     """Its counterpart says afterwards who has it, beyond having taken it: counted as `seen` (`store.proof`)."""
+    says_dark: bool = False
+    """While it is dark it may show a text that says so, which the end of the alert replaces."""
     at_most_once: bool = False
     """Whether it has counterparts to which a message that may have arrived is not sent again."""
     partners: bool = False
@@ -157,15 +159,23 @@ class Gone(ChannelError):
 
 
 class Rejected(ChannelError):
-    """Refused for good: ours to show."""
+    """Refused for good: ours to show. What takes away is asked again all the same, for what it is about still stands.
+
+    Of a channel with `recall` that is decided where it is sent (`activities.delivery`, `activities.publishing`).
+    """
+
+
+class Assumed(ChannelError):
+    """Perhaps taken, and never to be known: not sent again, and counted as reached."""
 
 
 class Busy(ChannelError):
-    """Later: try again after `retry_after` seconds."""
+    """Later: try again after `retry_after` seconds. `in_doubt` when it may have taken the message all the same."""
 
-    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+    def __init__(self, message: str, retry_after: float = 5.0, *, in_doubt: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.in_doubt = in_doubt
 
 
 class Unreachable(ChannelError):

@@ -20,7 +20,7 @@ from sqlmodel import Session
 
 from activities.cap_message import Envelope
 from activities.cell_message import CellWriter
-from activities.cell_network import WITHIN, Refused, bring, greet, together
+from activities.cell_network import WITHIN, Refused, bring, greet, threads_for, together
 from activities.cell_steps import Outcome, Step, note, to_cancel, to_show
 from activities.cell_text import ENDLESS, FULL, LENGTHS, broadcast, missing
 from activities.channels.base import Capabilities, ChannelError, Part, PublishJob, Rejected, Rendition
@@ -30,8 +30,7 @@ from alerts.edition import Edition
 from alerts.vocabulary import Kind
 from store import network_messages
 from store.database import Database
-from store.network_messages import State
-from store.standing import Superseded, require_not_overtaken, require_revision, standing
+from store.standing import Superseded, leased_until, require_not_overtaken, require_revision, standing
 from store.tables.alert import NetworkMessage
 
 
@@ -90,14 +89,18 @@ class CellBroadcastChannel:
             return f"no network is configured for {kind.value} alerts"
         asked = [(network, letter) for network in networks for letter in network.addresses]
 
-        async def trouble(network: CellNetwork, letter: str) -> str | None:
+        def trouble(network: CellNetwork, letter: str) -> str | None:
             try:
-                await asyncio.to_thread(greet, network, letter, self._within)
+                greet(network, letter, self._within)
             except ChannelError as error:
                 return f"{network.name} {letter} {error}"
             return None
 
-        return "; ".join(filter(None, await asyncio.gather(*(trouble(*one) for one in asked)))) or None
+        # In threads of its own: nothing that sends waits for one that is silent.
+        with threads_for(len(asked)) as threads:
+            loop = asyncio.get_running_loop()
+            found = await asyncio.gather(*(loop.run_in_executor(threads, trouble, *one) for one in asked))
+        return "; ".join(filter(None, found)) or None
 
     def publish(self, job: PublishJob) -> None:
         networks = self._networks(job.kind)
@@ -152,8 +155,8 @@ class CellBroadcastChannel:
 
     def _lease(self, session: Session, job: PublishJob) -> datetime:
         """As it stands now: a network that was away for long may get what was renewed since."""
-        assert job.desired.lease_until is not None
-        lease = max(standing(session, job.alert_id).lease_until or job.desired.lease_until, job.desired.lease_until)
+        lease = leased_until(session, job.alert_id, job.desired)
+        assert lease is not None
         if lease <= self._clock():
             raise Superseded(f"the lease of revision {job.desired.revision} of alert {job.alert_id} is over")
         return lease
@@ -204,7 +207,7 @@ class CellBroadcastChannel:
         try:
             bring(step.network, message(step, last), reference, until - time.monotonic(), may_go)
         except Refused:
-            if step.row.cancels and all(old.state == State.DOUBT for old in last):
-                return ()  # it never had any of it
+            if step.may_have_nothing:
+                return ()
             raise
         return last

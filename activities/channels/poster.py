@@ -26,6 +26,8 @@ from store.standing import require_not_overtaken
 TYPES = {"pdf": "application/pdf", "png": "image/png"}
 KEPT = "poster/sheets"
 """Beside the renditions of channels: the files, as they were made for an edition."""
+MARK = 6
+"""Characters of an edition's digest on its sheets; they are typed over as well."""
 
 
 class PosterChannel:
@@ -137,6 +139,14 @@ def kept_sheets(session: Session, key: bytes, alert_id: str, digest: str) -> Map
     return {name: base64.b64decode(content) for name, content in json.loads(text).items()}
 
 
+def code_of(number: int, digest: str) -> str:
+    """What tells one edition's sheets from all others, for paper stays when a newer one comes.
+
+    By its number alone a draft that was printed and then rejected would hold once its number is approved.
+    """
+    return f"{number}-{digest[:MARK]}"
+
+
 def _address(edition: Edition, base_url: str) -> str:
-    """Where the code on a sheet leads; with the edition's number, for paper stays when a newer one comes."""
-    return f"{base_url}/a/{edition.alert_id}/{edition.number}"
+    """Where the code on a sheet leads."""
+    return f"{base_url}/a/{edition.alert_id}/{code_of(edition.number, edition.digest)}"

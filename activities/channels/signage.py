@@ -21,7 +21,7 @@ from alerts.edition import Edition
 from alerts.vocabulary import Kind
 from store import editions
 from store.database import Database
-from store.standing import Superseded, require_not_overtaken, standing
+from store.standing import Superseded, leased_until, require_not_overtaken, standing
 
 _templates = templates(Path(__file__).parent / "templates")
 
@@ -111,11 +111,9 @@ class SignageChannel:
 
     def _shown(self, job: PublishJob) -> mqtt.Retained:
         """With the lease that stands now: a broker that was away for long may get what was renewed since."""
-        assert job.desired.lease_until is not None
         with self._db.read() as session:
-            lease = max(
-                standing(session, job.alert_id).lease_until or job.desired.lease_until, job.desired.lease_until
-            )
+            lease = leased_until(session, job.alert_id, job.desired)
+        assert lease is not None
         left = int((lease - self._clock()).total_seconds())
         if left < 1:
             raise Superseded(f"the lease of revision {job.desired.revision} of alert {job.alert_id} is over")

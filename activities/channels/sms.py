@@ -1,7 +1,8 @@
 """`sms`: text messages through one SMS centre or two (SMPP 3.4); a phone that answers STOP hears no more.
 
 A message cannot be taken back or replaced: a change comes after it, and so does the end. Its parts carry a reference
-that follows from its id, so a phone that gets some of them twice shows it once.
+that follows from its id, so a phone puts parts of two attempts together to one message. One that a centre took whole
+is not sent again; where its answer was lost it is, and a phone shows it twice unless the centre knows our ids.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from alerts.edition import Edition
 from alerts.vocabulary import Kind, MessageKind
 from store import proof
 from store.database import STORE_AWAY, Database
+from store.keys import KeyStoreAway
 from store.subscribers import Subscribers
 
 END_LIVES = timedelta(days=3)
@@ -117,7 +119,7 @@ class SmsChannel:
         return Rendition(channel=self.name, parts=tuple(parts), problems=tuple(problems))
 
     async def probe(self, kind: Kind) -> str | None:
-        """Whether a centre lets us in; nothing is sent."""
+        """Whether every centre lets us in; nothing is sent."""
         server = self._config.endpoints_for(kind).sms
         if server is None:
             return f"no SMS centre is configured for {kind.value} alerts"
@@ -163,7 +165,9 @@ class SmsChannel:
                         await session.opened()
                         if clock() > until:
                             return Busy("the SMS centre is slow", retry_after=1.0)
-                        return _outcome(await session.submit(short)) if still() else NotSent("something newer holds")
+                        if not still():
+                            return NotSent("something newer holds")
+                        return _outcome(await session.submit(short, still))
                     except Away as away:
                         kind = Denied if isinstance(away, NotLetIn) else Unreachable
                         trouble = kind(str(away), in_doubt=away.in_doubt)
@@ -228,9 +232,9 @@ class SmsChannel:
 
         The centre was told that we have it, so it is tried until it is written down.
         """
-        key = self._system_key("subscribers")
 
         def write() -> None:
+            key = self._system_key("subscribers")
             with self._db.write() as session:
                 for exercise in (False, True):
                     subscribers = Subscribers(key, self.name, exercise=exercise)
@@ -239,13 +243,16 @@ class SmsChannel:
         while True:
             try:
                 return await asyncio.to_thread(write)
-            except STORE_AWAY:
+            except (*STORE_AWAY, KeyStoreAway):
                 await asyncio.sleep(1)
 
 
 async def _keep_open(lines: Sequence[Session]) -> None:
     while True:
-        await asyncio.gather(*(session.opened() for session in lines), return_exceptions=True)
+        ended = await asyncio.gather(*(session.opened() for session in lines), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException) and not isinstance(error, Away):
+                raise error
         await asyncio.sleep(LOOK_EVERY)
 
 

@@ -11,13 +11,15 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx
 
 from activities import bluesky, mastodon, through_apprise
 from activities.channels.base import (
+    Assumed,
     Busy,
     Capabilities,
     ChannelError,
@@ -32,9 +34,16 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
-from activities.endpoints import AnyAccount, BlueskyAccount, ChannelsConfig, MastodonAccount, OtherAccount
+from activities.endpoints import (
+    AnyAccount,
+    BlueskyAccount,
+    ChannelsConfig,
+    MastodonAccount,
+    OtherAccount,
+    SocialAccounts,
+)
 from activities.pacing import Limit
-from activities.social_books import WITHIN, SocialBooks
+from activities.social_books import WITHIN, Intended, SocialBooks
 from activities.social_http import BRIEFLY, TIMEOUT, Posted, Service
 from activities.social_post import About, rendered
 from activities.social_text import MASTODON, OTHERS, link_mark
@@ -43,10 +52,13 @@ from alerts.vocabulary import Kind
 from store.database import STORE_AWAY, Database
 from store.tables.sending import SocialPost
 
+T = TypeVar("T")
 TRIES = 3
 """Of a server that answers with an error and does not say for how long: each goes on where the last one stopped."""
 LOOK_EVERY = 20.0
 """Seconds between two looks at a post."""
+APPRISE_AT_ONCE = 32
+"""Calls, which block: in threads of their own, so that nothing else waits for one."""
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +74,7 @@ class SocialChannel:
         attaches=True,
         text_max=MASTODON,
         credentials="token, or login",
+        says_dark=True,
         at_most_once=True,
         partners=True,
         chunk=1,
@@ -73,6 +86,7 @@ class SocialChannel:
         self._clock = clock
         self._kept: dict[str, Any] = {}
         """Sessions, and photos that were uploaded and wait for their post."""
+        self._threads = ThreadPoolExecutor(APPRISE_AT_ONCE, "apprise")
         self._trust = ssl.create_default_context()
         """Made once: it takes some 20 ms, in which no other message can leave."""
 
@@ -96,7 +110,7 @@ class SocialChannel:
     async def _trouble(self, client: httpx.AsyncClient, account: AnyAccount) -> str | None:
         try:
             if isinstance(account, OtherAccount):
-                most = await asyncio.to_thread(through_apprise.takes, account)
+                most = await self._apart(through_apprise.takes, account)
                 return f"{account.name} takes {most} characters, fewer than {OTHERS}" if most < OTHERS else None
             await self._service(client, account).check()
         except ChannelError as error:
@@ -114,10 +128,12 @@ class SocialChannel:
     async def _send(
         self, client: httpx.AsyncClient, job: WaveJob, message: Outgoing, still: Callable[[], bool]
     ) -> Outcome:
-        accounts = self._config.endpoints_for(job.alert_kind).social
-        account = accounts.posts.get(message.address) if accounts else None
+        accounts = self._config.endpoints_for(job.alert_kind).social or SocialAccounts()
+        account = accounts.posts.get(message.address)
+        if account is None and job.end_texts is not None:  # only this language may have been taken out
+            account = next((one for one in accounts.all if one.name == _name(message.address)), None)
         if account is None:
-            return Gone("this account is not configured any more")
+            return await self._left_behind(job, message)
 
         def may_go() -> None:
             if not still():
@@ -131,6 +147,18 @@ class SocialChannel:
                 break
             await asyncio.sleep(outcome.retry_after)
         return outcome
+
+    async def _left_behind(self, job: WaveJob, message: Outgoing) -> Outcome:
+        """Of an account that was taken out of the settings: nobody but its owner gets to what it still shows."""
+        stands = await asyncio.to_thread(self._books.stands, job.alert_id, message.address)
+        shows = [post for post in stands.posts if not post.ends]
+        if job.end_texts is None or not shows:
+            return Gone("this account is not configured any more")
+        where = next((post.url for post in reversed(shows) if post.url), "its address is not known")
+        return Rejected(
+            f"{_name(message.address)} was taken out of the settings while its post stands ({where}): put the account "
+            "back and start Baken again, then it is taken away"
+        )
 
     async def _try(self, client: httpx.AsyncClient, about: About, may_go: Callable[[], None]) -> Outcome:
         account = about.account
@@ -150,50 +178,56 @@ class SocialChannel:
 
     # Mastodon and Bluesky
 
-    async def _show(self, about: About, service: Service, may_go: Callable[[], None]) -> None:
-        """Let the account say this, and nothing else of the alert."""
-        stands, row, new = await asyncio.to_thread(self._books.intend, about)
+    async def _show(self, about: About, service: Service, may_go: Callable[[], None]) -> str | None:
+        """Let the account say this, and nothing else of the alert; under which id."""
+        intended = await asyncio.to_thread(self._books.intend, about)
+        stands, row = intended.stands, intended.row
         before = [post for post in stands.posts if post.key != row.key]
         if row.posted_at is None:
             dark = [] if about.ends and service.edits else [one for one in before if stands.dark(one)]
             # Before anything else is said, and never by an edit: a post goes on showing what it said before.
             await self._delete(about, service, dark)
             before = [post for post in before if post not in dark]
-            row.post_id = await self._say(about, service, row, before, new, may_go)
+            row.post_id = await self._say(about, service, intended, before, may_go)
         await self._delete(about, service, [post for post in before if post.post_id != row.post_id], row.post_id)
+        return row.post_id
 
     async def _say(
         self,
         about: About,
         service: Service,
-        row: SocialPost,
+        intended: Intended,
         before: Sequence[SocialPost],
-        new: bool,
         may_go: Callable[[], None],
     ) -> str:
         """In the post that stands, where the service edits, else in a new one; under which id."""
+        key = intended.row.key
         editable = next((post.post_id for post in reversed(before) if service.edits and post.post_id), None)
         posted: Posted | None = None
         try:
             if editable is not None:
                 posted = await service.edit(editable, about.saying, may_go)
-            posted = posted or await service.post(about.saying, row.key, may_go)
+            posted = posted or await service.post(about.saying, key, may_go)
         except ChannelError as error:
-            await asyncio.to_thread(self._books.failed, row.key, error, new, at_most_once=False)
+            await asyncio.to_thread(self._books.failed, intended, error)
             raise
         said_before = [post.key for post in before if post.post_id == posted.post_id]
-        await asyncio.to_thread(self._books.posted, row.key, posted, said_before)
+        await asyncio.to_thread(self._books.posted, key, posted, said_before)
         return posted.post_id
 
     async def _take_away(self, about: About, service: Service, may_go: Callable[[], None]) -> None:
-        """Nothing of the alert is said any more; or that it is over, where the programme wants that."""
-        stands = await asyncio.to_thread(self._books.stands, about)
+        """Nothing of the alert is said any more; or that it is over, where the programme wants that.
+
+        Whatever is known, it is searched for more: a store that was restored from a copy may not know of a post, and a
+        server that was asked twice may have made two.
+        """
+        stands = await asyncio.to_thread(self._books.stands, about.job.alert_id, about.message.address)
+        keep: str | None = None
         if about.rule["at_end"] == "end_text" and stands.posts:
-            await self._show(about, service, may_go)
-            return
-        if not stands.posts:  # a store that was restored from a copy may not know of it
-            await self._search(about, service)
-        await self._delete(about, service, stands.posts)
+            keep = await self._show(about, service, may_go)
+        else:
+            await self._delete(about, service, stands.posts)
+        await self._search(about, service, keep)
 
     async def _delete(
         self, about: About, service: Service, posts: Sequence[SocialPost], keep: str | None = None
@@ -224,20 +258,23 @@ class SocialChannel:
         if not about.rule["without_recall"]:
             raise NotMeant("the programme gives no leave for what cannot be taken back")
         text = about.saying.text
-        if len(text) > await asyncio.to_thread(through_apprise.takes, account):
+        if len(text) > await self._apart(through_apprise.takes, account):
             raise Rejected(f"{account.name} does not take a text that long")
-        _, row, new = await asyncio.to_thread(self._books.intend, about)
-        if row.posted_at is not None:
+        intended = await asyncio.to_thread(self._books.intend, about)
+        if intended.row.posted_at is not None:
             return
-        if not new:
-            raise Rejected(f"{account.name} may have it already, and nothing is sent there twice")
+        if not intended.new:
+            raise Assumed(f"{account.name} may have it already, and nothing is sent there twice")
         try:
-            may_go()
-            await asyncio.to_thread(through_apprise.send, account, text)
+            await self._apart(through_apprise.send, account, text, may_go)
         except ChannelError as error:
-            await asyncio.to_thread(self._books.failed, row.key, error, new, at_most_once=True)
+            await asyncio.to_thread(self._books.failed, intended, error)
             raise
-        await asyncio.to_thread(self._books.posted, row.key, None, ())
+        await asyncio.to_thread(self._books.posted, intended.row.key, None, ())
+
+    async def _apart(self, call: Callable[..., T], *args: Any) -> T:
+        """In a thread that only calls of Apprise have."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
 
     # Reading back
 
@@ -276,3 +313,8 @@ class SocialChannel:
         if isinstance(account, MastodonAccount):
             return mastodon.Mastodon(client, account, self._kept)
         return bluesky.Bluesky(client, account, self._kept)
+
+
+def _name(address: str) -> str:
+    """Of the account that a recipient such as `Police/nl` is."""
+    return address.rpartition("/")[0]

@@ -108,8 +108,8 @@ class WebhookChannel:
         return "; ".join(str(outcome) for outcome in outcomes if outcome) or None
 
     async def _ping(self, client: httpx.AsyncClient, known: Known) -> Outcome:
-        if not self._book.allows(known.partner):
-            return Rejected(f"{known.partner.name} is not on this machine, and this home reaches no other")
+        if forbidden := self._book.forbids(known.partner.url):
+            return Rejected(f"{known.partner.name} {forbidden}")
         return await self._prober.call(client, known.partner, f"ping-{uuid.uuid4().hex}", event(PING, {}))
 
     def limit(self, job: WaveJob) -> Limit | None:
@@ -134,8 +134,8 @@ class WebhookChannel:
         cancels = message.kind is MessageKind.CANCEL
         if known.paused and not cancels:
             return Rejected(f"{known.partner.name} is paused")
-        if not self._book.allows(known.partner):
-            return Rejected(f"{known.partner.name} is not on this machine, and this home reaches no other")
+        if forbidden := self._book.forbids(known.partner.url):
+            return Rejected(f"{known.partner.name} {forbidden}")
         noted = not cancels or await asyncio.to_thread(self._note_told, job, message)
         said = self._said(job, message)
         outcome = await self._caller.call(client, known.partner, message.id, event(TYPES[message.kind], said), still)

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from starter.errors import BadInput, CannotReach
 from starter.settings import Settings, load_settings
@@ -33,9 +30,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Exactly one JSON document 
 
 
 def user_of(settings: Settings, said: str | None, usual: str) -> str:
-    """Who gives the command: `--as`, else the person of the token in BAKEN_TOKEN, else the usual demo user."""
+    """Who gives the command: `--as`, else the person of the token in BAKEN_TOKEN, else the usual demo user.
+
+    Elsewhere than on an embedded home, whose people are made up, only the token says it.
+    """
+    if said and not settings.embedded:
+        raise BadInput("--as", "is for a home with a server of its own; on this one BAKEN_TOKEN says who you are")
     if said:
         return said
+    if not settings.token and not settings.embedded:
+        raise BadInput("BAKEN_TOKEN", "is not set; on this home your token says who you are")
     if not settings.token:
         return usual
     from starter.begin import read_tokens
@@ -77,36 +81,17 @@ def settings_of(home: Path | None, **more: Any) -> Settings:
 
 
 def out(document: Any, as_json: bool, empty: str = "nothing") -> None:
-    """Print a document: as JSON, or as a table people can read."""
+    """Print a document: as JSON, or as tables people can read; moments are then on Amsterdam's clock."""
     if as_json:
         print(json.dumps(document, ensure_ascii=False, indent=1))
         return
+    from rich.console import Console
+
+    from starter.cli.tables import tables_of
+
     console = Console()
     rows = document if isinstance(document, list) else [document]
     if not rows:
         console.print(empty)
-        return
-    console.print(_in_rows(rows) if isinstance(document, list) else _upright(document))
-
-
-def _in_rows(rows: list[dict[str, Any]]) -> Table:
-    table = Table()
-    for name in rows[0]:
-        table.add_column(str(name).replace("_", " "))
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    return table
-
-
-def _upright(document: dict[str, Any]) -> Table:
-    table = Table(show_header=False)
-    for name, value in document.items():
-        table.add_row(str(name).replace("_", " "), _cell(value))
-    return table
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return escape(text)
+    for table in tables_of(document, console):
+        console.print(table)

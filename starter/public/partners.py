@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from activities.channels.base import Rendition
 from activities.partner_book import Known, PartnerBook
-from activities.partner_care import cancelled, removed_url
+from activities.partner_care import CANCELLED, cancelled, removed_url
 from activities.templating import templates
 from activities.webhook_calls import event
 from alerts.compose import dark_text
@@ -34,6 +34,7 @@ from store.tables.alert import AlertStanding
 
 MISSED_FOR = timedelta(hours=24)
 """How long a partner that was away is told that an alert was taken down."""
+PUBLISHED = "alert.published"
 NO_BODY = ""
 HEADERS = {"cache-control": "no-store"}
 
@@ -58,8 +59,24 @@ class PartnerSite:
         known, exercise = found
         self._book.note_answer(name, exercise=exercise)
         events = self._events(known, exercise=exercise)
+        self._note_fetched(name, events, exercise=exercise)
         content = json.dumps({"events": events}, ensure_ascii=False)
         return Response(content, headers=HEADERS, media_type="application/json")
+
+    def _note_fetched(self, name: str, events: Sequence[Mapping[str, Any]], *, exercise: bool) -> None:
+        """Before it has them, as before a call: whoever repaired itself here must hear of the end as well."""
+        now = self._clock()
+        with self._parts.db.read() as session:
+            told = removals.told_of(session, name)
+        for said in events:
+            alert_id, number = said["data"]["alert_id"], said["id"]
+            by = told.get(alert_id, "")
+            if said["type"] == PUBLISHED and by != f"{removals.ASKED}{number}":
+                with self._parts.db.write() as session:
+                    removals.fetched(session, alert_id, name, number, now, exercise=exercise)
+            elif said["type"] == CANCELLED and by.startswith(removals.ASKED):
+                with self._parts.db.write() as session:
+                    removals.fetched_end(session, alert_id, name, number, now)
 
     def removed(self, request: Request, language: str, word: str, *, now: bool) -> Response:
         """A page with one button; pressed, or called by software, it says that the alert is gone there.
@@ -105,7 +122,7 @@ class PartnerSite:
         if not visible(row, self._clock()):
             over = row.meaning == Meaning.WITHDRAWN
             said = {**cancelled(row), "removed_url": removed_url(self._key(), self._base_url, row.alert_id, name)}
-            return {"id": number, **event("alert.cancelled", said if over else {**said, "end": dark_text("nl")})}
+            return {"id": number, **event(CANCELLED, said if over else {**said, "end": dark_text("nl")})}
         payload = None if known.paused else self._payload(session, row)
         if payload is None:
             return None
@@ -117,7 +134,7 @@ class PartnerSite:
             "status": row.kind,
             "lease_until": row.lease_until.isoformat(),
         }
-        return {"id": number, **event("alert.published", {**about, **payload})}
+        return {"id": number, **event(PUBLISHED, {**about, **payload})}
 
     def _payload(self, session: Session, row: AlertStanding) -> Mapping[str, Any] | None:
         """None where the programme does not use this channel."""

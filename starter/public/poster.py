@@ -6,6 +6,7 @@ that it must come down.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -15,13 +16,16 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from activities.channels.poster import media_type
+from activities.channels.poster import MARK, code_of, media_type
 from activities.poster_sheet import SHEETS
 from alerts.vocabulary import Kind, Meaning
 from starter.parts import Parts
 from starter.public.answers import html_page, language_of, plain, respond
 from starter.public.showing import Showing
 from store.standing import UnknownAlert, standing, visible
+
+_CODE = re.compile(rf"[1-9][0-9]{{0,8}}(-[0-9a-f]{{{MARK}}})?")
+"""Of a sheet; without a mark it holds no more."""
 
 
 class PosterSite:
@@ -47,23 +51,28 @@ class PosterSite:
             return (
                 plain("there is no such poster", 404) if unknown else plain("this poster does not hold any more", 410)
             )
+        assert row.edition is not None
+        assert row.digest is not None
         answer = respond(request, content, media_type(name))
+        about = f"/a/{quote(alert_id, safe='')}/{code_of(row.edition, row.digest)}"
+        answer.headers["link"] = f'<{about}>; rel="describedby"'  # where the code on the newest leads
         answer.headers["content-disposition"] = f'inline; filename="poster-{sheet}-{language}.{SHEETS[sheet]}"'
         answer.headers["x-robots-tag"] = "noindex"
         return answer
 
-    def scanned(self, request: Request, alert_id: str, number: int) -> Response:
-        """Of the poster with that edition; one that holds leads on to the alert."""
+    def scanned(self, request: Request, alert_id: str, code: str) -> Response:
+        """Of the poster with that code; one that holds leads on to the alert."""
         language = language_of(request)
         with self._parts.db.read() as session:
             try:
                 row = standing(session, alert_id)
             except UnknownAlert:
                 row = None
-        if row is None or row.shown_at is None or row.edition is None or number < 1:
+        if row is None or row.shown_at is None or row.edition is None or not _CODE.fullmatch(code):
             return html_page(request, "unknown.html", 404, language=language)
         shown = visible(row, self._clock())
-        if shown and number == row.edition:  # a higher one is a draft that nobody approved
+        # One that was never approved has another mark or a higher number, and an old one a lower number.
+        if shown and code == code_of(row.edition, row.digest or ""):
             return RedirectResponse(f"/alerts/{quote(alert_id, safe='')}", 302, {"cache-control": "no-store"})
         state = "older" if shown else "ended" if row.meaning == Meaning.WITHDRAWN else "dark"
         exercise = row.kind == Kind.EXERCISE
@@ -83,8 +92,8 @@ def poster_router(parts: Parts, clock: Callable[[], datetime]) -> APIRouter:
     def picture(request: Request, alert_id: str) -> Response:
         return site.sheet(request, alert_id, "square")
 
-    @get("/a/{alert_id}/{number:int}")
-    def scanned(request: Request, alert_id: str, number: int) -> Response:
-        return site.scanned(request, alert_id, number)
+    @get("/a/{alert_id}/{code}")
+    def scanned(request: Request, alert_id: str, code: str) -> Response:
+        return site.scanned(request, alert_id, code)
 
     return router

@@ -35,7 +35,7 @@ from starter.public.answers import (
     stamped,
 )
 from starter.public.cap import cap_router
-from starter.public.embedding import embed_router
+from starter.public.embedding import SHARED, embed_router
 from starter.public.partners import partner_router
 from starter.public.poster import poster_router
 from starter.public.showing import Showing
@@ -103,6 +103,20 @@ class PublicSite:
             request, "ended.html", cache=shared(), language=language, text=text, outcome=outcome, since=since
         )
         return stamped(page, stamp)
+
+    def lease(self, request: Request, alert_id: str) -> Response:
+        """For apps that were pushed it: until when it holds, as it was renewed since."""
+        with self._parts.db.read() as session:
+            try:
+                row = standing(session, alert_id)
+            except UnknownAlert:
+                row = None
+        if row is None or row.shown_at is None:
+            return plain("there is no such alert", 404)
+        if row.lease_until is None or not visible(row, self._clock()):
+            return plain("this alert is not shown any more", 410)
+        said = json.dumps({"lease_until": row.lease_until.isoformat()})
+        return respond(request, said.encode(), "application/json", cache=SHARED)
 
     def photo(self, request: Request, token: str) -> Response:
         with self._parts.db.read() as session:
@@ -245,6 +259,10 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     @get("/alerts/{alert_id}")
     def page(request: Request, alert_id: str) -> Response:
         return site.page(request, alert_id)
+
+    @get("/alerts/{alert_id}/lease")
+    def lease(request: Request, alert_id: str) -> Response:
+        return site.lease(request, alert_id)
 
     @get("/a/{alert_id}")
     def short(alert_id: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -83,7 +84,7 @@ def _guarded(desk: Desk) -> type[APIRoute]:
                 try:
                     return await handle(request)
                 except Exception as error:
-                    page = desk.failed(request, error)
+                    page = await asyncio.to_thread(desk.failed, request, error)  # it asks the store who looks
                     if page is None:
                         raise
                     return page

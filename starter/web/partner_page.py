@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from starter.partners import Partners, removal_row
+from starter.partners import Partners, Row, removal_row
 from starter.web.desk import Desk, go_to
 from starter.web.i18n import N_
 from starter.web.posted import Posted, read_form
 from starter.web.session import Visitor
+from store.people import Person
+from store.tables.partner import Removal
 
 PAGE = "/console/partners"
 DONE = {
@@ -31,7 +34,7 @@ def partner_router(desk: Desk) -> APIRouter:
     @router.post("/partners/add")
     async def add(request: Request, who: Visitor = Depends(desk.keeps_partners)) -> Response:
         posted = await read_form(request, who)
-        person, register = desk.baken.person(who.user), _register(desk)
+        person, register = await asyncio.to_thread(_at, desk, who)
         name, url, mail = _name(posted), posted.text("url").strip(), posted.text("mail").strip() or None
         exercise = bool(posted.text("exercise"))
         one = await asyncio.to_thread(register.add, person, name, url, exercise=exercise, mail=mail)
@@ -41,33 +44,37 @@ def partner_router(desk: Desk) -> APIRouter:
     async def rotate(request: Request, who: Visitor = Depends(desk.keeps_partners)) -> Response:
         posted = await read_form(request, who)
         at_once = bool(posted.text("at_once"))
-        person, register = desk.baken.person(who.user), _register(desk)
+        person, register = await asyncio.to_thread(_at, desk, who)
         one = await asyncio.to_thread(register.rotate, person, _name(posted), at_once=at_once)
         return await _page(desk, request, who, fresh=one)
 
     @router.post("/partners/test")
     async def test(request: Request, who: Visitor = Depends(desk.keeps_partners)) -> Response:
         posted = await read_form(request, who)
-        await _register(desk).test(desk.baken.person(who.user), _name(posted))
+        person, register = await asyncio.to_thread(_at, desk, who)
+        await register.test(person, _name(posted))
         return go_to(f"{PAGE}?done=test")
 
     @router.post("/partners/pause")
     async def pause(request: Request, who: Visitor = Depends(desk.reads)) -> Response:
         posted = await read_form(request, who)
-        await asyncio.to_thread(_register(desk).pause, desk.baken.person(who.user), _name(posted))
+        person, register = await asyncio.to_thread(_at, desk, who)
+        await asyncio.to_thread(register.pause, person, _name(posted))
         return go_to(f"{PAGE}?done=pause")
 
     @router.post("/partners/resume")
     async def resume(request: Request, who: Visitor = Depends(desk.keeps_partners)) -> Response:
         posted = await read_form(request, who)
-        await asyncio.to_thread(_register(desk).resume, desk.baken.person(who.user), _name(posted))
+        person, register = await asyncio.to_thread(_at, desk, who)
+        await asyncio.to_thread(register.resume, person, _name(posted))
         return go_to(f"{PAGE}?done=resume")
 
     return router
 
 
-def _register(desk: Desk) -> Partners:
-    return Partners(desk.baken.parts)
+def _at(desk: Desk, who: Visitor) -> tuple[Person, Partners]:
+    """Who is at the register, and it: store and key store are asked, so not on the loop that serves everybody."""
+    return desk.baken.person(who.user), Partners(desk.baken.parts)
 
 
 def _name(posted: Posted) -> str:
@@ -76,8 +83,12 @@ def _name(posted: Posted) -> str:
 
 async def _page(desk: Desk, request: Request, who: Visitor, **said: Any) -> Response:
     """With `fresh`, a partner whose secret is shown this once."""
-    register = _register(desk)
-    rows, waiting = await asyncio.to_thread(lambda: (register.list(), register.removals()))
+
+    def look() -> tuple[list[Row], Sequence[Removal]]:
+        register = Partners(desk.baken.parts)
+        return register.list(), register.removals()
+
+    rows, waiting = await asyncio.to_thread(look)
     values = {"done": "", "fresh": None, **said}
     return desk.pages.html(
         request, "console/partners.html", who, rows=rows, removals=[removal_row(one) for one in waiting], **values

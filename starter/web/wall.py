@@ -44,11 +44,12 @@ class CapMessage:
 
 @dataclass(frozen=True)
 class Poster:
-    """The posters of an alert; `mark` changes with them."""
+    """The posters of an alert; `mark` changes with them, and `scanned` is where the code on them leads."""
 
     alert_id: str
     state: State
-    mark: str
+    mark: str = ""
+    scanned: str = ""
 
 
 @dataclass(frozen=True)
@@ -288,8 +289,10 @@ async def _cap(public: httpx.AsyncClient, alert: str, language: str) -> CapMessa
 async def _poster(public: httpx.AsyncClient, alert: str, language: str) -> Poster | None:
     answer = await public.head(f"/a/{alert}/poster.png", params={"lang": language})
     if answer.status_code == httpx.codes.GONE:
-        return Poster(alert, "down", "")
-    return Poster(alert, "shown", answer.headers["etag"].strip('"')[:12]) if answer.is_success else None
+        return Poster(alert, "down")
+    if not answer.is_success:
+        return None
+    return Poster(alert, "shown", answer.headers["etag"].strip('"')[:12], answer.links["describedby"]["url"])
 
 
 def _receivers(said: Iterable[dict[str, Any]], alerts: list[str]) -> tuple[Receivers, ...]:

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Response
 from fastapi import Request as Asked
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Browser, Page, Request
 
@@ -44,7 +45,14 @@ class Push:
         server = AppEndpoint(**counterparts.ports["app"])
         self._config = ChannelsConfig(channels=LiveChannels(app=server))
         self.web = web
+        self.renewed: set[str] = set()
+        """Alerts whose lease was lengthened meanwhile."""
         self._sent = 0
+
+    def lease(self, alert_id: str) -> Response:
+        """As the public site answers."""
+        until = datetime.now(UTC) + timedelta(seconds=7)
+        return JSONResponse({"lease_until": until.isoformat()}) if alert_id in self.renewed else Response("", 503)
 
     def send(
         self, alert_id: str, *, area: Any = None, edition: int = 1, kind: str = "alert", lease: float = 3600, name: str
@@ -83,7 +91,9 @@ def push(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Push]:
         thread = threading.Thread(target=server.run, args=([bound],))
         thread.start()
         eventually(lambda: server.started, what="the web server")
-        yield Push(counterparts, f"http://127.0.0.1:{bound.getsockname()[1]}")
+        phones = Push(counterparts, f"http://127.0.0.1:{bound.getsockname()[1]}")
+        app.get("/alerts/{alert_id}/lease")(phones.lease)
+        yield phones
         server.should_exit = True
         thread.join(10)
     counterparts.stop()
@@ -126,10 +136,13 @@ def test_phone_shows_what_it_stands_in_until_it_is_changed_ended_or_over(browser
         aside(lambda: push.send("square", edition=2, kind="cancel", name="Vierkant"))
         listened(page, 2)
         assert "AMBER" in page.locator("#said").inner_text(), "nothing is said of the end of what was not shown"
+        push.renewed.add("country")
         aside(lambda: push.send("country", edition=2, kind="update", lease=4, name="Kort"))
         page.locator(SHOWN, has_text="Kort").wait_for()
+        page.wait_for_timeout(4_500)
+        assert page.locator(SHOWN, has_text="Kort").count() == 1, "its lease was lengthened"
         page.context.set_offline(True)
-        page.locator(SHOWN, has_text="Kort").wait_for(state="detached", timeout=8_000)
+        page.locator(SHOWN, has_text="Kort").wait_for(state="detached", timeout=12_000)
         assert page.locator("#alerts article").count() == 0
 
 

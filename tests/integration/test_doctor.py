@@ -24,10 +24,11 @@ from tests.support.running import Running
 COUNTERPARTS = {name for name, can in CAPABILITIES.items() if can.counterpart}
 ANSWERING = COUNTERPARTS - {"webpush"}
 """Push services are named in subscriptions: of them there is nothing to ask."""
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "mail": {"password": "wrong"},
     **{name: {"password": "wrong"} for name in ("sms", "sms_exercise", "signage", "signage_exercise")},
     **{name: {"secret": "whsec_d3Jvbmd3cm9uZ3dyb25n"} for name in ("partners", "partners_exercise")},
+    **{name: {"accounts": {"secret": "wrong"}} for name in ("social", "social_exercise")},
 }
 """Of those whose simulator knows a wrong one from the right one."""
 BOTH = ("public", "exercises")
@@ -48,6 +49,13 @@ def faulty(shared_baken: Running) -> Iterator[Running]:
 
 def look(parts: Parts) -> Rows:
     return {(row["channel"], row["for"]): row for row in asyncio.run(examine(parts))}
+
+
+def spoiled(known: Any, said: dict[str, Any]) -> Any:
+    """The same with this in it, in each one of a list, and of what it names in turn."""
+    if isinstance(known, list):
+        return [spoiled(one, said) for one in known]
+    return known | {key: spoiled(known[key], one) if isinstance(one, dict) else one for key, one in said.items()}
 
 
 def shown(baken: Running) -> int:
@@ -82,13 +90,16 @@ def test_doctor_when_passwords_are_wrong_says_so_of_each(parts: Parts, tmp_path:
     settings.paths.prepare()
     ports = json.loads(parts.settings.paths.demo_ports.read_text("utf-8"))
     for name, said in WRONG.items():
-        ports[name] = [one | said for one in ports[name]] if isinstance(ports[name], list) else ports[name] | said
+        ports[name] = spoiled(ports[name], said)
     settings.paths.demo_ports.parent.mkdir(parents=True, exist_ok=True)
     write_private(settings.paths.demo_ports, ports)
     write_private(settings.paths.run, json.loads(parts.settings.paths.run.read_text("utf-8")))
     found = look(dataclasses.replace(parts, settings=settings))
     denied = {key for key, row in found.items() if row["fault"] == "denied"}
-    assert denied == {(name, side) for name in ("email", "webhook", "sms", "signage") for side in BOTH}
+    assert denied == {(name, side) for name in ("email", "webhook", "sms", "social", "signage") for side in BOTH}
+    social = found["social", "public"]["trouble"]
+    assert "Politie op Mastodon does not accept our token, which is not right, or was taken back (401)" in social
+    assert "Politie op Bluesky does not accept our handle or app password, which is not right" in social
     assert not any("wrong" in (row["trouble"] or "") for row in found.values())
 
 

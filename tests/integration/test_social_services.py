@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
+import os
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,10 +19,13 @@ from mastodon import Mastodon
 from mastodon.errors import MastodonAPIError, MastodonNotFoundError, MastodonUnauthorizedError
 
 from activities.bluesky import Bluesky
-from activities.channels.base import Busy, Denied, Gone, NotMeant, NotSent, Rejected
+from activities.channels.base import Assumed, Busy, Denied, Gone, NotMeant, NotSent, Rejected
 from activities.endpoints import BlueskyAccount
+from activities.social_http import BRIEFLY
 from alerts.programme import SocialRule
 from alerts.vocabulary import Kind, Meaning, MessageKind
+from simulators.faults import SLOW
+from simulators.social import Post
 from store import social
 from store.database import Database
 from store.schema import migrate
@@ -241,6 +247,78 @@ async def test_found_when_the_answer_was_lost_finds_the_post_and_waits_for_a_lat
 
 
 @pytest.mark.parametrize(("service", "account"), DELETING)
+async def test_found_after_a_second_attempt_waits_as_long_as_that_may_be_on_its_way(
+    alert: PostedAlert, server: SocialServer, service: str, account: str
+) -> None:
+    alert.declare()
+    await alert.send(account)
+    forget_answers(alert)
+    alert.now += timedelta(seconds=60)
+    server.faults.set("social", "error", 60)
+    assert isinstance(await alert.send(account), Busy)
+    server.faults.clear()
+    alert.take_away()
+    late = await alert.send(account, MessageKind.CANCEL)
+    assert isinstance(late, Busy)
+    assert late.retry_after == 15
+    alert.now += timedelta(seconds=15)
+    assert await alert.send(account, MessageKind.CANCEL) is None
+
+
+@pytest.mark.parametrize(("service", "account"), DELETING)
+async def test_second_attempt_that_was_refused_leaves_the_first_in_doubt_as_it_was(
+    alert: PostedAlert, server: SocialServer, service: str, account: str
+) -> None:
+    alert.declare()
+    await alert.send(account)
+    forget_answers(alert)
+    alert.now += timedelta(seconds=5)
+    server.faults.set("social", "reject", 60)
+    assert isinstance(await alert.send(account), Rejected)
+    (row,) = alert.rows()
+    assert (row.in_flight_until or alert.now) - alert.now == timedelta(seconds=10)
+
+
+async def test_found_when_a_server_made_two_posts_of_one_deletes_both(
+    alert: PostedAlert, server: SocialServer
+) -> None:
+    alert.declare()
+    await alert.send(MASTODON)
+    (post,) = server.posts("mastodon")
+    twin = {**post.value, "id": f"{post.id}1"}
+    server.on("mastodon").put(Post(twin["id"], post.link, post.text, post.alts, twin))
+    alert.take_away()
+    assert await alert.send(MASTODON, MessageKind.CANCEL) is None
+    assert server.posts("mastodon") == []
+
+
+async def test_found_when_the_account_has_lost_that_language_deletes_its_post(
+    alert: PostedAlert, server: SocialServer
+) -> None:
+    alert.declare()
+    await alert.send(MASTODON)
+    english = tuple(one.model_copy(update={"languages": ("en",)}) for one in alert.accounts.mastodon)
+    alert.channel = alert.with_accounts(alert.accounts.model_copy(update={"mastodon": english}))
+    assert isinstance(await alert.send(MASTODON), Gone)
+    alert.take_away()
+    assert await alert.send(MASTODON, MessageKind.CANCEL) is None
+    assert server.posts("mastodon") == []
+
+
+@pytest.mark.parametrize(("service", "account"), DELETING)
+async def test_deletion_when_the_server_has_an_error_does_not_wait_for_its_quota(
+    alert: PostedAlert, server: SocialServer, service: str, account: str
+) -> None:
+    alert.declare()
+    await alert.send(account)
+    alert.take_away()
+    server.faults.set("social", "error", 60)
+    outcome = await alert.send(account, MessageKind.CANCEL)
+    assert isinstance(outcome, Busy)
+    assert outcome.retry_after == BRIEFLY
+
+
+@pytest.mark.parametrize(("service", "account"), DELETING)
 async def test_found_when_the_store_forgot_the_post_finds_it_by_its_link_alone(
     alert: PostedAlert, server: SocialServer, service: str, account: str
 ) -> None:
@@ -262,6 +340,32 @@ async def test_post_when_overtaken_right_before_it_leaves_stays_here(alert: Post
         assert isinstance(await alert.send(account, still=lambda: False), NotSent)
     assert [server.posts(service) for service in ("mastodon", "bluesky", "others")] == [[], [], []]
     assert alert.rows() == []
+
+
+async def test_bluesky_post_when_overtaken_during_its_login_stays_here(
+    alert: PostedAlert, server: SocialServer
+) -> None:
+    alert.declare(children=[{"name": "Noor Voorbeeld", "age": 7}])
+    server.faults.set("social", "slow", 60)
+    begun = time.monotonic()
+    outcome = await alert.send(BLUESKY, still=lambda: time.monotonic() - begun < SLOW)
+    assert isinstance(outcome, NotSent)
+    assert server.posts("bluesky") == []
+
+
+async def test_apprise_when_it_is_silent_holds_up_nothing_else(store: Database, server: SocialServer) -> None:
+    alerts = [PostedAlert(store, server) for _ in range(2 * (os.cpu_count() or 1) + 4)]
+    server.faults.set("social", "slow", 60)
+    for one in alerts:
+        one.declare()
+    sending = [asyncio.create_task(one.send(OTHERS)) for one in alerts]
+    await asyncio.sleep(SLOW / 3)
+    begun = time.monotonic()
+    await asyncio.to_thread(alerts[0].rows)
+    took, server_is_silent = time.monotonic() - begun, not any(one.done() for one in sending)
+    assert await asyncio.gather(*sending) == [None] * len(alerts)
+    assert server_is_silent
+    assert took < SLOW / 2
 
 
 async def test_apprise_sends_words_and_link_once_without_the_picture_and_logs_nothing(
@@ -286,7 +390,7 @@ async def test_apprise_when_the_first_may_have_arrived_is_not_sent_again(
     await alert.send(OTHERS)
     forget_answers(alert)
     outcome = await alert.send(OTHERS)
-    assert isinstance(outcome, Rejected)
+    assert isinstance(outcome, Assumed)
     assert "nothing is sent there twice" in str(outcome)
     assert len(server.posts("others")) == 1
 
@@ -318,8 +422,8 @@ async def test_accounts_when_tried_are_let_in_and_others_are_said_to_be_refused(
     assert await alert.channel.probe(Kind.ACTUAL) is None
     server.faults.set("social", "denied", 60)
     assert await alert.channel.probe(Kind.ACTUAL) == (
-        "Politie op Mastodon does not accept our credentials (401); "
-        "Politie op Bluesky does not accept our credentials (401)"
+        "Politie op Mastodon does not accept our token, which is not right, or was taken back (401); "
+        "Politie op Bluesky does not accept our handle or app password, which is not right, or was taken back (401)"
     )
     assert isinstance(await alert.send("Somebody else/nl"), Gone)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+
+from fastapi import Request, Response
 
 from activities.endpoints import CellNetwork, ExerciseNetwork, LiveNetwork
 from simulators.__main__ import Host
@@ -45,8 +47,22 @@ class Networks:
 
     @property
     def exercise(self) -> tuple[ExerciseNetwork, ...]:
-        """The same ones as those of exercises."""
-        return tuple(ExerciseNetwork(**network.model_dump()) for network in self.live)
+        """The same ones as those of exercises, by other names."""
+        return tuple(ExerciseNetwork(**{**one.model_dump(), "name": f"{one.name}-lab"}) for one in self.live)
+
+    def behind_a_gateway(self, name: str) -> LiveNetwork:
+        """That network at one more address, where it takes what comes and a gateway answers with an error."""
+        app = entity_app(self._networks[name], LETTERS[0])
+
+        @app.middleware("http")
+        async def lose(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+            await call_next(request)
+            return Response(status_code=502)
+
+        self._bound.append(bind(0))
+        port = self._run(self._host.serve(app, self._bound[-1], self.tls))
+        known = next(one for one in self.live if one.name == name)
+        return known.model_copy(update={"a": f"https://127.0.0.1:{port}/cap", "b": None})
 
     def fault(self, name: str, mode: str, at: str = "") -> None:
         """Until `mend`; `at` one address alone: `a` or `b`."""

@@ -15,19 +15,20 @@ from sqlmodel import col, select
 
 from activities.channels.base import Messages, Outcome, PhotoBytes, WaveJob
 from activities.channels.social import SocialChannel
-from activities.endpoints import ChannelsConfig, ExerciseChannels, ExerciseSocialEndpoint, LiveChannels, SocialEndpoint
+from activities.endpoints import ChannelsConfig, LiveChannels, SocialEndpoint
 from alerts.compose import end_text
 from alerts.edition import Edition
 from alerts.programme import SocialRule
-from alerts.vocabulary import LANGUAGES, Kind, Meaning, MessageKind
+from alerts.vocabulary import LANGUAGES, Meaning, MessageKind
 from simulators.faults import Faults
 from simulators.listener import bind
 from simulators.received import Record
 from simulators.social import Account, Accounts, Post, social_app
 from starter.settings import demo_accounts
 from store.database import Database
+from store.keys import KeyStore
 from store.tables.sending import SocialPost
-from tests.support.editions import BASE_URL, JPEG, ShownAlert, case_document
+from tests.support.editions import BASE_URL, JPEG, KEY, ShownAlert, case_document
 
 LEAVE = SocialRule(without_recall=True)
 
@@ -72,19 +73,26 @@ class SocialServer:
 class PostedAlert:
     """An alert, and what its waves would send to accounts."""
 
-    def __init__(self, db: Database, server: SocialServer, rule: SocialRule = LEAVE, kind: Kind = Kind.ACTUAL) -> None:
-        accounts = server.endpoint()
-        self.config = ChannelsConfig(
-            channels=LiveChannels(social=SocialEndpoint(**accounts)),
-            exercise=ExerciseChannels(social=ExerciseSocialEndpoint(**accounts)),
-        )
+    def __init__(
+        self, db: Database, server: SocialServer, rule: SocialRule = LEAVE, keys: KeyStore | None = None
+    ) -> None:
+        """With `keys` it has a key of its own there."""
+        self.accounts = SocialEndpoint(**server.endpoint())
         self.db = db
         self.now = datetime.now(UTC)
-        self.channel = SocialChannel(self.config, db, lambda: self.now)
+        self.channel = self.with_accounts(self.accounts)
         self.id = f"a{uuid.uuid4().hex[:8]}"
-        self.alert = ShownAlert(db, alert_id=self.id, kind=kind, channels={"social": self.channel})
+        if keys is not None:
+            keys.create(self.id)
+        key = keys.display_key(self.id) if keys is not None else KEY
+        self.alert = ShownAlert(db, alert_id=self.id, key=key, channels={"social": self.channel})
         self.rule = rule
         self.edition = self.alert.edition
+
+    def with_accounts(self, accounts: SocialEndpoint) -> SocialChannel:
+        """The channel, where these are configured."""
+        config = ChannelsConfig(channels=LiveChannels(social=accounts))
+        return SocialChannel(config, self.db, lambda: self.now)
 
     def declare(self, number: int = 1, **changes: Any) -> Edition:
         """What stands from now on."""

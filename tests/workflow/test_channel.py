@@ -1,14 +1,17 @@
-"""A channel goes on to what is newest, whatever became of the activity that it told to stop."""
+"""A channel goes on to what is newest, whatever became of the activity that it told to stop, and never just fails."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from alerts.edition import ChannelTraits, EditionRef
@@ -83,3 +86,65 @@ async def test_withdrawn_while_its_sender_is_frozen_takes_down_once_the_sender_i
     finally:
         await env.shutdown()
         gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
+
+
+class Faulty:
+    """Shows; each thing it is asked fails for good the first time, as when an engineer ended it by hand."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bool]] = []
+
+    def _ask(self, what: str, asked: ports.Publish) -> ports.Published:
+        first = (what, asked.lapsed) not in self.asked
+        self.asked.append((what, asked.lapsed))
+        if first:
+            raise ApplicationError("ended by hand", non_retryable=True)
+        return ports.Published(at=datetime.now(UTC))
+
+    @activity.defn(name=ports.PUBLISH.name)
+    async def publish(self, asked: ports.Publish) -> ports.Published:
+        return self._ask("show", asked)
+
+    @activity.defn(name=ports.TAKE_DOWN.name)
+    async def take_down(self, asked: ports.Publish) -> ports.Published:
+        return self._ask("take down", asked)
+
+    @activity.defn(name=ports.READ_STANDING.name)
+    async def read_standing(self, _: ports.AlertId) -> ports.Standing:
+        return ports.Standing(revision=1, meaning=Meaning.EDITION, lease_until=None, closed=False)
+
+    @activity.defn(name=ports.ASK_AFTER_ALERT.name)
+    async def ask_after_alert(self, _: ports.AlertId) -> ports.AlertFate:
+        return ports.AlertFate(running=True)
+
+    async def is_dark(self) -> bool:
+        return self.asked[-2:] == [("take down", True)] * 2
+
+
+async def test_what_fails_for_good_is_tried_again_until_nothing_is_shown_any_more() -> None:
+    """Showing, going dark at the end of the lease, and the end: else the alert would wait for the channel for ever."""
+    env = await start_server(skipping=True)
+    faulty = Faulty()
+    config = env.client.config()
+    config["data_converter"] = pydantic_data_converter
+    client = Client(**config)
+    asked: list[Callable[..., Any]] = [faulty.take_down, faulty.read_standing, faulty.ask_after_alert]
+    control = Worker(client, task_queue=ports.CONTROL_QUEUE, activities=asked)
+    sender = Worker(client, task_queue=ports.send_queue("web"), activities=[faulty.publish])
+    channels = Worker(client, task_queue="c", workflows=[ChannelWorkflow], workflow_runner=sandbox_runner())
+    lease = await env.get_current_time() + timedelta(minutes=5)
+    showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=lease)
+    traits = ChannelTraits(personal=False, recalls=True, renews="renew")
+    given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="web", traits=traits, desired=showing)
+    try:
+        async with control, sender, channels:
+            channel = await client.start_workflow(ChannelWorkflow.run, given, id="a/web", task_queue="c")
+            await env.sleep(timedelta(minutes=6))
+            await eventually_async(faulty.is_dark, what="dark at the end of the lease")
+            assert faulty.asked[:2] == [("show", False)] * 2
+            await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
+            assert await channel.result() == ChannelState.WITHDRAWN.value
+            assert faulty.asked[-2:] == [("take down", False)] * 2
+    finally:
+        await env.shutdown()
+        gc.collect()

@@ -51,7 +51,25 @@ function take({ data }) {
   if (before && before.node) before.node.remove();
   // The picture is asked for before anybody looks whether it is shown: who serves it must not learn that.
   const picture = data.image ? Object.assign(new Image(), { alt: "", src: data.image }) : null;
-  newest.set(data.alert_id, { data, picture });
+  const until = Date.parse(data.until);
+  newest.set(data.alert_id, { data, picture, until, asks: beforeEnd(until) });
+}
+
+// At a moment of its own, so that not all phones ask at once.
+function beforeEnd(until) {
+  const now = Date.now();
+  return now + Math.max(EVERY / 4, (until - now) * (0.5 + Math.random() / 4));
+}
+
+// A refresh lengthens the lease without a message. This too is asked for wherever the phone is.
+async function renew(one) {
+  one.asks = Infinity;
+  try {
+    const answer = await fetch(`${one.data.url}/lease`, { signal: AbortSignal.timeout(5000), cache: "no-store" });
+    if (answer.ok) one.until = Date.parse((await answer.json()).lease_until);
+    else if (answer.status === 410) one.until = 0;
+  } catch { /* no network: it goes at the end of the lease it has */ }
+  one.asks = beforeEnd(one.until);
 }
 
 function made({ data, picture }) {
@@ -66,7 +84,9 @@ function made({ data, picture }) {
 
 function show() {
   for (const one of newest.values()) {
-    const shows = one.data.kind !== "cancel" && Date.now() < Date.parse(one.data.until) && inside(one.data);
+    const holds = one.data.kind !== "cancel" && Date.now() < one.until;
+    if (holds && Date.now() >= one.asks) renew(one);
+    const shows = holds && inside(one.data);
     if (shows && !one.node) {
       one.node = made(one);
       said.textContent = "";

@@ -75,9 +75,10 @@ def at_poster(baken: Running, alert_id: str) -> str:
         assert ("no longer valid" in scanned or "not valid at the moment" in scanned) == (answer.status_code == 410)
         return "nothing" if answer.status_code == 404 else "gone"
     (code,) = zxingcpp.read_barcodes(Image.open(BytesIO(answer.content)))
-    number = code.text.removeprefix(f"{baken.web}/a/{alert_id}/")
-    assert ("newer poster" in scanned) == (number != "1")
-    return f"edition {number}"
+    assert "newer poster" in scanned, "one without the mark of what was approved holds at no time"
+    if baken.get(code.text.removeprefix(baken.web)).headers.get("location") != f"/alerts/{alert_id}":
+        return "an older one"
+    return f"edition {code.text.removeprefix(f'{baken.web}/a/{alert_id}/').partition('-')[0]}"
 
 
 def at_networks(baken: Running, alert_id: str) -> str:

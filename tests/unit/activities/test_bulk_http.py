@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from activities.bulk_http import ACCEPTED, CALM, NOT_SENT, STALLED, Answer, BulkHttp, Request
+from activities.bulk_http import ACCEPTED, CALM, NOT_SENT, STALLED, UNSAYABLE, Answer, BulkHttp, Request
 from simulators.http2 import CUT, Asked, Handler, Reply
 from simulators.listener import bind
 from tests.support.gateway import OwnGateway
-from tests.support.waiting import eventually_async
+from tests.support.waiting import eventually, eventually_async
 
 OK = ACCEPTED[200]
 Open = Callable[[Handler], OwnGateway]
@@ -74,6 +74,33 @@ async def test_after_a_standstill_nothing_leaves_that_was_overtaken_meanwhile(se
     answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 50), 50, still)
     assert gateway.asked == []
     assert all(answer.in_doubt for answer in answers)
+
+
+async def test_request_that_http_cannot_say_is_told_as_such_and_delays_no_other(serve: Open) -> None:
+    gateway = serve(lambda _: Reply())
+    pool, fine = BulkHttp(gateway.authority), ("content-type: text/plain",)
+    bad = [
+        (f"{gateway.url}/é", fine, b"0"),
+        (gateway.url, ("authorization: Bearer é",), b"1"),
+        (gateway.url, fine, b"2"),
+    ]
+    answers = await asyncio.wait_for(pool.send(bad, 3), 5)
+    assert answers == [UNSAYABLE, UNSAYABLE, OK]
+    assert answers[0].trouble == " cannot be asked: its address or a header has letters that HTTP has not"
+    assert set(await asyncio.wait_for(pool.send(_requests(gateway.url, 3), 3), 5)) == {OK}
+
+
+async def test_error_in_the_thread_reaches_all_who_wait_and_the_next_call_begins_another(serve: Open) -> None:
+    patience = iter([5.0] * 3)
+    gateway = serve(lambda _: Reply(after=next(patience, 0.0)))
+    pool = BulkHttp(gateway.authority)
+    other = asyncio.create_task(pool.send(_requests(gateway.url, 3), 3))
+    await asyncio.to_thread(eventually, lambda: len(gateway.asked) == 3)
+    with pytest.raises(IndexError):
+        await asyncio.wait_for(pool.send(_requests(gateway.url, 3), 2), 5)
+    with pytest.raises(IndexError):
+        await asyncio.wait_for(other, 5)
+    assert set(await asyncio.wait_for(pool.send(_requests(gateway.url, 3), 3), 5)) == {OK}
 
 
 async def test_several_calls_share_the_connections(serve: Open) -> None:

@@ -54,7 +54,8 @@ async def test_mailbox_that_is_gone_is_dropped_and_a_busy_one_gets_its_mail_at_t
     )
     async with serving() as server:
         channel = email_channel(EmailEndpoint(host="127.0.0.1", port=server.port))
-        delivery = DeliveryActivities(parts.db, parts.keys, {"email": channel}, RevisionWatch(parts.db))
+        watch = RevisionWatch(parts.db, lambda: alert.now)
+        delivery = DeliveryActivities(parts.db, parts.keys, {"email": channel}, watch)
         server.refused = {GONE: "550 5.1.1 nobody of that name", BUSY: "450 4.2.1 not just now"}
         with pytest.raises(ApplicationError, match=r"asks for patience \(450\)"):
             await ActivityEnvironment().run(delivery.deliver, asked)

@@ -202,6 +202,19 @@ async def test_partner_when_it_answers_a_ping_is_noted_and_not_asked_again_at_on
         assert (heard, partners.last_answer(session, "Silent", exercise=True)) == (NOW + PING_EVERY, None)
 
 
+async def test_partners_that_cannot_be_looked_after_are_all_told_of_and_keep_nobody_from_it(
+    db: Database, partner: OwnPartner, caplog: pytest.LogCaptureFixture
+) -> None:
+    fine = register(db, partner)
+    for name in ("First", "Second"):
+        keep(db, fine.model_copy(update={"name": name, "secret": "whsec_a"}))
+    async with Caller().client() as client:
+        await care_of(db, Clock()).ping(client)
+    assert [call["type"] for call in partner.calls] == ["baken.ping"]
+    (record,) = caplog.records
+    assert record.message.startswith("2 of 3 partners were not looked after: ")
+
+
 async def test_partner_with_an_address_that_cannot_be_called_keeps_nobody_else_from_being_asked(
     db: Database, partner: OwnPartner
 ) -> None:

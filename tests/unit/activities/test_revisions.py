@@ -16,7 +16,7 @@ from alerts.edition import EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from store.database import Database
-from store.standing import declare, open_alert, take_away
+from store.standing import declare, open_alert, renew_lease, take_away
 from tests.support.postgres import PostgresServer
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -34,6 +34,11 @@ def db(db: Database) -> Database:
     return db
 
 
+@pytest.fixture
+def watch(db: Database) -> RevisionWatch:
+    return RevisionWatch(db, lambda: NOW)
+
+
 def _seconds_until_no(still: Callable[[], bool]) -> float:
     began = time.monotonic()
     while still():
@@ -42,18 +47,30 @@ def _seconds_until_no(still: Callable[[], bool]) -> float:
     return time.monotonic() - began
 
 
-async def test_sender_stops_within_two_polls_of_a_withdrawal(db: Database) -> None:
-    async with RevisionWatch(db).watching("a", 1) as watched:
+async def test_sender_stops_within_two_polls_of_a_withdrawal(db: Database, watch: RevisionWatch) -> None:
+    async with watch.watching("a", 1) as watched:
         assert watched.still()
         with db.write() as session:
             assert take_away(session, "a", Meaning.WITHDRAWN, NOW) == 2
         assert _seconds_until_no(watched.still) < 2 * POLL + 0.2
 
 
-async def test_sender_of_an_older_revision_never_begins(db: Database) -> None:
-    async with RevisionWatch(db).watching("a", 0) as watched:
+async def test_sender_of_an_older_revision_never_begins(watch: RevisionWatch) -> None:
+    async with watch.watching("a", 0) as watched:
         assert not watched.still()
         assert watched.overtaken()
+
+
+async def test_sender_stops_when_the_lease_is_over_and_goes_on_once_it_is_renewed(db: Database) -> None:
+    hours = [0.0]
+    async with RevisionWatch(db, lambda: NOW + timedelta(hours=hours[0])).watching("a", 1) as watched:
+        assert watched.still()
+        hours[0] = 1
+        assert (watched.still(), watched.lapsed(), watched.overtaken()) == (False, True, False)
+        with db.write() as session:
+            assert renew_lease(session, "a", 1, NOW + timedelta(hours=2))
+        assert _seconds_until_no(watched.lapsed) < 2 * POLL + 0.2
+        assert watched.still()
 
 
 @pytest.fixture
@@ -71,8 +88,8 @@ def lose_store(request: pytest.FixtureRequest, db: Database, database_url: str) 
     return lose
 
 
-async def test_blind_sender_stops(db: Database, lose_store: Callable[[], None]) -> None:
-    async with RevisionWatch(db).watching("a", 1) as watched:
+async def test_blind_sender_stops(watch: RevisionWatch, lose_store: Callable[[], None]) -> None:
+    async with watch.watching("a", 1) as watched:
         assert watched.still()
         lose_store()
         assert _seconds_until_no(watched.still) <= activities.revisions.BLIND + 0.5
@@ -87,9 +104,10 @@ def test_edition_declared_on_an_old_revision_loses(db: Database) -> None:
         assert declare(session, "a", 2, again, NOW) == (3, True)
 
 
-async def test_nobody_is_watched_for_when_the_first_look_fails(db: Database, lose_store: Callable[[], None]) -> None:
+async def test_nobody_is_watched_for_when_the_first_look_fails(
+    watch: RevisionWatch, lose_store: Callable[[], None]
+) -> None:
     """Else its thread would look for ever for a sender that never began."""
-    watch = RevisionWatch(db)
     lose_store()
     with pytest.raises(OperationalError):
         await watch.watching("a", 1).__aenter__()

@@ -62,7 +62,7 @@ def issuing(life: float) -> Answering:
     numbers = iter(range(1, 100))
 
     def answer(_: Asked) -> Reply:
-        return Reply(200, json.dumps({"access_token": f"token {next(numbers)}", "expires_in": life}).encode())
+        return Reply(200, json.dumps({"access_token": f"token-{next(numbers)}", "expires_in": life}).encode())
 
     return answer
 
@@ -151,14 +151,25 @@ async def test_token_when_it_soon_ends_is_renewed_and_used_on_where_that_fails(s
         now[0] = seconds
         return (await client.current()).value
 
-    assert [await at(0), await at(3299)] == ["token 1"] * 2
+    assert [await at(0), await at(3299)] == ["token-1"] * 2
     good, service.answering = service.answering, lambda _: Reply(503)
-    assert [await at(3301), await at(3302)] == ["token 1"] * 2
+    assert [await at(3301), await at(3302)] == ["token-1"] * 2
     assert len(service.server.asked) == 2, "not tried again at once"
     with pytest.raises(Busy):
         await at(3601)
     service.answering = good
-    assert await at(3602) == "token 2"
+    assert await at(3602) == "token-2"
+
+
+async def test_senders_who_wait_for_a_silent_service_are_told_with_the_first_of_them(service: Service) -> None:
+    """Each would else wait for its own try: nine of them longer than a batch may take."""
+    service.answering = lambda _: Reply(503, after=0.2)
+    client = service.client()
+    told = await asyncio.gather(*(client.current() for _ in range(9)), return_exceptions=True)
+    assert [type(one) for one in told] == [Busy] * 9
+    assert len(service.server.asked) == 1
+    service.answering = None
+    assert (await client.current()).value, "who comes afterwards tries anew"
 
 
 @pytest.mark.parametrize(
@@ -170,6 +181,7 @@ async def test_token_when_it_soon_ends_is_renewed_and_used_on_where_that_fails(s
         (Reply(503), Busy, "asks for patience (503)"),
         (Reply(200, b"<html>"), Unreachable, "answer makes no sense"),
         (Reply(200, b'{"access_token":"a"}'), Unreachable, "answer makes no sense"),
+        (Reply(200, '{"access_token":"é","expires_in":9}'.encode()), Unreachable, "answer makes no sense"),
         (CUT, Unreachable, ""),
     ],
     ids=str,
@@ -212,10 +224,12 @@ GOOD = {
         ({**GOOD, "client_email": "a", "private_key": "x"}, "private_key in account.json is not an RSA key"),
         ({**GOOD, "private_key": CURVE.decode()}, "private_key in account.json is not an RSA key"),
         ({**GOOD, "token_uri": "http://oauth2.example/token"}, "token_uri in account.json must begin with https"),
+        ({**GOOD, "token_uri": "https://oauth2.example/é"}, "token_uri in account.json must .* ASCII"),
+        ({**GOOD, "project_id": "projekt-ü"}, "project_id in account.json is not a project's"),
         ({"client_email": "a"}, "account.json is not the file of a service account"),
         (GOOD, "token_uri is not on this machine"),
     ],
-    ids=["none", "list", "no-key", "curve", "http", "half", "elsewhere"],
+    ids=["none", "list", "no-key", "curve", "http", "address", "project", "half", "elsewhere"],
 )
 async def test_account_when_it_cannot_be_used_is_told_without_its_key(tmp_path: Path, said: Any, why: str) -> None:
     path = tmp_path / "account.json"

@@ -45,6 +45,8 @@ def test_patience_when_a_server_names_a_time_is_that_long(headers: dict[str, str
         ("Failed to send JSON POST notification: Verification Failed., error=401.", Denied, False),
         ("Failed to send Discord message: error=429.", Busy, False),
         ("Failed to send JSON POST notification: Servers are overloaded., error=503.", Busy, False),
+        ("Failed to send JSON POST notification: Bad Gateway, error=502.", Unreachable, True),
+        ("Failed to send JSON POST notification: Gateway Timeout, error=504.", Unreachable, True),
         ("Failed to send X: Bad request., error=400.", Rejected, False),
         ('Socket Exception: Max retries exceeded (Caused by NewConnectionError("refused"))', Unreachable, False),
         ("Socket Exception: ('Connection aborted.', BadStatusLine('x'))", Unreachable, False),
@@ -108,6 +110,19 @@ def test_account_when_elsewhere_is_refused_in_a_home_with_the_keys(
 def test_accounts_when_wrong_say_what_is(said: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         SocialEndpoint.model_validate(said)
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [
+        ("social", {"others": [{"name": "noord", "url": "json://127.0.0.1:1"}]}),
+        ("cellbroadcast", [{"name": "noord", "a": "https://127.0.0.1:1/cap", "certificate": "c", "key": "k"}]),
+    ],
+)
+def test_name_when_the_public_and_exercises_share_it_is_refused(channel: str, said: Any) -> None:
+    config = {"channels": {channel: said}, "exercise": {channel: said}}
+    with pytest.raises(ValidationError, match=f"exercise.{channel}: .* named 'noord'; rename one"):
+        ChannelsFile.model_validate(config)
 
 
 def test_account_when_printed_keeps_its_token() -> None:

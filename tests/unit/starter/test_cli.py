@@ -157,6 +157,26 @@ def test_user_is_whom_as_names_else_the_token_else_the_usual(tmp_path: Path) -> 
         user_of(settings.model_copy(update={"token": "guess"}), None, "operator1")
 
 
+def test_user_elsewhere_than_on_an_embedded_home_is_whose_token_it_is(tmp_path: Path) -> None:
+    settings = load_settings({"BAKEN_TEMPORAL_ADDRESS": "temporal.example:7233"}, home=tmp_path)
+    settings.paths.prepare()
+    write_private(settings.paths.tokens, {"secret": "supervisor2"})
+    with_token = settings.model_copy(update={"token": "secret"})
+    assert user_of(with_token, None, "operator1") == "supervisor2"
+    with pytest.raises(BadInput, match=r"^--as: is for a home with a server of its own"):
+        user_of(with_token, "operator2", "operator1")
+    with pytest.raises(BadInput, match=r"^BAKEN_TOKEN: is not set"):
+        user_of(settings, None, "operator1")
+
+
+def test_partners_when_kept_on_a_cluster_obey_no_name_that_anybody_may_type(tmp_path: Path) -> None:
+    silent_home(tmp_path)
+    environ = {**_environ(tmp_path), "BAKEN_TEMPORAL_ADDRESS": "127.0.0.1:9"}
+    done = run_baken("partners", "pause", "Krant", "--as", "operator1", environ=environ)
+    assert done.returncode == 2
+    assert b"--as: is for a home with a server of its own" in done.stderr
+
+
 def test_problems_have_the_promised_exit_codes() -> None:
     assert BadInput("age", "must be a number").exit_code == UnknownAlert("x").exit_code == 2
     assert RefusedByRule("no").exit_code == 3

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from sqlmodel import select
 
+from activities.endpoints import ChannelsConfig, LiveChannels, WebhookPartner
+from activities.partner_book import PartnerBook
 from starter.duty import on_duty
 from starter.errors import BadInput, CannotReach, RefusedByRule
 from starter.partners import Partners
@@ -68,6 +72,24 @@ def test_partner_when_it_is_told_wrong_is_not_added(
 def test_partner_elsewhere_when_the_home_holds_keys_is_refused(parts: Parts, register: Partners) -> None:
     with pytest.raises(RefusedByRule, match=r"newsroom\.example is not on this machine"):
         register.add(who(parts, "supervisor1"), "Krant", "https://newsroom.example/hook", exercise=True)
+
+
+def test_partner_on_this_machine_when_the_home_holds_no_keys_is_refused(parts: Parts, register: Partners) -> None:
+    cluster = parts.settings.model_copy(update={"temporal_address": "temporal.example:7233"})
+    with pytest.raises(RefusedByRule, match=r"127\.0\.0\.1 is on this machine, where no partner is"):
+        Partners(replace(parts, settings=cluster)).add(who(parts, "supervisor1"), "Krant", HOOK, exercise=True)
+
+
+def test_partner_of_the_register_when_the_settings_file_names_another_is_none(
+    parts: Parts, register: Partners
+) -> None:
+    """Whichever side of the wall each is on: they would be told apart by nobody."""
+    register.add(who(parts, "supervisor1"), "Dubbel", HOOK, exercise=True)
+    named = ChannelsConfig(channels=LiveChannels(webhook=(WebhookPartner(name="Dubbel", url=HOOK, secret="s"),)))
+    book = PartnerBook(named, parts.db, lambda: parts.keys.system_key("partners"), lambda: datetime.now(UTC))
+    assert book.find("Dubbel", exercise=True) is None
+    assert "Dubbel" not in [known.partner.name for known in book.all(exercise=True)]
+    assert [(known.partner.name, known.registered) for known in book.all(exercise=False)][-1] == ("Dubbel", None)
 
 
 def test_partner_of_the_public_when_kept_needs_two_to_be_let_in_and_one_to_be_paused(

@@ -11,6 +11,8 @@ from starter.home import write_private
 from starter.settings import load_settings
 
 CLUSTER = {"BAKEN_TEMPORAL_ADDRESS": "temporal.example:7233"}
+PARTNER = '[[channels.webhook]]\nname = "Own"\nsecret = "whsec_c2VjcmV0c2VjcmV0"\n'
+HOOK = 'url = "http://127.0.0.1:9/hook"\n'
 PORTS = {
     "smtp": 2525,
     "smtp_exercise": 2526,
@@ -64,6 +66,13 @@ def test_embedded_home_when_an_sms_centre_is_elsewhere_refuses_it_by_name(tmp_pa
         ('[channels.webpush]\ncontact = "push@baken.example"', "channels.webpush.contact"),
         ("[channels.webpush]\n", "channels.webpush.contact"),
         ('[channels.sms]\nsystem_id = "s"\npassword = "p"\nhost = "h"\nport = 1\nsender = "Te lange naam"', "sender"),
+        (f'{PARTNER}url = "https://127.0.0.1:abc/hook"', r"channels\.webhook\.0\.url.* give a whole address"),
+        (f'{PARTNER}url = "https://127.0.0.1:99999/hook"', r"channels\.webhook\.0\.url"),
+        (f'{PARTNER}url = "http://own.example/hook"', r"channels\.webhook\.0\.url.*leaves this machine unsecured"),
+        (f'{PARTNER}{HOOK}mail = "desk@krant-é.example"', r"channels\.webhook\.0\.mail.*no mail address"),
+        (f"{PARTNER}{HOOK}{PARTNER}{HOOK}", r"two partners are named 'Own'"),
+        (f"{PARTNER}{HOOK}{PARTNER.replace('channels', 'exercise')}{HOOK}", r"two partners are named 'Own'"),
+        ('[channels.app]\nservice_account = "a"\nurl = "https://fcm-é.example/send"', r"channels\.app\.url"),
         ('[[channels.cellbroadcast]]\nname = "n"\na = "http://h"\ncertificate = "c"\nkey = "k"', "cellbroadcast"),
     ],
 )

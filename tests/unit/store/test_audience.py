@@ -80,14 +80,14 @@ def test_who_wants_to_hear_again_after_a_pause_is_a_later_comer(db: Database) ->
     assert _there(db) == ["b", "a", "c"]
 
 
-def test_who_pauses_after_an_alert_hears_its_end_where_that_is_asked(db: Database) -> None:
+def test_who_pauses_or_leaves_after_an_alert_hears_its_end_where_that_is_asked(db: Database) -> None:
     _join(db, "a", "b")
     _extend(db)
     _join(db, Entry("a", paused=True))
     assert list(_audience(db).read(0, 10, ending=True).addresses) == ["b"]
-    assert list(_audience(db).read(0, 10, ending=True, paused_too=True).addresses) == ["a", "b"]
+    assert list(_audience(db).read(0, 10, ending=True, everybody=True).addresses) == ["a", "b"]
     _leave(db, "b")
-    assert list(_audience(db).read(0, 10, ending=True, paused_too=True).addresses) == ["a"]
+    assert list(_audience(db).read(0, 10, ending=True, everybody=True).addresses) == ["a", "b"]
 
 
 def test_who_moves_while_an_alert_is_live_is_in_its_audience_once(db: Database) -> None:

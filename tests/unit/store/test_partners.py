@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -111,13 +111,56 @@ def test_reminders_when_due_are_one_persons_turn_at_growing_intervals_until_peop
         with shown.write() as session:
             early = take_turn(session, one, NOW + after - timedelta(seconds=1))
             now = [take_turn(session, one, NOW + after) for _ in range(2)]
-        assert (early, now) == (False, [True, False])
+        assert (early, now) == (0, [one.reminders + 1, 0])
     with shown.write() as session:
         (one,) = open_removals(session)
         assert raised(one)
         assert not take_turn(session, one, NOW + timedelta(days=9))
     gaps = [later - earlier for earlier, later in zip((timedelta(0), *REMIND_AFTER), REMIND_AFTER, strict=False)]
     assert gaps == sorted(gaps)
+
+
+def test_reminders_when_the_hold_before_was_long_begin_with_the_end_and_only_the_latest_is_sent(
+    shown: Database,
+) -> None:
+    tell(shown)
+    over = NOW + timedelta(days=2)
+    with shown.write() as session:
+        take_away(session, "a1", Meaning.HELD, NOW)
+        session.flush()
+        take_away(session, "a1", Meaning.WITHDRAWN, over)
+
+    def turn(at: datetime) -> int:
+        with shown.write() as session:
+            (one,) = open_removals(session)
+            return take_turn(session, one, at)
+
+    assert [turn(over), turn(over + REMIND_AFTER[0]), turn(over + REMIND_AFTER[0])] == [0, 1, 0]
+    assert [turn(over + REMIND_AFTER[3]), turn(over + REMIND_AFTER[3])] == [4, 0], "nobody looked for two hours"
+
+
+def test_partner_that_fetched_what_is_shown_is_told_of_its_end_and_of_no_other(shown: Database) -> None:
+    def fetch(event: str, *, over: bool = False) -> None:
+        with shown.write() as session:
+            if over:
+                removals.fetched_end(session, "a1", "Own", event, NOW)
+            else:
+                removals.fetched(session, "a1", "Own", event, NOW, exercise=False)
+
+    fetch("e1", over=True)
+    with shown.write() as session:
+        take_away(session, "a1", Meaning.WITHDRAWN, NOW)
+    assert waiting(shown) == [], "it never had it"
+    fetch("e2")
+    with shown.write() as session:
+        (one,) = open_removals(session)
+        turns = [take_turn(session, one, NOW + after) for after in (timedelta(0), removals.UNTOLD_AFTER)]
+    assert turns == [0, 1]
+    fetch("e3", over=True)
+    assert waiting(shown) == [("Own", "e3")]
+    tell(shown)
+    fetch("e4", over=True)
+    assert waiting(shown) == [("Own", "m1")], "it was called"
 
 
 @pytest.mark.parametrize("word", ["", "x", "ÿ", "AAAA", word_of(b"k" * 32, "a1", "Own")])

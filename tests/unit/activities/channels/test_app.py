@@ -123,8 +123,6 @@ def phones(opened: Phones) -> Phones:
         (Reply(200, b"{}"), None),
         (Reply(200, b"<html>not what was asked"), None),
         (Reply(401), Denied),
-        (Reply(403), Rejected),
-        (Reply(404), Gone),
         (Reply(429), Busy),
         (Reply(503), Busy),
         (Reply(999), Busy),
@@ -137,6 +135,44 @@ async def test_answer_when_it_comes_is_classified(
     phones.answering = lambda _: answer
     (outcome,) = await phones.send(case_document())
     assert (type(outcome) if outcome else None) is means
+
+
+def tries(asked: Asked) -> bool:
+    return asked.body.startswith(b'{"validate_only":true')
+
+
+@pytest.mark.parametrize(("status", "means"), [(403, Rejected), (404, Gone), (400, Rejected)])
+async def test_refusal_for_good_when_the_gateway_takes_other_messages_is_believed(
+    phones: Phones, status: int, means: type[ChannelError]
+) -> None:
+    phones.answering = lambda asked: Reply(200, b"{}") if tries(asked) else Reply(status)
+    outcomes = await phones.send(case_document(), "telephone0", "telephone1")
+    assert [type(one) for one in outcomes] == [means] * 2
+    assert len(list(filter(tries, phones.asked()))) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "means", "said"),
+    [
+        (404, Denied, "the app gateway knows no such project (404)"),
+        (403, Denied, "the app gateway does not accept our service account (403)"),
+        (400, Denied, "the app gateway refused it (400)"),
+        (503, Busy, "the app gateway asks for patience (503)"),
+    ],
+)
+async def test_refusal_for_good_when_address_or_project_may_be_wrong_ends_no_subscription(
+    phones: Phones, status: int, means: type[ChannelError], said: str
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        if b"telephone0" in asked.body:
+            return Reply(200, b"{}")
+        return Reply(status) if tries(asked) else Reply(403 if b"telephone1" in asked.body else 404)
+
+    phones.answering = answer
+    first, *others = await phones.send(case_document(), *(f"telephone{number}" for number in range(3)))
+    assert first is None
+    assert [(type(one), str(one)) for one in others] == [(means, said)] * 2
+    assert await phones.channel.probe(Kind.ACTUAL) == said
 
 
 @pytest.mark.parametrize(
@@ -304,6 +340,8 @@ def test_address_when_it_is_a_token_or_topic_is_good(address: str) -> None:
     assert AppChannel.address_problem(address) is None
 
 
-@pytest.mark.parametrize("address", ["short", "a/topics/nl", "/topics/", "/topics/a b", '/topics/"', "t" * 513])
+@pytest.mark.parametrize(
+    "address", ["short", "telefoon-é12", "/topics/é", "a/topics/nl", "/topics/", "/topics/a b", '/topics/"', "t" * 513]
+)
 def test_address_when_it_is_neither_is_refused(address: str) -> None:
     assert AppChannel.address_problem(address)

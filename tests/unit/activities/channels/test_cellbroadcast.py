@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import queue
 import re
 import socket
@@ -18,6 +20,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from activities import cell_steps
+from activities.cell_network import Refused
 from activities.channels.base import ChannelError, Denied, Rejected, Unreachable
 from activities.channels.cellbroadcast import CellBroadcastChannel
 from activities.endpoints import (
@@ -187,7 +191,8 @@ def test_network_when_both_addresses_fail_is_named_and_delays_no_other(
     with pytest.raises(kind, match=rf"^{NORTH}: .*{said}"):
         alert.publish("cellbroadcast")
     assert both.told(SOUTH, alert.alert_id) == ["alert"]
-    assert (states(alert, NORTH), states(alert, SOUTH)) == ([State.MISSED], [State.ACKNOWLEDGED])
+    assert states(alert, NORTH) == [State.DOUBT if mode == "error" else State.MISSED]
+    assert states(alert, SOUTH) == [State.ACKNOWLEDGED]
     both.mend()
     assert publish(alert) is None
     assert both.told(NORTH, alert.alert_id) == both.told(SOUTH, alert.alert_id) == ["alert"]
@@ -212,6 +217,56 @@ def test_network_that_has_nothing_gets_no_cancel(alert: ShownAlert, both: Networ
     both.mend()
     assert both.told(NORTH, alert.alert_id) == []
     assert both.told(SOUTH, alert.alert_id) == ["alert", "cancel"]
+
+
+def test_network_behind_an_error_of_its_gateway_may_have_it_and_is_told_of_the_end(
+    store: Database, both: Networks
+) -> None:
+    alert = on_networks(store, both, live=(both.behind_a_gateway(NORTH),))
+    right = on_networks(store, both).channels
+    alert.show()
+    assert f"{NORTH}: A asks for patience (502)" in str(publish(alert))
+    assert both.told(NORTH, alert.alert_id) == ["alert"]
+    alert.channels = right
+    assert end(alert) is None
+    assert both.told(NORTH, alert.alert_id) == ["alert", "cancel"]
+
+
+def test_hold_whose_cancel_may_have_come_does_not_keep_found_open(alert: ShownAlert, both: Networks) -> None:
+    alert.show()
+    publish(alert)
+    alert.end(Meaning.HELD)
+    take_down(alert)
+    in_doubt(alert, NORTH)
+    assert end(alert) is None
+    assert both.told(NORTH, alert.alert_id) == both.told(SOUTH, alert.alert_id) == ["alert", "cancel"]
+
+
+def test_hold_whose_cancel_never_came_is_made_good_by_found(alert: ShownAlert, both: Networks) -> None:
+    alert.show()
+    publish(alert)
+    alert.end(Meaning.HELD)
+    both.fault(NORTH, "error")
+    take_down(alert)
+    both.mend()
+    assert both.told(NORTH, alert.alert_id) == ["alert"]
+    assert end(alert) is None
+    assert both.told(NORTH, alert.alert_id) == ["alert", "cancel"]
+
+
+def test_sender_that_was_frozen_takes_no_acknowledgement_back(alert: ShownAlert, both: Networks) -> None:
+    alert.show()
+    job = alert.job("cellbroadcast", alert.desired)
+    lease = job.desired.lease_until
+    assert lease is not None
+    with alert.db.write() as session:
+        frozen = cell_steps.to_show(session, job, both.live[0], lease, datetime.now(UTC))
+    assert frozen is not None
+    assert publish(alert) is None
+    for heard in (Unreachable("does not answer"), Refused("refused it")):
+        with alert.db.write() as session:
+            cell_steps.note(session, frozen, heard)
+        assert states(alert, NORTH) == [State.ACKNOWLEDGED]
 
 
 def test_network_when_held_and_shown_again_gets_an_alert_of_its_own(alert: ShownAlert, both: Networks) -> None:
@@ -346,6 +401,25 @@ async def test_probe_when_all_is_well_is_silent_and_else_names_network_and_addre
     assert await channel.probe(Kind.ACTUAL) is None
     both.fault(SOUTH, "down", at="b")
     assert await channel.probe(Kind.ACTUAL) == f"{SOUTH} B does not answer"
+
+
+async def test_probe_of_silent_networks_holds_up_nothing_else(store: Database, both: Networks) -> None:
+    number = 2 * (os.cpu_count() or 1) + 4
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * number) as silent:
+        there = f"https://127.0.0.1:{silent.getsockname()[1]}/cap"
+        live = tuple(both.live[0].model_copy(update={"name": f"n{n}", "a": there, "b": None}) for n in range(number))
+        channel = CellBroadcastChannel(
+            store,
+            lambda: datetime.now(UTC),
+            BASE_URL,
+            ChannelsConfig(channels=LiveChannels(cellbroadcast=live)),
+            within=PATIENT,
+        )
+        probing = asyncio.create_task(channel.probe(Kind.ACTUAL))
+        await asyncio.sleep(0.5)
+        await asyncio.wait_for(asyncio.to_thread(int), PATIENT / 6)
+        assert not probing.done()
+    assert "n0 A " in str(await probing)
 
 
 @pytest.mark.parametrize(

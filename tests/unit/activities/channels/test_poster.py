@@ -26,7 +26,7 @@ from store.schema import migrate
 from store.standing import Superseded
 from tests.support.editions import BASE_URL, KEY, NOW, ShownAlert, case_document, make_edition
 
-ADDRESS = f"{BASE_URL}/a/a1/1"
+ADDRESS = f"{BASE_URL}/a/a1/1-0a1b2c"
 PLATE = "VX-1?3-B"
 RELEASE = {"by": "x", "role": "officier van justitie", "at": "2026-11-24T11:30:00Z"}
 CAR = {"plate": PLATE, "colour": "grijze", "make": "Opel", "certain": True, "release": RELEASE}
@@ -266,7 +266,7 @@ def test_publication_when_prepared_shown_changed_and_taken_down_follows(db: Data
     alert.publish("poster")
     said = text_of(served(alert) or b"")
     assert "groene trui" in said
-    assert f"{BASE_URL.removeprefix('https://')}/a/a1/2" in said
+    assert f"{BASE_URL.removeprefix('https://')}/a/a1/2-{alert.edition.digest[:6]}" in said
     with pytest.raises(Superseded):
         alert.publish("poster", first)
     alert.take_down("poster", alert.end(Meaning.WITHDRAWN))

@@ -26,6 +26,7 @@ from activities.channels.base import (
 from activities.channels.sms import SmsChannel
 from activities.endpoints import ChannelsConfig, LiveChannels, SmsEndpoint
 from activities.pacing import Limit
+from activities.sms_text import encode
 from alerts.compose import end_text
 from alerts.vocabulary import Kind, MessageKind
 from simulators.faults import Faults
@@ -158,6 +159,60 @@ async def test_parts_that_were_refused_are_sent_again_and_the_others_are_not(unu
     assert len(centre.lines) == 2
 
 
+async def test_part_that_was_refused_is_not_sent_again_once_something_newer_holds(
+    unused: Database, tmp_path: Path
+) -> None:
+    asked = iter([True])
+    async with serving(tmp_path) as centre:
+        await centre.fault("flaky")
+        outcomes = await send(
+            channel_of(unused, centre.said), still=lambda: next(asked, False), situation="Jas. " * 40
+        )
+    assert [type(one) for one in outcomes] == [Busy]
+    assert centre.lines == [], "a part of it stayed here"
+
+
+async def test_session_that_is_not_bound_any_more_is_left(tmp_path: Path) -> None:
+    async def hear(_: Any) -> None:
+        return
+
+    one = sms_centre.ShortMessage("1", "a1 1 alert", PHONE, encode("Kijk uit."), "")
+    async with serving(tmp_path) as centre:
+        session = sms_centre.Session(SmsEndpoint(**centre.said), hear, leave_after=0.1)
+        assert await session.submit(one, lambda: True) == 0
+        (before,) = centre.phones.sessions
+        await centre.fault("denied")
+        assert await session.submit(one, lambda: False) == sms_centre.NOT_BOUND
+        await centre.fault(None)
+        await asyncio.sleep(sms_centre.PAUSE)
+        assert await session.submit(one, lambda: True) == 0
+        assert await _until(lambda: before not in centre.phones.sessions)
+        assert len(centre.phones.sessions) == 1
+        await session.close()
+
+
+async def test_message_that_cannot_be_taken_in_is_told_without_its_words_and_the_next_is_heard(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+
+    async def hear(event: Any) -> None:
+        heard.append(event.short_message.decode())
+        if len(heard) == 1:
+            raise ValueError(f"{event.source_addr} wrote {heard}")
+
+    async with serving(tmp_path) as centre:
+        session = sms_centre.Session(SmsEndpoint(**centre.said), hear)
+        await session.opened()
+        for said in ("Stop nu", "STOP"):
+            await centre.phones.write(PHONE, said)
+        assert await _until(lambda: sorted(heard) == ["STOP", "Stop nu"]), heard
+        await session.close()
+    assert [record.message for record in caplog.records] == [
+        "what an SMS centre brought could not be taken in: ValueError"
+    ]
+
+
 async def test_centre_that_goes_away_before_it_answered_leaves_doubt(unused: Database, tmp_path: Path) -> None:
     async with serving(tmp_path) as centre:
         channel = channel_of(unused, centre.said)
@@ -255,7 +310,7 @@ def _seen(db: Database) -> int:
 
 
 async def _until(true: Callable[[], object]) -> bool:
-    for _ in range(100):
+    for _ in range(500):
         if true():
             return True
         await asyncio.sleep(0.02)

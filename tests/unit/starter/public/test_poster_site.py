@@ -56,8 +56,12 @@ async def statuses(site: Site) -> set[int]:
     return {(await site.get(f"/a/{ID}/{file}")).status_code for file in FILES}
 
 
-async def scanned(site: Site, number: int = 1, language: str = "en") -> str:
-    return (await site.get(f"/a/{ID}/{number}", params={"lang": language})).text
+def code(edition: Edition) -> str:
+    return f"{edition.number}-{edition.digest[:6]}"
+
+
+async def scanned(site: Site, code: str = "1", language: str = "en") -> str:
+    return (await site.get(f"/a/{ID}/{code}", params={"lang": language})).text
 
 
 async def test_files_when_shown_are_served_in_both_languages_and_never_kept(site: Site, alert: ShownAlert) -> None:
@@ -70,6 +74,7 @@ async def test_files_when_shown_are_served_in_both_languages_and_never_kept(site
         assert dutch.headers["cache-control"] == "no-cache"
         assert dutch.headers["x-robots-tag"] == "noindex"
         assert "nl" in dutch.headers["content-disposition"]
+        assert dutch.links["describedby"]["url"] == f"/a/{ID}/{code(alert.edition)}"
         again = await site.get(f"/a/{ID}/{file}?lang=nl", headers={"if-none-match": dutch.headers["etag"]})
         assert again.status_code == httpx.codes.NOT_MODIFIED
     assert (await site.get(f"/a/{ID}/poster-a5.pdf")).status_code == 422
@@ -78,21 +83,32 @@ async def test_files_when_shown_are_served_in_both_languages_and_never_kept(site
 
 async def test_code_when_the_poster_holds_leads_to_the_alert(site: Site, alert: ShownAlert) -> None:
     show(alert)
-    answer = await site.get(f"/a/{ID}/1")
+    answer = await site.get(f"/a/{ID}/{code(alert.edition)}")
     assert (answer.status_code, answer.headers["location"]) == (302, f"/alerts/{ID}")
     assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_code_when_the_poster_is_older_offers_the_new_one(site: Site, alert: ShownAlert) -> None:
     show(alert)
+    first = code(alert.edition)
     show(alert, 2)
-    said = await scanned(site)
+    said = await scanned(site, first)
     assert "There is a newer poster" in said
     assert f'href="/a/{ID}/poster-a4.pdf?lang=en"' in said
     assert f'href="/alerts/{ID}?lang=en"' in said
-    assert "Er is een nieuwere poster" in await scanned(site, language="nl")
-    assert (await site.get(f"/a/{ID}/2")).status_code == 302
-    assert "newer poster" in await scanned(site, number=3), "a draft that was printed and never approved"
+    assert "Er is een nieuwere poster" in await scanned(site, first, language="nl")
+    assert (await site.get(f"/a/{ID}/{code(alert.edition)}")).status_code == 302
+
+
+async def test_code_of_a_draft_that_was_never_approved_holds_at_no_time(site: Site, alert: ShownAlert) -> None:
+    """Not when it was printed, nor once another draft of its number is approved."""
+    rejected, approved = (code(alert.make(case_document(tip_line=line), number=2)) for line in ("0800-1", "0800-2"))
+    show(alert)
+    assert "newer poster" in await scanned(site, rejected)
+    alert.show(alert.make(case_document(tip_line="0800-2"), number=2))
+    assert "newer poster" in await scanned(site, rejected)
+    assert "newer poster" in await scanned(site, "2"), "it says of no edition that it is its"
+    assert (await site.get(f"/a/{ID}/{approved}")).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -135,7 +151,9 @@ async def test_code_when_the_key_is_destroyed_still_says_that_it_is_over(
 async def test_code_when_of_no_alert_that_was_shown_is_unknown(site: Site, alert: ShownAlert) -> None:
     assert (await site.get(f"/a/{ID}/1")).status_code == 404
     show(alert)
-    assert [(await site.get(address)).status_code for address in (f"/a/{ID}/0", "/a/nobody/1")] == [404, 404]
+    assert [(await site.get(address)).status_code for address in (f"/a/{ID}/0", f"/a/{ID}/1-x", "/a/nobody/1")] == [
+        404
+    ] * 3
 
 
 async def test_page_when_the_programme_has_posters_links_to_them(site: Site, alert: ShownAlert) -> None:

@@ -102,6 +102,23 @@ async def test_everything_when_live_is_served(site: Site, alert: ShownAlert) -> 
     assert await entries(site) == ["Alert"]
 
 
+async def test_lease_when_renewed_moves_for_apps_and_is_gone_once_nothing_is_shown(
+    site: Site, alert: ShownAlert
+) -> None:
+    address = f"/alerts/{alert.alert_id}/lease"
+    assert (await site.get("/alerts/nobody/lease")).status_code == 404
+    before = (await site.get(address)).json()["lease_until"]
+    alert.pass_time(hours=1)
+    until = alert.renew().lease_until
+    assert until is not None
+    assert (await site.get(address)).json()["lease_until"] == until.isoformat() > before
+    alert.pass_time(hours=3)
+    assert (await site.get(address)).status_code == 410
+    alert.renew()
+    alert.dark_at_once(Meaning.HELD)
+    assert (await site.get(address)).status_code == 410
+
+
 async def test_page_when_asked_in_english_is_english(site: Site, alert: ShownAlert) -> None:
     page = f"/alerts/{alert.alert_id}"
     assert '<html lang="nl">' in (await site.get(page)).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 
 from activities.channels import SUBSCRIBED
 from simulators.browsers import Browsers
-from starter.home import Home
 from starter.parts import Parts, open_parts
 from starter.settings import load_settings
 from starter.subscribers.csv_file import CsvSource
@@ -27,6 +27,7 @@ from starter.subscribers.rules import Rules
 from starter.subscribers.trace import Trace
 from store import audit
 from store.subscribers import Entry, Subscribers
+from tests.support.homes import silent_home
 
 ADDRESSES = {
     "email": st.from_regex(r"[a-z0-9_'][a-z0-9_'+%&!-]{0,20}@[a-z0-9]{1,10}\.example", fullmatch=True),
@@ -43,8 +44,16 @@ def entries(channel: str) -> st.SearchStrategy[list[Entry]]:
     return st.lists(one, max_size=8, unique_by=lambda entry: entry.address)
 
 
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two homes with keys of their own and nobody in them, to be copied: to make one takes longer than to copy it."""
+    folder = tmp_path_factory.mktemp("homes")
+    for name in ("here", "there"):
+        silent_home(folder / name)
+    return folder
+
+
 def _parts(home: Path) -> Parts:
-    Home(home).prepare()
     return open_parts(load_settings({}, home=home))
 
 
@@ -74,9 +83,12 @@ def test_channels_when_subscribed_to_are_all_tried_here() -> None:
 @pytest.mark.parametrize("channel", ADDRESSES)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_subscribers_when_exported_and_imported_are_the_same(channel: str, form: Format, data: st.DataObject) -> None:
+def test_subscribers_when_exported_and_imported_are_the_same(
+    homes: Path, channel: str, form: Format, data: st.DataObject
+) -> None:
     given_ = data.draw(entries(channel))
     with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(homes, folder, dirs_exist_ok=True)
         here, there = _parts(Path(folder) / "here"), _parts(Path(folder) / "there")
         ours, theirs = (Subscribers(parts.keys.system_key("subscribers"), channel) for parts in (here, there))
         ours.fill(here.db, given_, datetime.now(UTC))
