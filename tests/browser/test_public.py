@@ -5,14 +5,14 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Response
+from playwright.sync_api import Browser, Response, ViewportSize
 
 from tests.browser.looking import watched
 from tests.browser.serving import ALERT, show
 from tests.support.editions import ShownAlert
 
 PAGE = f"/alerts/{ALERT}"
-SMALL = {"width": 360, "height": 640}
+SMALL: ViewportSize = {"width": 360, "height": 640}
 WEIGHT = 100_000
 """Bytes of page, style and all else but photos."""
 SHIFT = 0.02
@@ -46,15 +46,19 @@ def test_alert_when_opened_shows_who_where_when_and_what_to_do_on_the_first_scre
     browser: Browser, web: str, alert: ShownAlert
 ) -> None:
     show(alert, "web")
-    heavy: list[Response] = []
+    answers: list[Response] = []
+
+    def note(answer: Response) -> None:
+        answers.append(answer)
+
     with watched(browser, web) as watch:
         watch.page.set_viewport_size(SMALL)
-        watch.page.on("response", lambda answer: heavy.append(answer))
+        watch.page.on("response", note)
         watch.open(f"{PAGE}?lang=nl")
         bottoms = watch.page.evaluate(BOTTOMS)
         assert {what: bottom for what, bottom in bottoms.items() if bottom > SMALL["height"]} == {}
         assert watch.page.evaluate(SHIFTED) <= SHIFT
-        light = [one for one in heavy if not urlsplit(one.url).path.startswith("/media/")]
+        light = [one for one in answers if not urlsplit(one.url).path.startswith("/media/")]
         assert 0 < sum(len(one.body()) for one in light) < WEIGHT
 
 
