@@ -47,7 +47,9 @@ READY_WITHIN = 60.0
 STOP_WITHIN = 6.0
 AT_ONCE = 16
 CONTROL_AT_ONCE = 4 * AT_ONCE
-"""More than threads: what takes a channel down has threads of its own (`activities.publishing`)."""
+"""Many: what takes a channel down waits in threads of its own (`activities.publishing`)."""
+THREADS = CONTROL_AT_ONCE
+"""Made when they are needed; with fewer than a worker takes at once Temporal's SDK warns of it."""
 BATCHES_AT_ONCE = 3
 """Of a channel in one process: enough that one reads while another sends, and a further host finds work waiting."""
 LISTEN_AGAIN = 1.0
@@ -140,7 +142,7 @@ async def run(role: str, channels: Sequence[str]) -> None:
     if role in ("all", "send"):
         with parts.db.write() as session:
             sync_partners(session, parts)
-    threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="activity")
     adapters = build_adapters(parts)
     workers = build_workers(parts, client, threads, role, channels, adapters)
     stop = stop_signal()

@@ -44,8 +44,8 @@ STATIC = "public, max-age=300"
 PUMP_EVERY = 1.0
 BODY_MAX = 64 * 1024
 """Bytes that anybody may send us; the largest body that means something is a subscription, of a tenth of that."""
-OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/")
-"""Where a body may be larger, or has a limit of its own: for those with a name, and for the demo."""
+OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/tip/")
+"""Where a body may be larger, or has a limit of its own: for those with a name, the demo, and tips with a photo."""
 
 
 def build_app(baken: Baken, settings: Settings) -> FastAPI:

@@ -22,7 +22,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlrea
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from alerts.clockwork import Event, fire, next_event
+    from alerts.clockwork import Event, EventKind, fire, next_event
     from alerts.command import SignedCommand, Unverified, verify
     from alerts.criteria import Result
     from alerts.edition import ChannelTraits, EditionRef
@@ -197,6 +197,8 @@ class AlertWorkflow:
             event = next_event(self._state, now)
             if event is not None and event.at <= now:
                 fire(self._state, event, now)
+                if event.kind is EventKind.CLOSE and not self._state.all_withdrawn:
+                    await self._tell_again()
                 continue
             try:
                 await workflow.wait_condition(
@@ -331,6 +333,15 @@ class AlertWorkflow:
         else:
             for one in telling:
                 await one
+
+    async def _tell_again(self) -> None:
+        """At the deadline, those that have not taken back all they showed: one that is gone begins anew."""
+        if not workflow.patched("tell-again-at-the-deadline"):
+            return
+        declared = self._state.declared
+        traits = declared.edition.channels if declared.edition else {}
+        late = [name for name, view in self._state.channels.items() if view.state is not ChannelState.WITHDRAWN]
+        await asyncio.gather(*(self._tell_channel(name, traits.get(name), declared) for name in late))
 
     async def _tell_channel(self, name: str, traits: ChannelTraits | None, desired: Desired) -> None:
         known = self._state.channels.get(name)

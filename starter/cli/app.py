@@ -18,6 +18,7 @@ from starter.cli.alert import alert_app
 from starter.cli.common import AsJson, HomeOption, out, parts_of, settings_of
 from starter.cli.partners import partners_app
 from starter.cli.subscribers import subscribers_app
+from starter.cli.tips import tips_app
 from starter.errors import BadInput, CannotReach
 
 
@@ -43,6 +44,7 @@ app.add_typer(areas_app, name="areas")
 app.add_typer(programmes_app, name="programmes")
 app.add_typer(subscribers_app, name="subscribers")
 app.add_typer(partners_app, name="partners")
+app.add_typer(tips_app, name="tips")
 app.add_typer(audit_app, name="audit")
 
 

@@ -20,6 +20,7 @@ from starter.web.i18n import COOKIE, LANGUAGES, language_of
 from starter.web.partner_page import partner_router
 from starter.web.posted import read_form
 from starter.web.session import Sessions, Visitor
+from starter.web.tips_page import tips_router
 from store.people import people
 
 YEAR = 365 * 24 * 3600
@@ -31,7 +32,7 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
     desk = Desk(baken, settings, sessions, watchdog)
     whole = APIRouter()
     pages = (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk))
-    for router in (*pages, partner_router(desk)):
+    for router in (*pages, tips_router(desk), partner_router(desk)):
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
     whole.include_router(operations_router(baken.parts, watchdog))

@@ -79,6 +79,8 @@ DOING = {
     "withdrawing": N_("Taking back now; Baken keeps trying until it is gone."),
 }
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
+CERTAINTIES = {"sure": N_("Sure"), "probably": N_("Probably"), "unsure": N_("Not sure")}
+MARKS = {"urgent": N_("Urgent"), "useful": N_("Useful"), "not_useful": N_("Not useful")}
 GROUPS = {
     "stage": STAGES,
     "kind": KINDS,
@@ -92,4 +94,6 @@ GROUPS = {
     "cancel": CANCEL_REASONS,
     "doing": DOING,
     "partner": PARTNERS,
+    "certainty": CERTAINTIES,
+    "mark": MARKS,
 }
