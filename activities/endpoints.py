@@ -467,7 +467,7 @@ class NotOnLoopback(ValueError):
 
 def require_loopback(config: ChannelsFile) -> None:
     """Refuse every endpoint that is not on this machine; raises NotOnLoopback naming it."""
-    for name, host in _hosts(config):
+    for name, host in hosts(config):
         if not is_loopback(host):
             raise NotOnLoopback(
                 f"{name} points to {host}, which is not on this machine. A home that holds the approvers' keys "
@@ -475,7 +475,8 @@ def require_loopback(config: ChannelsFile) -> None:
             )
 
 
-def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
+def hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
+    """Of each endpoint its name in the settings, and the host it is on."""
     for group, endpoints in (("channels", config.channels), ("exercise", config.exercise)):
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host

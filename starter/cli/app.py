@@ -16,6 +16,7 @@ import typer
 
 from starter.cli.alert import alert_app
 from starter.cli.common import AsJson, HomeOption, out, parts_of, settings_of
+from starter.cli.duty import duty_app
 from starter.cli.partners import partners_app
 from starter.cli.subscribers import subscribers_app
 from starter.cli.tips import tips_app
@@ -44,6 +45,7 @@ app.add_typer(areas_app, name="areas")
 app.add_typer(programmes_app, name="programmes")
 app.add_typer(subscribers_app, name="subscribers")
 app.add_typer(partners_app, name="partners")
+app.add_typer(duty_app, name="duty")
 app.add_typer(tips_app, name="tips")
 app.add_typer(audit_app, name="audit")
 
@@ -82,7 +84,7 @@ def up(
     settings.paths.prepare()
     lock = hold_lock(settings.paths)
     web = listen_for_web(settings.port, say)
-    alerts_open = prepare_home(settings, recipients if demo else 0, reconcile=reconcile)
+    alerts_open = prepare_home(settings, recipients if demo else 0, demo=demo, reconcile=reconcile)
 
     def when_ready() -> list[str] | None:
         print(f"Baken is ready: http://127.0.0.1:{web.getsockname()[1]}", flush=True)

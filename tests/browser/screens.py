@@ -34,11 +34,12 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
     with _watched(running, browser) as nobody, _watched(running, browser, "operator1") as operator:
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
-        _look(operator, see, {"exercise": f"/console/alerts/{drill}"})
+        _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
         with _watched(running, browser, "engineer1") as engineer:
-            _look(engineer, see, {"engineer": f"/console/alerts/{drill}"})
+            _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
         with _watched(running, browser, "supervisor1") as supervisor:
-            _look(supervisor, see, {"approval": here})
+            _look(supervisor, see, {"approval": here, "exercise-approval": f"/console/exercises/{drill}"})
+            _look(supervisor, see, {"duty": "/console/duty"})
         aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
         aside(lambda: running.until_channels(alert_id, "showing"))
         _look(operator, see, {"live": here, "amend": f"{here}/amend"})

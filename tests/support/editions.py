@@ -78,7 +78,7 @@ def make_edition(
         envelope=area,
         channels=programme.channels,
         refresh_mode="renew",
-        tip_line=tip_line(public, programme),
+        tip_line=tip_line(public, programme, kind),
         signs=signs(public, programme, kind),
         social=programme.social,
         last_seen=public.seen_until,
