@@ -28,6 +28,7 @@ from activities.alerts import AlertActivities, now
 from activities.channels import CAPABILITIES, NAMES, build_channels
 from activities.channels.base import Channel, ListeningChannel
 from activities.delivery import DeliveryActivities
+from activities.duty_calls import DutyCalls
 from activities.publishing import PublishingActivities
 from activities.revisions import RevisionWatch
 from starter.children import Children, Part
@@ -78,7 +79,9 @@ def build_workers(
     delivery = DeliveryActivities(parts.db, parts.keys, adapters, RevisionWatch(parts.db))
     workers = []
     if role in ("all", "alerts"):
-        thinking = [alerts.verify_case, alerts.prepare_edition]
+        keys, config = parts.keys, parts.settings.channels()
+        calls = DutyCalls(parts.db, config, keys.system_key, keys.record_key, base_url, now)
+        thinking = [alerts.verify_case, alerts.prepare_edition, calls.call_supervisors]
         control = [
             alerts.declare,
             alerts.renew_lease,

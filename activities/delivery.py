@@ -37,7 +37,7 @@ from activities.channels.base import (
 from activities.pacing import Pace
 from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
-from activities.trying_again import failure
+from activities.trying_again import failure, until_next_try
 from alerts.compose import dark_text, end_text
 from alerts.edition import Edition, EditionRef
 from alerts.vocabulary import LANGUAGES, Kind, Meaning, MessageKind
@@ -295,8 +295,9 @@ class DeliveryActivities:
         return intent
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError) -> None:
+        waits = until_next_try(trouble.next_retry_delay)
         with self._db.write() as session:
-            ledger.note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now())
+            ledger.note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now(), waits)
 
     def _clear(self, asked: ports.Deliver) -> None:
         with self._db.write() as session:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+from alerts.places import console_path
 from alerts.vocabulary import Stage
 from starter.errors import CannotReach, RefusedByRule, UnknownAlert
 from starter.link import Link
@@ -47,9 +48,10 @@ class Looking:
         last: dict[str, Any] | None = None
         while True:
             view = await self.show(alert_id)
-            if view != last and (last is not None or view["version"] > since_version):
+            steady = _steady(view)
+            if steady != last and (last is not None or view["version"] > since_version):
                 yield view
-            last = view
+            last = steady
             if view["stage"] == Stage.CLOSED:
                 return
             await asyncio.sleep(LOOK_EVERY)
@@ -84,7 +86,17 @@ class Looking:
         except CannotReach:
             web = ""
         alert_id = view["alert_id"]
-        return {**view, "url": f"{web}/console/alerts/{alert_id}", "public_url": f"{web}/alerts/{alert_id}"}
+        return {
+            **view,
+            "url": f"{web}{console_path(view['kind'], alert_id)}",
+            "public_url": f"{web}/alerts/{alert_id}",
+        }
+
+
+def _steady(view: dict[str, Any]) -> dict[str, Any]:
+    """Without what differs each second while a channel sends, or tries again, and nothing else happens."""
+    passing = dict.fromkeys(("progress", "trouble"))
+    return {**view, "channels": [{**channel, **passing} for channel in view["channels"]]}
 
 
 def _unrecorded(row: AlertStanding) -> dict[str, Any]:

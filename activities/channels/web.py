@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Final
 
 from activities.channels.base import Capabilities, Part, PublishJob, Rendition
 from activities.templating import templates
-from alerts.compose import local_time
 from alerts.edition import Edition
 from alerts.vocabulary import Kind
 from store import editions
@@ -94,8 +93,7 @@ def _page(edition: Edition, language: str, base_url: str) -> str:
         language=language,
         other="en" if language == "nl" else "nl",
         base_url=base_url,
-        since=local_time(edition.last_seen, language) if edition.last_seen else None,
-        tel=_number(edition.tip_line),
+        tel=number_of(edition.tip_line),
     )
 
 
@@ -115,12 +113,12 @@ def _framed(edition: Edition, language: str, base_url: str) -> dict[str, Any]:
         "more": text.more,
         "warning": text.warning,
         "tip_line": edition.tip_line,
-        "tel": _number(edition.tip_line),
+        "tel": number_of(edition.tip_line),
         "url": f"{base_url}/alerts/{edition.alert_id}?lang={language}",
     }
 
 
-def _number(tip_line: str) -> str:
+def number_of(tip_line: str) -> str:
     """The first telephone number in it, as a phone dials it; empty where there is none."""
     found = re.search(r"\+?\d[\d ()./-]*", tip_line)
     return re.sub(r"[^\d+]|\(0\)", "", found[0]) if found else ""

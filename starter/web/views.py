@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from activities.channels import CAPABILITIES
 from alerts.case import Case
 from alerts.edition import Edition
+from alerts.geometry import Growth
 from alerts.programme import Programme
 from alerts.public import can_retract
 from alerts.vocabulary import Action, Role, Stage
+from starter.web.differences import Bit, differences
 from starter.web.fields import label_of
 from starter.web.i18n import N_, Translate, translator
 from starter.web.times import local_words
+from store.people import Person
+from store.tables.duty import DutyCall
 
 View = Mapping[str, Any]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 
+WHOLE = re.compile(r"children/\d+(/photos/\d+)?|vehicles/\d+(/plate)?|suspect")
 ENDED = frozenset({Stage.CLOSING, Stage.CLOSED})
 READ_BACK = frozenset({"signage", "social"})
 """Channels of which screens and posts themselves say what they show; others prove by receipt or not at all."""
@@ -36,12 +42,21 @@ class Choice:
     label: str
     photo: str | None = None
 
+    @property
+    def small(self) -> bool:
+        """A line of text; what people would hurry to take off is a photo, a person, a vehicle or a plate."""
+        return self.photo is None and not WHOLE.fullmatch(self.pointer)
+
 
 @dataclass(frozen=True)
 class Change:
     label: str
     before: str
     after: str
+
+    @property
+    def bits(self) -> tuple[Bit, ...]:
+        return differences(self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,22 @@ class Piece:
     media: str
     content: str
     changed: bool
+    bits: tuple[Bit, ...] = ()
+    """Of a text: what changed in it since the last approved one."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What sending costs at most, where a counterpart asks money for it."""
+
+    phones: int
+    parts: int
+    price: Decimal
+    """Euros for each part."""
+
+    @property
+    def total(self) -> Decimal:
+        return self.phones * self.parts * self.price
 
 
 @dataclass(frozen=True)
@@ -68,6 +99,9 @@ class Planned:
     sheets: tuple[str, ...] = ()
     """Posters as they will be served, by `a4.nl`."""
     armed: bool = True
+    cost: Cost | None = None
+    counterparts: tuple[str, ...] = ()
+    """Of an exercise: where it goes, and nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +114,9 @@ class Pending:
     programme: Programme | None = None
     mine: bool = False
     """Whether the visitor wrote at it, and so cannot approve it."""
+    called: tuple[DutyCall, ...] = ()
+    more: Growth | None = None
+    """Whom it reaches that the edition that is live does not; None where that covers it."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +127,24 @@ class Shown:
     allowed: frozenset[str]
     choices: tuple[Choice, ...] = ()
     programmes: Mapping[str, str] = field(default_factory=dict)
+    approvers: tuple[str, ...] = ()
+    """Who may approve what the visitor adds."""
+    bringers: tuple[str, ...] = ()
+    """Who may bring back what was taken down."""
+    needed: int = 1
+    """Approvals that a change of what is shown needs."""
 
 
 def children_of(view: View) -> tuple[str, ...]:
     """The children's names, those found included, as the case has them."""
     case = view["case"] or (view["draft"] or {}).get("case") or {"children": ()}
     return tuple(str(child["name"] or child["description"]) for child in case["children"])
+
+
+def approvers(everybody: Sequence[Person], *but: str | None) -> tuple[str, ...]:
+    """Supervisors who may approve what these users wrote or took down: other persons. The rules judge again."""
+    these = {one.person for one in everybody if one.user in but}
+    return tuple(one.user for one in everybody if Role.SUPERVISOR in one.roles and one.person not in these)
 
 
 def proves(channel: str) -> bool:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
-from starter.demo_case import write_demo_case
+from starter.demo_case import draw_portrait, write_demo_case
 from tests.browser.looking import HEIGHT, WIDTHS, Watched, aside, chromium, shoot, watched
 from tests.structure.files import ROOT
 from tests.support.programmes import write_programme
@@ -34,22 +34,66 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
     with _watched(running, browser) as nobody, _watched(running, browser, "operator1") as operator:
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
-        _look(operator, see, {"exercise": f"/console/alerts/{drill}"})
+        _choose_area(operator, see)
+        _draft(operator, nobody, see)
+        _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
         with _watched(running, browser, "engineer1") as engineer:
-            _look(engineer, see, {"engineer": f"/console/alerts/{drill}"})
+            _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
         with _watched(running, browser, "supervisor1") as supervisor:
-            _look(supervisor, see, {"approval": here})
+            _look(supervisor, see, {"approval": here, "exercise-approval": f"/console/exercises/{drill}"})
+            _look(supervisor, see, {"duty": "/console/duty"})
         aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
         aside(lambda: running.until_channels(alert_id, "showing"))
         _look(operator, see, {"live": here, "amend": f"{here}/amend"})
-        _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}"})
+        operator.open(here).page.keyboard.press("?")
+        _see(operator, see, "shortcuts")
+        _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}", "check": f"/check/{alert_id}"})
+        _look(nobody, see, {"index": "/"})
+        _look(nobody, see, {name: f"/{name}" for name in ("embed", "subscribe", "accessibility", "privacy")})
+        with _watched(running, browser, worker=True) as witness:
+            _look(witness, see, {"tip": f"/tip/{alert_id}", "child": f"/i/{alert_id}"})
+        aside(lambda: _tell(running, alert_id))
+        _look(operator, see, {"tips": f"{here}/tips", "tipped": here})
         aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
         aside(lambda: running.until_channels(alert_id, "withdrawn"))
-        _look(operator, see, {"closing": here})
-        _look(nobody, see, {"ended": f"/alerts/{alert_id}"})
+        _look(operator, see, {"closing": here, "report": f"{here}/report"})
+        _look(nobody, see, {"ended": f"/alerts/{alert_id}", "tip-ended": f"/tip/{alert_id}"})
+        _look(nobody, see, {"check-ended": f"/check/{alert_id}"})
         if closes:
             aside(lambda: running.until_stage(alert_id, "closed"))
-            _look(operator, see, {"closed": here})
+            _look(operator, see, {"closed": here, "report-closed": f"{here}/report"})
+
+
+def _choose_area(watch: Watched, see: See) -> None:
+    """The form once an area was chosen: its lists, what it reaches, and the map."""
+    page = watch.open("/console/new/exercise").page
+    page.locator("#area-polygon").check(force=True)
+    for n, corner in enumerate(("52.1, 5.2", "52.1, 5.6", "52.3, 5.6", "52.3, 5.2")):
+        page.locator('[value="corner-add"]').click()
+        page.locator(f'[id="area/polygon/{n}"]').fill(corner)
+    page.locator(".area__handles").wait_for()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        see(watch, "area", width)
+
+
+def _draft(operator: Watched, parent: Watched, see: See) -> None:
+    """A new alert half typed, with the page by which a parent adds to it, and what came of that."""
+    page = operator.open("/console/new/actual").page
+    page.locator('[id="children/0/name"]').fill("Noor Voorbeeld")
+    page.locator('[id="public/situation"]').fill("Een meisje is meegenomen bij een speeltuin.")
+    page.locator('button[formaction$="/intake"]').click()
+    link, draft = page.locator("#intake-link").input_value(), page.locator("[name=draft]").input_value()
+    intake = link.removeprefix(parent.web)
+    _look(parent, see, {"intake": intake})
+    with tempfile.TemporaryDirectory() as folder:
+        draw_portrait(Path(folder) / "noor.jpg")
+        parent.page.locator("#photos").set_input_files(Path(folder) / "noor.jpg")
+        parent.page.locator('[id="children/0/hair"]').fill("rood")
+        parent.page.locator("main button").click()
+    parent.page.wait_for_load_state()
+    see(parent, "intake-thanks", parent.page.viewport_size["width"] if parent.page.viewport_size else HEIGHT)
+    _look(operator, see, {"draft": f"/console/drafts/{draft}", "list-drafts": "/console/"})
 
 
 def _begin(running: Running) -> tuple[str, str]:
@@ -64,18 +108,36 @@ def _begin(running: Running) -> tuple[str, str]:
     return alert_id, drill
 
 
+def _tell(running: Running, alert_id: str) -> None:
+    """Somebody with a photo, somebody who says the same, and the child itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw_portrait(Path(folder) / "seen.jpg")
+        photo = {"photo": (Path(folder) / "seen.jpg").read_bytes()}
+    said = {"where": "Station Utrecht Centraal, spoor 5", "when": "now", "text": "Meisje met een rode jas, alleen."}
+    more = {"direction": "trein naar Amersfoort", "certainty": "probably", "call_back": "06 12345678"}
+    running.post(f"/tip/{alert_id}", {"id": "1", **said, **more, "lat": "52.089", "lon": "5.109"}, photo)
+    running.post(f"/tip/{alert_id}", {"id": "2", **said})
+    running.post(f"/i/{alert_id}", {"id": "3", "text": "Ik ben bij oma. Ik wil naar huis.", "where": "een flat"})
+
+
 @contextmanager
-def _watched(running: Running, browser: Browser, user: str | None = None) -> Iterator[Watched]:
-    with watched(browser, running.web) as watch:
+def _watched(
+    running: Running, browser: Browser, user: str | None = None, *, worker: bool = False
+) -> Iterator[Watched]:
+    with watched(browser, running.web, worker=worker) as watch:
         yield watch.sign_in(user) if user else watch
 
 
 def _look(watch: Watched, see: See, pages: dict[str, str]) -> None:
     for name, path in pages.items():
         watch.open(path)
-        for width in WIDTHS:
-            watch.page.set_viewport_size({"width": width, "height": HEIGHT})
-            see(watch, name, width)
+        _see(watch, see, name)
+
+
+def _see(watch: Watched, see: See, name: str) -> None:
+    for width in WIDTHS:
+        watch.page.set_viewport_size({"width": width, "height": HEIGHT})
+        see(watch, name, width)
 
 
 def main(out: Path) -> int:

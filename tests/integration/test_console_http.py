@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pypdfium2
 import pytest
 from temporalio.client import Client
 
-from alerts.vocabulary import Action
+from alerts.vocabulary import Action, Kind
 from starter.begin import read_tokens
 from starter.settings import load_settings
+from starter.web.case_form import values_of
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW
 from tests.support.running import Running
@@ -134,6 +136,32 @@ def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(
     assert "SMS, ontvangers: 40" in page
 
 
+def test_area_when_widened_is_said_to_who_approves_and_one_abroad_is_refused(
+    shared_baken: Running, tmp_path: Path
+) -> None:
+    area = {"circle": {"lat": 52.1561, "lon": 5.3878, "radius_m": 10_000}}
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW, area=area), tmp_path)
+    shared_baken.until_pending(alert_id)
+    shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    here = f"/console/alerts/{alert_id}"
+    with visitor(shared_baken, "operator1") as client:
+        page = client.get(f"{here}/amend").text
+        filled = {**values_of(shared_baken.show(alert_id)["case"]), "token": token_of(page)}
+        refused = client.post(f"{here}/amend", data={**filled, "area/circle/lat": "48.85"})
+        assert refused.status_code == 422
+        assert "ligt helemaal buiten Nederland; het gebied moet het land raken" in refused.text
+        wider = {**filled, "area/circle/radius_m": "20000"}
+        reach = client.post("/console/areas/reach", data={**wider, "area/was": json.dumps(area)})
+        assert "Groter dan wat eerst gekozen was: ongeveer" in reach.text
+        assert client.post(f"{here}/amend", data=wider).status_code == 303
+    shared_baken.until_pending(alert_id, 2)
+    with visitor(shared_baken, "supervisor2") as client:
+        page = client.get(here).text
+    assert re.search(r'data-more="[1-9]\d+">Groter dan wat live is: ongeveer [\d.]+ mensen meer', page)
+    assert "een grove schatting" in page
+    assert "CBS, Kerncijfers wijken en buurten 2023 (CC BY 4.0); naar aandeel in het oppervlak van het land" in page
+
+
 def _all_armed(view: dict[str, Any]) -> bool:
     return bool(view["pending"]) and len(view["pending"]["arms"]) == len(view["pending"]["channels"])
 
@@ -245,3 +273,136 @@ def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running,
     with visitor(shared_baken, "operator1") as client:
         page = client.get("/console/").text
     assert page.index('class="drills"') > page.index(waiting)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "sentence", "button"),
+    [
+        (Kind.ACTUAL, "alerts", "Dit is echt.", "Akkoord en versturen"),
+        (Kind.EXERCISE, "exercises", "Dit is een oefening.", "Akkoord met de oefening"),
+    ],
+)
+def test_kinds_when_approved_differ_in_address_words_and_confirmation(
+    shared_baken: Running, tmp_path: Path, kind: Kind, place: str, sentence: str, button: str
+) -> None:
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, kind)
+    shared_baken.until_pending(alert_id)
+    with visitor(shared_baken, "supervisor1") as client:
+        for wrong in {"alerts", "exercises", "tests"} - {place}:
+            answer = client.get(f"/console/{wrong}/{alert_id}?said=x")
+            assert (answer.status_code, answer.headers["location"]) == (303, f"/console/{place}/{alert_id}?said=x")
+        page = client.get(f"/console/{place}/{alert_id}").text
+    assert sentence in page
+    assert button in page
+    assert f'action="/console/{place}/{alert_id}/approve"' in page
+    assert ("<title>Oefening: " in page) == (kind is Kind.EXERCISE)
+    assert ("Tegenpartijen voor oefeningen, en niemand anders: Oefenredactie" in page) == (kind is Kind.EXERCISE)
+    assert shared_baken.show(alert_id)["url"].endswith(f"/console/{place}/{alert_id}")
+
+
+def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervisors(
+    shared_baken: Running, tmp_path: Path
+) -> None:
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, Kind.PUBLIC_TEST)
+    digest = shared_baken.until_pending(alert_id)["pending"]["digest"]
+    here = f"/console/tests/{alert_id}"
+    for user, stage in (("supervisor1", "awaiting_approval"), ("supervisor2", "live")):
+        with visitor(shared_baken, user) as client:
+            page = client.get(here).text
+            assert "<title>Openbare test: " in page
+            said = {"token": token_of(page), "digest": digest}
+            assert client.post(f"{here}/approve", data=said).status_code == 409
+            assert client.post(f"{here}/approve", data={**said, "typed": "test"}).status_code == 303
+        shared_baken.until_stage(alert_id, stage)
+    shared_baken.accepted(alert_id, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+
+
+def test_live_page_when_a_counterpart_is_away_says_what_baken_does_and_then_no_more(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.fault("email", "down", 60)
+    try:
+        shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+        with visitor(shared_baken, "operator1") as client:
+            page = eventually(lambda: _trouble_of(client, waiting, "email"), within=30, what="trouble with mail") or ""
+            assert re.match(r"De mailserver antwoordt niet\. Baken probeert het over [1248] s weer", page)
+            assert "De andere kanalen lopen geen vertraging op." in page
+            assert "does not answer (SMTPConnectError)" in page
+            shared_baken.clear_faults()
+            shared_baken.until_channels(waiting, "showing", within=30)
+            assert _trouble_of(client, waiting, "email") is None
+    finally:
+        shared_baken.clear_faults()
+
+
+def _trouble_of(client: httpx.Client, alert_id: str, channel: str) -> str | None:
+    page = client.get(f"/console/alerts/{alert_id}").text
+    found = re.search(rf'id="trouble-{channel}"><td[^>]*><strong>[^<]*</strong>: (.*?)</td>', page, re.DOTALL)
+    return found[1] if found else None
+
+
+def test_events_when_an_alert_changes_tell_every_page_in_its_language(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "operator1") as dutch, visitor(shared_baken, "operator2") as english:
+        english.get("/console/language?lang=en")
+        here = f"/console/alerts/{waiting}/events"
+        with dutch.stream("GET", here, timeout=30) as first, english.stream("GET", here, timeout=30) as second:
+            lines = [first.iter_lines(), second.iter_lines()]
+            for one in lines:
+                assert next(one) == "event: live"
+            shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Nee", content={"why": "error"})
+            said = [_until_news(one) for one in lines]
+            assert [list(one)[-3] for one in lines] == ["event: done"] * 2
+    assert said[0].startswith("De fase is nu: Gesloten.")
+    assert said[1].startswith("The stage is now: Closed.")
+
+
+def _until_news(lines: Iterator[str]) -> str:
+    event = next(line for line in lines if line == "event: news")
+    return next(lines).removeprefix("data: ") if event else ""
+
+
+def test_report_when_an_alert_was_sent_has_its_figures_alike_everywhere_and_nothing_of_the_child(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+    shared_baken.until_channels(waiting, "showing")
+    shared_baken.accepted(waiting, Action.FOUND, "operator2", content={"confirmed_by": "police"})
+    shared_baken.until_channels(waiting, "withdrawn")
+    code, printed, _ = shared_baken.cli("alert", "report", waiting)
+    with visitor(shared_baken, "operator1") as client:
+        here = f"/console/alerts/{waiting}/report"
+        page, document, pdf = client.get(here), client.get(f"{here}.json"), client.get(f"{here}.pdf")
+    assert (code, [one.status_code for one in (page, document, pdf)]) == (0, [200] * 3)
+    found = document.json()
+    assert found == printed
+    mail = [(one["purpose"], one["messages"], one["reached"]) for one in found["waves"] if one["channel"] == "email"]
+    assert mail == [("show", 40, 40), ("end", 40, 40)]
+    assert [one["partner"] for one in found["removals"]]
+    assert [one["actor"] for one in found["rulings"]] == ["supervisor1", "operator2"]
+    assert pdf.content.startswith(b"%PDF-")
+    assert "40 / 40" in page.text
+    for said in (page.text, document.text, _words_of(pdf.content)):
+        assert waiting in said
+        assert CHILD.split(maxsplit=1)[0] not in said
+
+
+def _words_of(pdf: bytes) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    words = " ".join(page.get_textpage().get_text_bounded() for page in document)
+    document.close()
+    return words
+
+
+def test_report_when_the_display_key_is_destroyed_still_answers_and_says_so(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Vergissing", content={"why": "error"})
+    shared_baken.until(waiting, lambda view: view["stage"] == "closed", what="closed")
+    with visitor(shared_baken, "supervisor1") as client:
+        here = f"/console/alerts/{waiting}/report"
+        found = eventually(lambda: not client.get(f"{here}.json").json()["readable"], what="the key's destruction")
+        page = client.get(here).text
+        assert found
+        assert "niemand kan ze nog lezen" in page
+        assert "Vergissing" in page
+        assert client.get(f"{here}.pdf").content.startswith(b"%PDF-")
