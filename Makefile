@@ -89,6 +89,7 @@ channels: install ## write the tables of docs/channels/README.md: what each chan
 lock: ## renew requirements.lock and package-lock.json
 	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
 	npm install --package-lock-only
+	$(PY) scripts/clean_npm_lock.py
 
 clean: ## remove what was installed and built
 	rm -rf .venv node_modules build baken.egg-info

@@ -28,6 +28,7 @@ from activities.alerts import AlertActivities, now
 from activities.channels import CAPABILITIES, NAMES, build_channels
 from activities.channels.base import Channel, ListeningChannel
 from activities.delivery import DeliveryActivities
+from activities.duty_calls import DutyCalls
 from activities.publishing import PublishingActivities
 from activities.revisions import RevisionWatch
 from starter.children import Children, Part
@@ -47,7 +48,9 @@ READY_WITHIN = 60.0
 STOP_WITHIN = 6.0
 AT_ONCE = 16
 CONTROL_AT_ONCE = 4 * AT_ONCE
-"""More than threads: what takes a channel down has threads of its own (`activities.publishing`)."""
+"""Many: what takes a channel down waits in threads of its own (`activities.publishing`)."""
+THREADS = CONTROL_AT_ONCE
+"""Made when they are needed; with fewer than a worker takes at once Temporal's SDK warns of it."""
 BATCHES_AT_ONCE = 3
 """Of a channel in one process: enough that one reads while another sends, and a further host finds work waiting."""
 LISTEN_AGAIN = 1.0
@@ -76,7 +79,9 @@ def build_workers(
     delivery = DeliveryActivities(parts.db, parts.keys, adapters, RevisionWatch(parts.db))
     workers = []
     if role in ("all", "alerts"):
-        thinking = [alerts.verify_case, alerts.prepare_edition]
+        keys, config = parts.keys, parts.settings.channels()
+        calls = DutyCalls(parts.db, config, keys.system_key, keys.record_key, base_url, now)
+        thinking = [alerts.verify_case, alerts.prepare_edition, calls.call_supervisors]
         control = [
             alerts.declare,
             alerts.renew_lease,
@@ -140,7 +145,7 @@ async def run(role: str, channels: Sequence[str]) -> None:
     if role in ("all", "send"):
         with parts.db.write() as session:
             sync_partners(session, parts)
-    threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="activity")
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="activity")
     adapters = build_adapters(parts)
     workers = build_workers(parts, client, threads, role, channels, adapters)
     stop = stop_signal()

@@ -145,7 +145,7 @@ class AlertActivities:
             envelope=area,
             channels=asked.programme.channels,
             refresh_mode=asked.programme.refresh.mode,
-            tip_line=tip_line(public, asked.programme),
+            tip_line=tip_line(public, asked.programme, asked.kind),
             signs=lines,
             social=asked.programme.social,
             last_seen=public.seen_until,

@@ -401,11 +401,39 @@ class ExerciseChannels(Value):
     signage: ExerciseSignageEndpoint | None = None
 
 
+class TileServer(Value):
+    """Where the console's map gets its background; the browser asks there, so it learns where one looks."""
+
+    tiles: Annotated[str, Field(pattern=r"^https?://[^\s/{}]+/\S*$")]
+    """Address of a tile, with {z}, {x} and {y}."""
+    attribution: Annotated[str, Field(min_length=1, max_length=200)]
+    """Whom the map must name, as plain text."""
+    max_zoom: Annotated[int, Field(ge=1, le=22)] = 18
+
+    @property
+    def origin(self) -> str:
+        """The one address beside our own that the form's pages may load pictures from."""
+        parts = urlsplit(self.tiles)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @model_validator(mode="after")
+    def _is_a_template(self) -> Self:
+        parts = urlsplit(self.tiles)
+        if any(name not in self.tiles for name in ("{z}", "{x}", "{y}")):
+            raise ValueError("tiles needs {z}, {x} and {y}, such as https://tiles.example/{z}/{x}/{y}.png")
+        if not re.fullmatch(r"[A-Za-z0-9.:-]+", parts.netloc):
+            raise ValueError("tiles needs a plain host, and a port where it is not the usual one")
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise ValueError("tiles come over https:// from everywhere but this machine")
+        return self
+
+
 class ChannelsFile(Value):
-    """What a file can say of channels."""
+    """What a file can say of channels, and of the console's map."""
 
     channels: LiveChannels = LiveChannels()
     exercise: ExerciseChannels = ExerciseChannels()
+    map: TileServer | None = None
 
     @property
     def partners(self) -> tuple[Partner, ...]:
@@ -446,7 +474,7 @@ class NotOnLoopback(ValueError):
 
 def require_loopback(config: ChannelsFile) -> None:
     """Refuse every endpoint that is not on this machine; raises NotOnLoopback naming it."""
-    for name, host in _hosts(config):
+    for name, host in hosts(config):
         if not is_loopback(host):
             raise NotOnLoopback(
                 f"{name} points to {host}, which is not on this machine. A home that holds the approvers' keys "
@@ -454,7 +482,8 @@ def require_loopback(config: ChannelsFile) -> None:
             )
 
 
-def _hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
+def hosts(config: ChannelsFile) -> Iterator[tuple[str, str]]:
+    """Of each endpoint its name in the settings, and the host it is on."""
     for group, endpoints in (("channels", config.channels), ("exercise", config.exercise)):
         if endpoints.email:
             yield f"{group}.email", endpoints.email.host

@@ -7,11 +7,9 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formataddr, localtime
 
-import aiosmtplib
-
-from activities.dkim import BadKey, Signer, canonical_headers, simple_body
 from activities.endpoints import MailServer
-from activities.smtp import MailLine, NoLine, hang_up
+from activities.one_mail import bring
+from activities.smtp import NoLine
 
 _SUBJECT = "Haal het alert weg en bevestig het / Take the alert down and confirm it ({code})"
 _TEXT = """\
@@ -40,21 +38,6 @@ async def ask_to_confirm(
     mail["Baken-Alert"], mail["Baken-Kind"], mail["Baken-Id"] = alert_id, "cancel", f"removal-{alert_id}-{number}"
     mail.set_content(_TEXT.format(**said), cte="quoted-printable")
     try:
-        content = _signed(mail.as_bytes(), Signer(server.dkim) if server.dkim else None)
-        connection = await MailLine(server).connect()
-    except (BadKey, NoLine, OSError):
+        return await bring(server, to, mail)
+    except NoLine:
         return False
-    try:
-        await connection.sendmail(server.sender, [to], content)
-    except (aiosmtplib.SMTPException, ValueError, OSError):  # an address in letters that SMTP has not is a ValueError
-        return False
-    finally:
-        await hang_up(connection)
-    return True
-
-
-def _signed(mail: bytes, signer: Signer | None) -> bytes:
-    head, _, body = mail.partition(b"\r\n\r\n")
-    head, body = head + b"\r\n", simple_body(body)
-    signature = signer.header(canonical_headers(head), hashlib.sha256(body).digest()) if signer else b""
-    return signature + head + b"\r\n" + body

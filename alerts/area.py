@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -18,6 +19,12 @@ Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Point = tuple[Lon, Lat]
 Ring = tuple[tuple[float, float], ...]
 KINDS = ("nation", "municipalities", "circle", "polygon")
+LARGER = {
+    "PV": {"nl": "provincie {}", "en": "province of {}"},
+    "VR": {"nl": "veiligheidsregio {}", "en": "safety region {}"},
+    "PU": {"nl": "politie-eenheid {}", "en": "police unit {}"},
+}
+"""Areas made of whole municipalities, by the letters their codes begin with; of two that are the same, the first."""
 
 
 class Circle(Value):
@@ -60,7 +67,8 @@ class ResolvedArea(Value):
 
     name: dict[str, str]
     codes: tuple[str, ...] = ()
-    polygons: tuple[Ring, ...]
+    polygons: Annotated[tuple[Ring, ...], Field(min_length=1)]
+    """Never none: nothing can be sent to no area."""
     circle: Circle | None = None
     population: int | None = None
     population_source: str = ""
@@ -72,3 +80,17 @@ class ResolvedArea(Value):
     def digest(self) -> str:
         shape = {"codes": self.codes, "polygons": self.polygons}
         return hashlib.sha256(json.dumps(shape, separators=(",", ":")).encode()).hexdigest()
+
+
+def folded(codes: Collection[str], members: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """The same municipalities in as few names: larger areas that are all in `codes`, then those left, each sorted.
+
+    `members` has the municipalities of each larger area; one of a single municipality goes by that one's name.
+    """
+    left, whole = set(codes), []
+    order = list(LARGER)
+    for code in sorted(members, key=lambda code: (-len(members[code]), order.index(code[:2]), code)):
+        if len(members[code]) > 1 and left.issuperset(members[code]):
+            whole.append(code)
+            left.difference_update(members[code])
+    return (*sorted(whole), *sorted(left))

@@ -67,20 +67,11 @@ def _events(state: AlertState, now: datetime) -> Iterator[Event]:
 
 
 def _waiting(state: AlertState) -> Iterator[Event]:
-    draft = state.draft
-    if draft is None or not draft.pending or draft.waiting_since is None or state.held:
-        return
-    if state.ended and draft.outcome_texts is None:
-        return
-    n = 1 + sum(1 for entry in state.escalations if entry.about == _about(state))
-    at = draft.waiting_since + n * draft.programme.approval.escalate_after
-    yield Event(kind=EventKind.ESCALATE, at=at, n=n, says=f"Nobody answered: call the next group ({n})")
-
-
-def _about(state: AlertState) -> str:
-    assert state.draft is not None
-    assert state.draft.edition is not None
-    return f"approval of {state.draft.edition.approval_digest[:12]}"
+    asked = state.asked
+    if asked is not None:
+        n = asked.n + 1
+        says = f"Nobody answered: call the next group ({n})"
+        yield Event(kind=EventKind.ESCALATE, at=asked.escalates_at, n=n, says=says)
 
 
 def _closing(state: AlertState) -> Event:
@@ -129,7 +120,8 @@ def _refresh(state: AlertState, event: Event, now: datetime) -> None:
 
 
 def _escalate(state: AlertState, event: Event, now: datetime) -> None:
-    state.escalations.append(Escalation(about=_about(state), n=event.n, at=now))
+    assert state.asked is not None
+    state.escalations.append(Escalation(about=state.asked.about, n=event.n, at=now))
 
 
 def _review(state: AlertState, event: Event, now: datetime) -> None:

@@ -18,6 +18,8 @@ from alerts.public import PublicCase, PublicChild, PublicVehicle
 from alerts.vocabulary import LANGUAGES, CancelReason, Kind
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+NOBODY = "TEST: bel niet / do not call"
+"""In the place of a number to call, which is the same in every language."""
 
 _WORDS: dict[str, dict[str, str]] = {
     "nl": {
@@ -144,8 +146,9 @@ def compose(public: PublicCase, programme: Programme, kind: Kind) -> dict[str, L
     return {language: _compose(public, programme, kind, language) for language in LANGUAGES}
 
 
-def tip_line(public: PublicCase, programme: Programme) -> str:
-    return public.tip_line or programme.tip_line
+def tip_line(public: PublicCase, programme: Programme, kind: Kind) -> str:
+    """Whom to call, or where; in a public test nobody is to call, or the line is taken when somebody must."""
+    return NOBODY if kind is Kind.PUBLIC_TEST else public.tip_line or programme.tip_line
 
 
 def local_time(moment: datetime, language: str) -> str:

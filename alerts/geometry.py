@@ -10,7 +10,7 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from alerts.area import AreaError, AreaSpec, Circle, ResolvedArea, Ring
+from alerts.area import LARGER, AreaError, AreaSpec, Circle, ResolvedArea, Ring, folded
 from alerts.values import Value
 
 CIRCLE_POINTS = 64
@@ -22,6 +22,9 @@ COARSE = 0.01
 """Degrees, some km: what is still no simple shape then loses its bays, and at ten times that becomes one piece."""
 MOST_POINTS = 1500
 """Of all rings together, so that a resolved area stays far below a payload's limit."""
+
+ENOUGH_POSTCODES = 5
+"""Centres of postcodes (4 digits, some 4,400 people each) that make a sum better than a share of the area."""
 
 
 class Nation(Value):
@@ -37,11 +40,38 @@ class Municipality(Value):
     population: int
     polygons: tuple[Ring, ...]
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Latitude and longitude of a point inside it."""
+        inside = _union(self.polygons).representative_point()
+        return inside.y, inside.x
 
-def resolve(
-    spec: AreaSpec, nation: Nation, municipalities: Mapping[str, Municipality], field: str = "area"
-) -> ResolvedArea:
+
+class Country(Value):
+    """What is known here of the country: its outline always, the rest as far as it was imported."""
+
+    nation: Nation
+    municipalities: dict[str, Municipality] = {}
+    larger: dict[str, str] = {}
+    """Names of provinces, safety regions and police units, by code."""
+    members: dict[str, tuple[str, ...]] = {}
+    """The municipalities of each of them."""
+    postcodes: tuple[tuple[str, float, float, int], ...] = ()
+    """Digits, longitude, latitude and people of each postcode."""
+    sources: dict[str, str] = {}
+    """Who counted `municipality` and `postcode`, and of when that is."""
+
+
+class Growth(Value):
+    """People that a changed area reaches and the area before did not."""
+
+    people: int
+    coarse: bool
+
+
+def resolve(spec: AreaSpec, known: Country, field: str = "area") -> ResolvedArea:
     """The area as shapes; raises AreaError for one that cannot be used."""
+    nation = known.nation
     country = _union(nation.polygons)
     if spec.nation is not None:
         return ResolvedArea(
@@ -52,17 +82,17 @@ def resolve(
             coarse=False,
         )
     if spec.municipalities is not None:
-        return _municipalities(spec.municipalities, municipalities, f"{field}/municipalities")
+        return _municipalities(spec.municipalities, known, f"{field}/municipalities")
     shape = _circle(spec.circle) if spec.circle else _polygon(spec.polygon or (), f"{field}/polygon")
     kind = "circle" if spec.circle else "polygon"
     clipped, warnings = _clip(shape, country, f"{field}/{kind}")
-    population, coarse = _population(clipped, country, nation, municipalities)
+    population, source, coarse = _population(clipped, known)
     return ResolvedArea(
         name=_name(spec),
         polygons=_rings(clipped),
         circle=spec.circle if not warnings else None,
         population=population,
-        population_source="by area over the municipalities, CBS" if not coarse else f"{nation.source}, by area",
+        population_source=source,
         coarse=coarse,
         warnings=warnings,
     )
@@ -71,6 +101,22 @@ def resolve(
 def within(inner: ResolvedArea, envelope: ResolvedArea) -> bool:
     """Whether an area lies inside the approved envelope (to about a metre)."""
     return bool(_union(envelope.polygons).buffer(1e-5).covers(_union(inner.polygons)))
+
+
+def grown(area: ResolvedArea, before: ResolvedArea, known: Country) -> Growth | None:
+    """Whom an area reaches that the one before did not; None when it lies inside it (to some 10 m)."""
+    if before.polygons == known.nation.polygons or within(area, before):
+        return None
+    more = [code for code in area.codes if code not in before.codes]
+    if area.codes and before.codes and known.municipalities.keys() >= set(more):
+        return (
+            Growth(people=sum(known.municipalities[code].population for code in more), coarse=False) if more else None
+        )
+    added = _union(area.polygons).difference(_union(before.polygons))
+    if added.buffer(-ROUNDED).is_empty:
+        return None
+    people, _, coarse = _population(added, known)
+    return Growth(people=people, coarse=coarse)
 
 
 def touching(area: ResolvedArea, known: Mapping[str, Municipality]) -> tuple[str, ...]:
@@ -107,22 +153,34 @@ def _corners(shape: BaseGeometry) -> int:
     return sum(map(len, _exteriors(shape)))
 
 
-def _municipalities(codes: tuple[str, ...], known: Mapping[str, Municipality], field: str) -> ResolvedArea:
-    if not known:
+def _municipalities(codes: tuple[str, ...], known: Country, field: str) -> ResolvedArea:
+    there = known.municipalities
+    if not there:
         raise AreaError(field, "no municipalities are known here yet; import them with 'baken areas import FILE'")
-    missing = [code for code in codes if code not in known]
+    missing = [code for code in codes if code not in there]
     if missing:
         raise AreaError(field, f"{missing[0]} is not a municipality that was imported; see 'baken areas list'")
-    chosen = [known[code] for code in dict.fromkeys(codes)]
-    names = ", ".join(sorted(one.name for one in chosen))
+    chosen = [there[code] for code in dict.fromkeys(codes)]
     return ResolvedArea(
-        name={"nl": names, "en": names},
+        name=_names([one.code for one in chosen], known),
         codes=tuple(sorted(one.code for one in chosen)),
         polygons=_rings(shapely.union_all([_union(one.polygons) for one in chosen])),
         population=sum(one.population for one in chosen),
-        population_source="CBS, by municipality",
+        population_source=f"{known.sources.get('municipality', 'CBS')}; whole municipalities",
         coarse=False,
     )
+
+
+def _names(codes: list[str], known: Country) -> dict[str, str]:
+    """Larger areas by their own name where all of one was chosen."""
+    least = folded(codes, known.members)
+    towns = sorted(known.municipalities[code].name for code in least if code in known.municipalities)
+    found = {}
+    for language in ("nl", "en"):
+        larger = [LARGER[code[:2]][language].format(known.larger[code]) for code in least if code in known.larger]
+        words = ", ".join([*larger, *towns])
+        found[language] = words[:1].upper() + words[1:]
+    return found
 
 
 def _circle(circle: Circle | None) -> BaseGeometry:
@@ -158,24 +216,35 @@ def _clip(shape: BaseGeometry, country: BaseGeometry, field: str) -> tuple[BaseG
     return shape, ()
 
 
-def _population(
-    shape: BaseGeometry, country: BaseGeometry, nation: Nation, known: Mapping[str, Municipality]
-) -> tuple[int, bool]:
-    if not known:
-        return round(nation.population * shape.area / country.area), True
+def _population(shape: BaseGeometry, known: Country) -> tuple[int, str, bool]:
+    """How many people live there, who says so and by what reckoning, and whether that is coarse."""
+    if known.postcodes:
+        _, lon, lat, people = zip(*known.postcodes, strict=True)
+        inside = shapely.contains_xy(shape, lon, lat)
+        if inside.sum() >= ENOUGH_POSTCODES:
+            return int(inside @ people), f"{known.sources.get('postcode', 'CBS')}; by postcode", False
+    if known.municipalities:
+        source = known.sources.get("municipality", "CBS")
+        return _by_share(shape, known.municipalities), f"{source}; by share of each municipality's area", False
+    nation = known.nation
+    share = shape.area / _union(nation.polygons).area
+    return round(nation.population * share), f"{nation.source}; by share of the country's area", True
+
+
+def _by_share(shape: BaseGeometry, municipalities: Mapping[str, Municipality]) -> int:
     people = 0.0
-    for one in known.values():
+    for one in municipalities.values():
         whole = _union(one.polygons)
         if whole.intersects(shape):
             people += one.population * whole.intersection(shape).area / whole.area
-    return round(people), False
+    return round(people)
 
 
 def _name(spec: AreaSpec) -> dict[str, str]:
     if spec.circle:
         km = f"{spec.circle.radius_m / 1000:g}"
         where = f"{spec.circle.lat:.3f}, {spec.circle.lon:.3f}"
-        return {"nl": f"Binnen {km} km van {where}", "en": f"Within {km} km of {where}"}
+        return {"nl": f"Binnen {km.replace('.', ',')} km van {where}", "en": f"Within {km} km of {where}"}
     return {"nl": "Getekend gebied", "en": "Drawn area"}
 
 

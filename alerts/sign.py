@@ -60,7 +60,7 @@ def _sign(public: PublicCase, programme: Programme, kind: Kind, language: str) -
     top = _fitting([f"{first} {event}", first or event.split()[0]])
     if kind is Kind.PUBLIC_TEST:
         return top, words["test"], words["nothing"]
-    number = _NUMBER.search(tip_line(public, programme))
+    number = _NUMBER.search(tip_line(public, programme, kind))
     called = number.group() if number else ""
     whom = [*_vehicles(public.vehicles, words), *_children(public, words)]
     return top, _fitting(whom), _fitting([f"{words['call']} {called}", called]) if called else ""

@@ -210,6 +210,18 @@ class Refreshed(Value):
     missed: bool = False
 
 
+class Asked(Value):
+    """What supervisors are asked to judge."""
+
+    about: str
+    """As escalations name it."""
+    n: int
+    """How often nobody answered in time."""
+    escalates_at: datetime
+    programme: Programme
+    authors: tuple[str, ...]
+
+
 class Escalation(Value):
     """Nobody answered in time: the next group was called."""
 
@@ -244,6 +256,8 @@ class AlertState(Mutable):
     reviewed_at: datetime | None = None
     refreshes: list[Refreshed] = []
     escalations: list[Escalation] = []
+    called: str = ""
+    """What supervisors were last called about, and after how many escalations."""
     sightings: int = 0
     rulings: list[Ruling] = []
     seen: dict[str, str] = {}
@@ -278,6 +292,19 @@ class AlertState(Mutable):
     @property
     def found_positions(self) -> tuple[int, ...]:
         return tuple(found.position for found in self.found_children)
+
+    @property
+    def asked(self) -> Asked | None:
+        """What waits for supervisors who do not answer; None while nothing does, or all of it is held."""
+        draft = self.draft
+        if draft is None or not draft.pending or draft.waiting_since is None or draft.edition is None or self.held:
+            return None
+        if self.ended and draft.outcome_texts is None:
+            return None
+        about = f"approval of {draft.edition.approval_digest[:12]}"
+        n = sum(1 for entry in self.escalations if entry.about == about)
+        at = draft.waiting_since + (n + 1) * draft.programme.approval.escalate_after
+        return Asked(about=about, n=n, escalates_at=at, programme=draft.programme, authors=draft.authors)
 
     def approvals_needed(self, material: Material) -> int:
         return material.programme.approvals_needed(public_test=self.kind is Kind.PUBLIC_TEST)

@@ -88,6 +88,8 @@ def _pending(state: AlertState) -> dict[str, Any] | None:
         "arms": [report.model_dump(mode="json") for report in draft.arms.values()],
         "warnings": list(draft.edition.warnings),
         "waiting_since": _time(draft.waiting_since),
+        "about": state.asked.about if state.asked else None,
+        "escalates_at": _time(state.asked.escalates_at) if state.asked else None,
     }
 
 

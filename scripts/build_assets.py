@@ -15,7 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 ASSETS = ROOT / "build" / "assets"
 FONTS = ROOT / "build" / "fonts"
-SCRIPTS = ("htmx.org/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js")
+COPIED = (
+    "htmx.org/dist/htmx.min.js",
+    "htmx-ext-sse/dist/sse.min.js",
+    "leaflet/dist/leaflet.js",
+    "leaflet/dist/leaflet.css",
+    "@geoman-io/leaflet-geoman-free/dist/leaflet-geoman.min.js",
+    "@geoman-io/leaflet-geoman-free/dist/leaflet-geoman.css",
+)
 
 
 def main() -> int:
@@ -28,8 +35,8 @@ def main() -> int:
         print("govuk-frontend still names a font or picture of its own; mend this script", file=sys.stderr)
         return 1
     (ASSETS / "govuk-frontend.min.css").write_text(css, "utf-8")
-    for script in SCRIPTS:
-        shutil.copy(MODULES / script, ASSETS / Path(script).name)
+    for file in COPIED:
+        shutil.copy(MODULES / file, ASSETS / Path(file).name)
     FONTS.mkdir(exist_ok=True)
     for weight in ("400Regular", "700Bold"):
         for font in MODULES.glob(f"@expo-google-fonts/*/{weight}/*.ttf"):

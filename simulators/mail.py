@@ -93,7 +93,7 @@ class Inbox:
         content = envelope.content
         mail = email.message_from_bytes(content if isinstance(content, bytes) else b"", policy=default)
         assert isinstance(mail, EmailMessage)
-        for recipient in envelope.rcpt_tos:
+        for recipient in envelope.rcpt_tos if mail["Baken-Alert"] else ():  # a call to a supervisor is no alert
             self._record.add(
                 channel="email",
                 recipient=recipient,

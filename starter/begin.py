@@ -14,6 +14,7 @@ from starter.errors import RefusedByRule
 from starter.home import write_private
 from starter.parts import Parts, open_parts
 from starter.ports import quiet_port
+from starter.roster import begin_demo
 from starter.settings import Settings
 from starter.signing import DEMO_PEOPLE, ensure_demo_people
 from store.standing import any_open, has_history, incarnation_of
@@ -23,7 +24,7 @@ from store.witness import INCARNATION, INCARNATIONS, Witness, forgotten, marks_o
 EXERCISE_RECIPIENTS = 5
 
 
-def prepare_home(settings: Settings, recipients: int, *, reconcile: bool = False) -> bool:
+def prepare_home(settings: Settings, recipients: int, *, demo: bool = False, reconcile: bool = False) -> bool:
     """Prepare; whether alerts are open. Raises RefusedByRule for a configuration or a store it must not run with."""
     settings.channels()
     with closing(open_parts(settings, upgrade=True)) as parts:
@@ -32,6 +33,8 @@ def prepare_home(settings: Settings, recipients: int, *, reconcile: bool = False
         if settings.embedded:
             ensure_demo_people(parts.db, settings.paths)
             _ensure_tokens(settings)
+        if demo:
+            begin_demo(parts)
         if recipients:
             used = {channel for programme in programmes.values() for channel in programme.channels}
             fill_subscribers(parts, recipients, used)

@@ -144,6 +144,7 @@ class Baken:
         content = copy.deepcopy(content) if content else {}
         check_said(action, reason, content)
         if action is Action.AMEND:
+            await self._require_area(alert_id, content["patch"])
             await self._keep_new_photos(alert_id, content["patch"], folder)
         if digest is None and action in JUDGES:
             pending = (await self._looking.show(alert_id))["pending"]
@@ -156,6 +157,26 @@ class Baken:
     async def pump(self) -> int:
         """Bring commands of the outbox to their workflows; how many were brought. Called each second."""
         return await self._commands.pump()
+
+    async def _require_area(self, alert_id: str, patch: dict[str, Any]) -> None:
+        """Refuse a change after which nobody could be shown anything; what else is wrong with it the rules say."""
+        from alerts.area import AreaError
+        from alerts.case import Case, merge_patch
+        from store.areas import resolve_case_area
+
+        if not patch.keys() & {"area", "last_seen"}:
+            return
+        view = await self._looking.show(alert_id)
+        try:
+            case = Case.model_validate(merge_patch((view["draft"] or {}).get("case") or view["case"], patch))
+        except ValidationError:
+            return
+        programme = self.parts.programmes().get(case.programme)
+        try:
+            if programme:
+                await asyncio.to_thread(resolve_case_area, self.parts.db, case, programme)
+        except AreaError as error:
+            raise BadInput(error.field, error.expected) from error
 
     async def _keep_new_photos(self, alert_id: str, patch: dict[str, Any], folder: Folder | None) -> None:
         from starter.cases import normalise_photos, photo_files

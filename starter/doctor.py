@@ -1,6 +1,7 @@
 """`baken doctor`: every channel's connection and credentials tried, for the public and for exercises, sending nothing.
 
-What a channel says is its `probe`; here is whether Baken's own pages and feeds answer, and what to do about a fault.
+What a channel says is its `probe`; here is whether Baken's own pages and feeds answer, whether anybody is on duty who
+can approve, and what to do about a fault.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from activities.channels import CAPABILITIES, build_channels
 from activities.channels.base import FAULTS, BoundChannel, Channel
 from alerts.vocabulary import Kind
 from starter.parts import Parts
+from store import duty
 
-Fault = Literal["", "unconfigured", "away", "nonsense", "denied", "other"]
+Fault = Literal["", "unconfigured", "away", "nonsense", "denied", "nobody", "other"]
 Language = Literal["nl", "en"]
 Row = dict[str, Any]
 OWN = {"web": "/", "cap": "/feeds/cap.atom"}
@@ -31,6 +33,7 @@ VERDICT: Mapping[Fault, Mapping[str, str]] = {
     "away": {"nl": "antwoordt niet", "en": "does not answer"},
     "nonsense": {"nl": "antwoordt onzin", "en": "answers nonsense"},
     "denied": {"nl": "weigert onze gegevens", "en": "refuses our credentials"},
+    "nobody": {"nl": "niemand heeft dienst", "en": "nobody is on duty"},
     "other": {"nl": "er is iets mis", "en": "something is wrong"},
 }
 REMEDY: Mapping[Fault, Mapping[str, str]] = {
@@ -51,6 +54,10 @@ REMEDY: Mapping[Fault, Mapping[str, str]] = {
         "nl": "Vergelijk naam, wachtwoord, token of geheim met wat de ander heeft, en verander het aan één kant.",
         "en": "Compare name, password, token or secret with what the other side has, and change it at one side.",
     },
+    "nobody": {
+        "nl": "Laat een supervisor zijn dienst beginnen: 'baken duty begin', of in de console.",
+        "en": "Have a supervisor begin a shift: 'baken duty begin', or in the console.",
+    },
     "other": {
         "nl": "Lees wat het kanaal zegt; docs/channels heeft van elk kanaal een bladzijde.",
         "en": "Read what the channel says; docs/channels has a page about each.",
@@ -59,9 +66,10 @@ REMEDY: Mapping[Fault, Mapping[str, str]] = {
 
 
 async def examine(parts: Parts, language: Language = "en") -> list[Row]:
-    """A row for each channel, for the public and for exercises; `ok` is false where somebody has something to do.
+    """A row for each channel, for the public and for exercises, and one for the roster.
 
-    That there is no counterpart for exercises is said and is no fault; nor is it for a channel no programme uses.
+    `ok` is false where somebody has something to do. That there is no counterpart for exercises is said and is no
+    fault; nor is it for a channel no programme uses.
     """
     web, config = parts.settings.run_info().web, parts.settings.channels()
     keys = parts.keys
@@ -70,10 +78,28 @@ async def examine(parts: Parts, language: Language = "en") -> list[Row]:
     asked = [(kind, channel) for kind in KINDS for channel in channels.values()]
     said = await asyncio.gather(*(_said(channel, kind, web) for kind, channel in asked))
     await asyncio.gather(*(channel.hang_up() for channel in channels.values() if isinstance(channel, BoundChannel)))
-    return [
+    rows = [
         _row(channel.name, kind, trouble, language, needed=kind is Kind.ACTUAL and channel.name in used)
         for (kind, channel), trouble in zip(asked, said, strict=True)
     ]
+    return [*rows, _roster(parts, language)]
+
+
+def _roster(parts: Parts, language: Language) -> Row:
+    """Whether anybody can approve. Where people only choose who they are (an embedded home) it is no fault."""
+    with parts.db.read() as session:
+        on_duty = len(duty.on_duty(session, datetime.now(UTC)))
+    fault: Fault = "" if on_duty else "nobody"
+    return {
+        "channel": "duty",
+        "for": "approvals",
+        "ok": bool(on_duty) or parts.settings.embedded,
+        "fault": fault or None,
+        "label": {"nl": "Dienstrooster", "en": "Duty roster"}[language],
+        "verdict": VERDICT[fault][language],
+        "trouble": None if on_duty else "no supervisor is on duty: an alert would wait until one of all looks",
+        "remedy": REMEDY[fault][language] or None,
+    }
 
 
 async def _said(channel: Channel, kind: Kind, web: str) -> str | None:

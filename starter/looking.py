@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+from alerts.places import console_path
 from alerts.vocabulary import Stage
 from starter.errors import CannotReach, RefusedByRule, UnknownAlert
 from starter.link import Link
@@ -84,7 +85,11 @@ class Looking:
         except CannotReach:
             web = ""
         alert_id = view["alert_id"]
-        return {**view, "url": f"{web}/console/alerts/{alert_id}", "public_url": f"{web}/alerts/{alert_id}"}
+        return {
+            **view,
+            "url": f"{web}{console_path(view['kind'], alert_id)}",
+            "public_url": f"{web}/alerts/{alert_id}",
+        }
 
 
 def _unrecorded(row: AlertStanding) -> dict[str, Any]:

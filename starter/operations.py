@@ -12,7 +12,7 @@ from sqlmodel import col, func, select
 
 from starter.parts import Parts
 from starter.watchdog import Watchdog
-from store import outbox
+from store import duty, outbox
 from store.tables.alert import AlertView, OutboxCommand
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -44,9 +44,13 @@ def _lines(parts: Parts, *, ready: bool) -> Iterator[str]:
         ).all()
         waiting = select(func.count()).select_from(OutboxCommand).where(col(OutboxCommand.ruled_at).is_(None))
         depth, oldest = session.exec(waiting).one(), outbox.oldest_unruled(session)
+        on_duty = len(duty.on_duty(session, now))
     yield "# HELP baken_ready Whether the watchdog finds nothing wrong."
     yield "# TYPE baken_ready gauge"
     yield f"baken_ready {int(ready)}"
+    yield "# HELP baken_on_duty Supervisors on duty, who can approve."
+    yield "# TYPE baken_on_duty gauge"
+    yield f"baken_on_duty {on_duty}"
     yield "# HELP baken_alerts Alerts by stage and kind."
     yield "# TYPE baken_alerts gauge"
     for stage, kind, count in stages:

@@ -39,7 +39,7 @@ def preview_case(parts: Parts, document: dict[str, Any], folder: Folder) -> dict
         envelope=area,
         channels=programme.channels,
         refresh_mode=programme.refresh.mode,
-        tip_line=tip_line(public, programme),
+        tip_line=tip_line(public, programme, Kind.ACTUAL),
         last_seen=public.seen_until,
     )
     channels = build_channels(parts.db, lambda _: b"", lambda: moment, ADDRESS, ChannelsConfig(), lambda _: b"")
@@ -49,6 +49,7 @@ def preview_case(parts: Parts, document: dict[str, Any], folder: Folder) -> dict
         "area": {
             "name": area.name,
             "population": area.population,
+            "population_source": area.population_source,
             "coarse": area.coarse,
             "warnings": area.warnings,
         },

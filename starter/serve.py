@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 
 from starter.api import api_router
 from starter.client import Baken, open_baken
+from starter.policy import CSP
 from starter.ports import inherited
 from starter.process import announce_ready, stop_signal
 from starter.public.answers import plain
@@ -32,15 +33,11 @@ from store.witness import StoreRestored, Witness
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "build" / "assets"
 """CSS and JavaScript of others, taken from npm by `make install`."""
-CSP = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
-)
 PUMP_EVERY = 1.0
 BODY_MAX = 64 * 1024
 """Bytes that anybody may send us; the largest body that means something is a subscription, of a tenth of that."""
-OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/")
-"""Where a body may be larger, or has a limit of its own: for those with a name, and for the demo."""
+OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/tip/")
+"""Where a body may be larger, or has a limit of its own: for those with a name, the demo, and tips with a photo."""
 
 
 def build_app(baken: Baken, settings: Settings) -> FastAPI:

@@ -7,7 +7,7 @@
 | Temporal | `BAKEN_TEMPORAL_ADDRESS`, `TEMPORAL_ADDRESS` | a server embedded in the home |
 | namespace | `BAKEN_TEMPORAL_NAMESPACE`, `TEMPORAL_NAMESPACE` | `default` |
 | programmes | `--programmes` | those of the package |
-| channels | `--config`, `config.toml` in the home | none |
+| channels, map | `--config`, `config.toml` in the home | none |
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from activities.endpoints import (
     SignageEndpoint,
     SmsEndpoint,
     SocialEndpoint,
+    TileServer,
     WebhookPartner,
     WebPushEndpoint,
     require_loopback,
@@ -105,9 +106,16 @@ class Settings(Value):
         except (ValidationError, OSError) as error:
             raise CannotReach("Baken", f"{self.paths.run} cannot be read; start again with 'baken up'") from error
 
+    def tile_server(self) -> TileServer | None:
+        """Where the console's map gets its background; None: it draws borders only."""
+        return self._config().map
+
+    def _config(self) -> ChannelsFile:
+        return _read_config(self.config or self.home / "config.toml", must_exist=self.config is not None)
+
     def channels(self) -> ChannelsConfig:
         """Counterparts of channels: the configuration file, and the demo's simulators when they run."""
-        config = _read_config(self.config or self.home / "config.toml", must_exist=self.config is not None)
+        config = self._config()
         if self.embedded:
             try:
                 require_loopback(config)

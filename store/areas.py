@@ -1,32 +1,20 @@
-"""The areas of the country: the packaged outline of the nation, and what was imported of its divisions.
-
-The national format: a GeoJSON FeatureCollection whose features carry `code` (GM…, PV…, VR…, PU…), `name` and
-`population`.
-"""
+"""The areas of the country: the packaged outline of the nation, and what was imported of its divisions."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
-from pathlib import Path
-from typing import Any
 
-import shapely
-from shapely.geometry import Polygon, shape
-from sqlmodel import col, select
+from sqlmodel import Session, col, func, select
 
 from alerts.area import AreaError, AreaSpec, Circle, ResolvedArea
 from alerts.case import Case
-from alerts.geometry import Municipality, Nation, resolve, touching
+from alerts.geometry import Country, Municipality, Nation, resolve, touching
 from alerts.programme import Programme
 from store.database import Database
-from store.rows import put
-from store.tables.area import AreaRow
+from store.tables.area import AreaMemberRow, AreaRow, AreaSourceRow, PostcodeRow
 
-KINDS = {"GM": "municipality", "PV": "province", "VR": "safety_region", "PU": "police_unit"}
-MOST_BYTES = 50_000_000
 AROUND_M = 10_000
 """Around the place last seen, when neither case nor programme names an area."""
 
@@ -43,15 +31,54 @@ def nation() -> Nation:
     )
 
 
-def municipalities(db: Database) -> dict[str, Municipality]:
+def country(db: Database) -> Country:
+    """All that is known here; reading it takes a tenth of a second once the whole country was imported."""
     with db.read() as session:
-        rows = session.exec(select(AreaRow).where(AreaRow.kind == "municipality")).all()
+        larger = select(AreaRow.code, AreaRow.name).where(AreaRow.kind != "municipality")
+        places = session.exec(select(PostcodeRow).order_by(col(PostcodeRow.code))).all()
+        return Country(
+            nation=nation(),
+            municipalities=_municipalities(session),
+            larger=dict(session.exec(larger).all()),
+            members=_members(session),
+            postcodes=tuple((row.code, row.lon, row.lat, row.population) for row in places),
+            sources={row.kind: f"{row.source}, {row.as_of}" for row in session.exec(select(AreaSourceRow))},
+        )
+
+
+def _municipalities(session: Session) -> dict[str, Municipality]:
+    rows = session.exec(select(AreaRow).where(AreaRow.kind == "municipality")).all()
     return {
         row.code: Municipality(
             code=row.code, name=row.name, population=row.population, polygons=json.loads(row.polygons)
         )
         for row in rows
     }
+
+
+def _members(session: Session) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for row in session.exec(select(AreaMemberRow).order_by(col(AreaMemberRow.municipality))):
+        found[row.area] = (*found.get(row.area, ()), row.municipality)
+    return found
+
+
+def last_import(db: Database) -> str:
+    """Changes with each import; empty before the first."""
+    with db.read() as session:
+        newest = session.exec(select(func.max(AreaSourceRow.imported_at))).one()
+    return str(newest or "")
+
+
+def sources(db: Database) -> list[AreaSourceRow]:
+    """Where what was imported came from, by kind."""
+    with db.read() as session:
+        return list(session.exec(select(AreaSourceRow).order_by(col(AreaSourceRow.kind))))
+
+
+def municipalities(db: Database) -> dict[str, Municipality]:
+    with db.read() as session:
+        return _municipalities(session)
 
 
 def municipality_codes(db: Database) -> frozenset[str]:
@@ -67,15 +94,19 @@ def municipality_names(db: Database) -> list[tuple[str, str]]:
         return [(code, name) for code, name in session.exec(query.order_by(col(AreaRow.name)))]
 
 
+def own_area(programme: Programme, lat: float | None, lon: float | None) -> AreaSpec | None:
+    """Where a programme shows a case that names no area: its default, else a circle round the place last seen."""
+    if programme.area.default or lat is None or lon is None:
+        return programme.area.default
+    return AreaSpec(circle=Circle(lat=lat, lon=lon, radius_m=AROUND_M))
+
+
 def resolve_case_area(db: Database, case: Case, programme: Programme) -> ResolvedArea:
-    """The case's area, or the programme's default, or the nation; raises AreaError."""
-    spec = case.area or programme.area.default
+    """The shapes of where it is shown; raises AreaError: without an area nothing is started, approved or sent."""
+    spec = case.area or own_area(programme, case.last_seen.lat, case.last_seen.lon)
     if spec is None:
-        if case.last_seen.lat is None or case.last_seen.lon is None:
-            raise AreaError("area", f"{programme.id} has no default area; name municipalities, a circle or a polygon")
-        spec = _around(case.last_seen.lat, case.last_seen.lon)
-    known = municipalities(db) if spec.nation is None else {}
-    return resolve(spec, nation(), known)
+        raise AreaError("area", f"{programme.id} has no default area; name municipalities, a circle or a polygon")
+    return resolve(spec, Country(nation=nation()) if spec.nation else country(db))
 
 
 def codes_of(db: Database, area: ResolvedArea) -> tuple[str, ...] | None:
@@ -92,62 +123,3 @@ def list_areas(db: Database, kind: str | None = None) -> list[AreaRow]:
     query = select(AreaRow).order_by(col(AreaRow.code))
     with db.read() as session:
         return list(session.exec(query.where(AreaRow.kind == kind) if kind else query))
-
-
-def import_areas(db: Database, path: Path) -> dict[str, int]:
-    """Import a file in the national format; how many of each kind. Again is harmless. Raises AreaError."""
-    rows = [_row(feature, position) for position, feature in enumerate(_features(path))]
-    with db.write() as session:
-        for row in rows:
-            put(session, row)
-    return {kind: sum(1 for row in rows if row.kind == kind) for kind in dict.fromkeys(row.kind for row in rows)}
-
-
-def _around(lat: float, lon: float) -> AreaSpec:
-    return AreaSpec(circle=Circle(lat=lat, lon=lon, radius_m=AROUND_M))
-
-
-def _features(path: Path) -> Iterator[Any]:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise AreaError(str(path), f"is larger than {MOST_BYTES // 1_000_000} MB; take the generalised borders")
-        document = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise AreaError(str(path), "there is no such file") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise AreaError(str(path), f"is not GeoJSON: {error}") from error
-    features = document.get("features") if isinstance(document, dict) else None
-    if not isinstance(features, list) or not features:
-        raise AreaError(str(path), "is not a GeoJSON FeatureCollection with features")
-    yield from features
-
-
-def _row(feature: Any, position: int) -> AreaRow:
-    field = f"features/{position}"
-    properties = feature.get("properties") if isinstance(feature, dict) else None
-    if not isinstance(properties, dict):
-        raise AreaError(field, "is not a GeoJSON feature with properties")
-    code, name = properties.get("code"), properties.get("name")
-    if not isinstance(code, str) or code[:2] not in KINDS or not isinstance(name, str) or "\0" in code + name:
-        raise AreaError(field, "needs properties code (GM…, PV…, VR… or PU…) and name")
-    population = properties.get("population")
-    if type(population) is not int or population < 0:
-        raise AreaError(f"{field} ({code})", "needs a population, a whole number of people")
-    return AreaRow(
-        code=code,
-        kind=KINDS[code[:2]],
-        name=name,
-        population=population,
-        polygons=json.dumps(list(_rings(feature.get("geometry"), f"{field} ({code})"))),
-    )
-
-
-def _rings(geometry: Any, field: str) -> Iterable[list[tuple[float, float]]]:
-    try:
-        found = shape(geometry)
-    except (TypeError, ValueError, LookupError, AttributeError, shapely.errors.ShapelyError) as error:
-        raise AreaError(field, "has no geometry that can be read") from error
-    parts = [part for part in getattr(found, "geoms", [found]) if isinstance(part, Polygon)]
-    if not found.is_valid or not parts or found.geom_type not in ("Polygon", "MultiPolygon"):
-        raise AreaError(field, "has a geometry that is not a valid Polygon or MultiPolygon")
-    return [[(round(x, 5), round(y, 5)) for x, y, *_ in part.exterior.coords] for part in parts]

@@ -1,6 +1,6 @@
 """The life of one alert: verify, prepare, await approval, live with refreshes, amend, retract, hold, end, close.
 
-`run` keeps six small loops going until the alert is closed: each waits for a piece of work that the state calls
+`run` keeps seven small loops going until the alert is closed: each waits for a piece of work that the state calls
 for, does it by an activity, and writes the answer back into the state. Commands change the state in the signal
 handler, at once and in the order they came; `alerts.judge` rules on them. So nothing that takes away ever waits
 for an activity, and what is right to do is always read from the state as it is now.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -22,16 +23,16 @@ from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlrea
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from alerts.clockwork import Event, fire, next_event
+    from alerts.clockwork import Event, EventKind, fire, next_event
     from alerts.command import SignedCommand, Unverified, verify
     from alerts.criteria import Result
     from alerts.edition import ChannelTraits, EditionRef
     from alerts.judge import judge
-    from alerts.state import AlertState, ArmReport, ChannelView, Desired, Draft, Material, Verdict
+    from alerts.state import AlertState, ArmReport, Asked, ChannelView, Desired, Draft, Material, Verdict
     from alerts.view import view
-    from alerts.vocabulary import TAKES_AWAY, Action, ChannelState, Meaning, Stage
+    from alerts.vocabulary import LANGUAGES, TAKES_AWAY, Action, ChannelState, Meaning, Stage
     from workflows import ports
-    from workflows.calls import ARM, CONTROL, TASK_TIMEOUT, THINK, call
+    from workflows.calls import ARM, CONTROL, PHONE, TASK_TIMEOUT, THINK, call
     from workflows.messages import (
         ALERT_WORKFLOW,
         CHANNEL_ATTRIBUTE,
@@ -86,6 +87,7 @@ class AlertWorkflow:
             self._verify_and_prepare(),
             self._prepare_shown_again(),
             self._arm_what_waits(),
+            self._call_supervisors(),
             self._say_what_should_be_seen(),
             self._keep_time(),
             self._record(),
@@ -187,6 +189,24 @@ class AlertWorkflow:
                 draft.arms = {**draft.arms, **{report.channel: report for report in reports}}
             self._touch()
 
+    async def _call_supervisors(self) -> None:
+        """When something is asked of them, and at each escalation."""
+        while await self._until(lambda: self._asks not in ("", self._state.called)):
+            if not workflow.patched("call-supervisors"):
+                return  # an alert that asked before there were calls: its supervisors look at the console
+            asked = self._state.asked
+            assert asked is not None
+            self._state.called = self._asks
+            calling = asyncio.create_task(self._call(asked))
+            await workflow.wait_condition(partial(self._called_or_left, calling))
+            if not calling.done():
+                self._state.called = ""  # the next run calls whoever was not reached
+                calling.cancel()
+            await workflow.wait([calling])
+
+    def _called_or_left(self, calling: asyncio.Task[None]) -> bool:
+        return calling.done() or (self._leaving and not self._over)
+
     async def _say_what_should_be_seen(self) -> None:
         while await self._until(self._something_to_say):
             await self._declare(self._state.desired())
@@ -197,6 +217,8 @@ class AlertWorkflow:
             event = next_event(self._state, now)
             if event is not None and event.at <= now:
                 fire(self._state, event, now)
+                if event.kind is EventKind.CLOSE and not self._state.all_withdrawn:
+                    await self._tell_again()
                 continue
             try:
                 await workflow.wait_condition(
@@ -260,6 +282,20 @@ class AlertWorkflow:
         except ActivityError:
             trouble = f"{channel} could not be tried in time; approving is possible, it will be sent when it answers"
             return ArmReport(channel=channel, ready=False, trouble=(trouble,))
+
+    async def _call(self, asked: Asked) -> None:
+        request = ports.CallSupervisors(
+            alert_id=self._state.alert_id,
+            kind=self._state.kind,
+            version=self._state.version,
+            about=asked.about,
+            n=asked.n,
+            names=asked.programme.names or dict.fromkeys(LANGUAGES, asked.programme.id),
+            authors=asked.authors,
+        )
+        whom = f"the next group of supervisors ({asked.n})" if asked.n else "the supervisors on duty"
+        with suppress(ActivityError):  # the next group is called all the same
+            await call(ports.CALL_SUPERVISORS, request, PHONE, says=f"Call {whom}: an alert waits")
 
     async def _declare(self, desired: Desired) -> None:
         """Tell the store first, then every channel. What was taken away meanwhile always wins."""
@@ -332,6 +368,15 @@ class AlertWorkflow:
             for one in telling:
                 await one
 
+    async def _tell_again(self) -> None:
+        """At the deadline, those that have not taken back all they showed: one that is gone begins anew."""
+        if not workflow.patched("tell-again-at-the-deadline"):
+            return
+        declared = self._state.declared
+        traits = declared.edition.channels if declared.edition else {}
+        late = [name for name, view in self._state.channels.items() if view.state is not ChannelState.WITHDRAWN]
+        await asyncio.gather(*(self._tell_channel(name, traits.get(name), declared) for name in late))
+
     async def _tell_channel(self, name: str, traits: ChannelTraits | None, desired: Desired) -> None:
         known = self._state.channels.get(name)
         if known is None and desired.meaning is not Meaning.EDITION:
@@ -393,6 +438,12 @@ class AlertWorkflow:
         assert draft.verdict is not None
         ready = draft.verdict.result is Result.MET and draft.remarks is None
         return draft if ready and draft.stale else None
+
+    @property
+    def _asks(self) -> str:
+        """What supervisors are asked, and after how many escalations; empty while nothing is."""
+        asked = self._state.asked
+        return f"{asked.about} ({asked.n})" if asked else ""
 
     def _shown_is_stale(self) -> bool:
         return self._state.shown is not None and self._state.shown.stale and self._state.ended is None

@@ -53,6 +53,15 @@ THINK = Way(
 )
 """Verifying and composing."""
 
+PHONE = Way(
+    queue=ALERTS_QUEUE,
+    start_to_close=timedelta(seconds=10),
+    retry=RetryPolicy(
+        initial_interval=timedelta(seconds=2), maximum_interval=timedelta(seconds=15), maximum_attempts=40
+    ),
+)
+"""Calling supervisors, for ten minutes; it ends by itself once nothing waits for them, or the next group is called."""
+
 ARM = Way(
     start_to_close=timedelta(minutes=10),
     heartbeat=timedelta(seconds=5),

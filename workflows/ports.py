@@ -250,6 +250,22 @@ class ChannelReport(Value):
     lapsed: bool = False
 
 
+class CallSupervisors(Value):
+    """Tell supervisors that something waits for them; nothing of the case is in it."""
+
+    alert_id: str
+    kind: Kind
+    version: int
+    """Of the alert when it asked: an older record of it does not know yet that it does."""
+    about: str
+    n: int
+    """0: it was just asked for; else how often nobody answered."""
+    names: dict[str, str]
+    """Of the programme, by language."""
+    authors: tuple[str, ...]
+    """Persons who may not approve it, and so are not called."""
+
+
 class AlertFate(Value):
     """Whether the AlertWorkflow still runs."""
 
@@ -273,6 +289,7 @@ PUBLISH = Port("publish", Publish, Published)
 TAKE_DOWN = Port("take_down", Publish, Published)
 PLAN_WAVE = Port("plan_wave", PlanWave, WavePlan)
 DELIVER = Port("deliver", Deliver, Delivered)
+CALL_SUPERVISORS = Port("call_supervisors", CallSupervisors, Nothing)
 COUNT_CHANNEL = Port("count_channel", CountChannel, ChannelCounts)
 
 PORTS = (
@@ -290,4 +307,5 @@ PORTS = (
     PLAN_WAVE,
     DELIVER,
     COUNT_CHANNEL,
+    CALL_SUPERVISORS,
 )

@@ -221,15 +221,21 @@ def _build(server: MailServer, job: WaveJob, kind: MessageKind, language: str, l
     mail["Baken-Kind"] = kind.value
     mail["Baken-Id"] = ID
     if job.end_texts is not None:
-        mail["Subject"] = f"{_ENDED[language]}: {event}"
+        mail["Subject"] = _marked(job.alert_kind, f"{_ENDED[language]}: ", event)
         put_text(mail, f"{job.end_texts[language]}\n\n{_LEAVE[language]}: {leave_at}{LEAVE}\n")
         return mail
-    mail["Subject"] = _PREFIX[kind][language] + rendition.part(f"subject.{language}")
+    mail["Subject"] = _marked(job.alert_kind, _PREFIX[kind][language], rendition.part(f"subject.{language}"))
     put_text(mail, rendition.part(f"text.{language}"))
     html = put_html(mail, rendition.part(f"html.{language}"))
     for photo in job.photos:
         html.add_related(photo.jpeg, "image", "jpeg", cid=f"<{photo.token}>", filename="photo.jpg")
     return mail
+
+
+def _marked(kind: Kind, prefix: str, subject: str) -> str:
+    """With the prefix, behind the word that says that it is not real: that one comes first."""
+    word, unreal, rest = subject.partition(": ") if kind is not Kind.ACTUAL else ("", "", subject)
+    return f"{word}{unreal}{prefix}{rest}"
 
 
 async def _lane(

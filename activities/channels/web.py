@@ -95,7 +95,7 @@ def _page(edition: Edition, language: str, base_url: str) -> str:
         other="en" if language == "nl" else "nl",
         base_url=base_url,
         since=local_time(edition.last_seen, language) if edition.last_seen else None,
-        tel=_number(edition.tip_line),
+        tel=number_of(edition.tip_line),
     )
 
 
@@ -115,12 +115,12 @@ def _framed(edition: Edition, language: str, base_url: str) -> dict[str, Any]:
         "more": text.more,
         "warning": text.warning,
         "tip_line": edition.tip_line,
-        "tel": _number(edition.tip_line),
+        "tel": number_of(edition.tip_line),
         "url": f"{base_url}/alerts/{edition.alert_id}?lang={language}",
     }
 
 
-def _number(tip_line: str) -> str:
+def number_of(tip_line: str) -> str:
     """The first telephone number in it, as a phone dials it; empty where there is none."""
     found = re.search(r"\+?\d[\d ()./-]*", tip_line)
     return re.sub(r"[^\d+]|\(0\)", "", found[0]) if found else ""

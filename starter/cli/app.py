@@ -1,4 +1,4 @@
-"""The commands of no other file: up, web, areas, programmes, audit, bench, doctor, screen."""
+"""The commands of no other file: up, web, programmes, audit, bench, doctor, screen."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from typing import Annotated, TextIO
 import typer
 
 from starter.cli.alert import alert_app
+from starter.cli.areas import areas_app
 from starter.cli.common import AsJson, HomeOption, out, parts_of, settings_of
+from starter.cli.duty import duty_app
 from starter.cli.partners import partners_app
 from starter.cli.subscribers import subscribers_app
+from starter.cli.tips import tips_app
 from starter.errors import BadInput, CannotReach
 
 
@@ -35,7 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-areas_app = typer.Typer(help="Areas of the country.", no_args_is_help=True)
 programmes_app = typer.Typer(help="Programmes: the rules of each kind of alert.", no_args_is_help=True)
 audit_app = typer.Typer(help="The chain of who did what.", no_args_is_help=True)
 app.add_typer(alert_app, name="alert")
@@ -43,6 +45,8 @@ app.add_typer(areas_app, name="areas")
 app.add_typer(programmes_app, name="programmes")
 app.add_typer(subscribers_app, name="subscribers")
 app.add_typer(partners_app, name="partners")
+app.add_typer(duty_app, name="duty")
+app.add_typer(tips_app, name="tips")
 app.add_typer(audit_app, name="audit")
 
 
@@ -80,7 +84,7 @@ def up(
     settings.paths.prepare()
     lock = hold_lock(settings.paths)
     web = listen_for_web(settings.port, say)
-    alerts_open = prepare_home(settings, recipients if demo else 0, reconcile=reconcile)
+    alerts_open = prepare_home(settings, recipients if demo else 0, demo=demo, reconcile=reconcile)
 
     def when_ready() -> list[str] | None:
         print(f"Baken is ready: http://127.0.0.1:{web.getsockname()[1]}", flush=True)
@@ -101,60 +105,6 @@ def web(home: HomeOption = None) -> None:
     from starter.serve import serve
 
     raise typer.Exit(asyncio.run(serve(settings_of(home))))
-
-
-@areas_app.command("list")
-def areas_list(
-    kind: Annotated[str | None, typer.Option(help="municipality, province, safety_region, police_unit")] = None,
-    home: HomeOption = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the areas that were imported."""
-    from store.areas import list_areas
-
-    with parts_of(home) as parts:
-        rows = [
-            {"code": row.code, "kind": row.kind, "name": row.name, "population": row.population}
-            for row in list_areas(parts.db, kind)
-        ]
-    out(rows, as_json, "nothing imported yet; 'baken areas import FILE' takes GeoJSON in the national format")
-
-
-@areas_app.command("show")
-def areas_show(code: str, home: HomeOption = None, as_json: AsJson = False) -> None:
-    """Show one area."""
-    import json
-
-    from store.areas import list_areas
-
-    with parts_of(home) as parts:
-        rows = [row for row in list_areas(parts.db) if row.code == code]
-    if not rows:
-        raise BadInput("CODE", f"{code!r} is not an area that was imported; see 'baken areas list'")
-    row = rows[0]
-    shown = {"code": row.code, "kind": row.kind, "name": row.name, "population": row.population}
-    out({**shown, "polygons": json.loads(row.polygons)} if as_json else shown, as_json)
-
-
-@areas_app.command("import")
-def areas_import(file: Path, home: HomeOption = None, as_json: AsJson = False) -> None:
-    """Import areas from GeoJSON in the national format (code, name, population)."""
-    from alerts.area import AreaError
-    from starter.parts import open_parts
-    from store.areas import import_areas
-
-    settings = settings_of(home)
-    settings.paths.prepare()
-    try:
-        out({"imported": import_areas(open_parts(settings).db, file)}, as_json)
-    except AreaError as error:
-        raise BadInput(error.field, error.expected) from error
-
-
-@areas_app.command("fetch")
-def areas_fetch(country: str) -> None:
-    """Fetch the national areas from the open-data service."""
-    raise CannotReach("the national open-data service", f"fetching {country!r} comes later; use 'baken areas import'")
 
 
 @programmes_app.command("check")

@@ -29,6 +29,7 @@ from starter.public.partners import partner_router
 from starter.public.poster import poster_router
 from starter.public.showing import Showing
 from starter.public.subscribing import subscribe_router
+from starter.public.tipping import tip_router
 from starter.screens import ScreenReport, Screens
 from starter.web.times import local_words
 from store import editions, subscribers
@@ -183,6 +184,7 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     router.include_router(poster_router(parts, clock))
     router.include_router(embed_router(parts, base_url, clock))
     router.include_router(subscribe_router(parts, clock))
+    router.include_router(tip_router(parts, clock))
     router.include_router(partner_router(parts, base_url, clock, language_of))
     get = partial(router.api_route, methods=["GET", "HEAD"])
 

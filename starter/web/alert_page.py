@@ -20,6 +20,7 @@ from alerts.vocabulary import Action, Stage
 from starter.errors import BadInput, CannotReach
 from starter.partners import removal_row
 from starter.parts import connect
+from starter.tips import Tips
 from starter.web import previewing
 from starter.web.desk import Desk, go_to
 from starter.web.i18n import translator
@@ -145,6 +146,7 @@ def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
         "unproved": late,
         "removals": _open_removals(desk, view) if view["stage"] in (Stage.CLOSING, Stage.CLOSED) else [],
         "networks": _networks(desk.baken.parts.db, view["alert_id"]),
+        "tips": Tips(desk.baken.parts).counts(view["alert_id"]),
         "children": children_of(view),
         "key": fingerprint(view),
         "moved": False,

@@ -11,10 +11,11 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from alerts.command import Ruling
-from alerts.vocabulary import LANGUAGES, Action
+from alerts.vocabulary import LANGUAGES, Action, Kind
 from starter.errors import BadInput, RefusedByRule, UnknownAlert
 from starter.web.alert_page import show_alert
 from starter.web.desk import Desk, go_to
+from starter.web.i18n import N_
 from starter.web.posted import Posted, read_form
 from starter.web.session import Visitor
 
@@ -73,6 +74,8 @@ async def _give(desk: Desk, request: Request, alert_id: str, action: Action, who
     """Give a command that a form describes, and show its ruling."""
     posted = await read_form(request, who)
     try:
+        if action is Action.APPROVE:
+            await _confirmed(desk, alert_id, posted)
         ruling = await desk.baken.command(
             alert_id,
             action,
@@ -91,6 +94,13 @@ async def _give(desk: Desk, request: Request, alert_id: str, action: Action, who
         said = ruling.reason or ""
         return await show_alert(desk, request, alert_id, who, refused=(action, said), typed=posted.fields)
     return ruled(alert_id, posted.text("id"), ruling)
+
+
+async def _confirmed(desk: Desk, alert_id: str, posted: Posted) -> None:
+    """A public test reaches everybody and is never urgent: whoever lets it go types the word it begins with."""
+    view = await desk.baken.show(alert_id, live=False)
+    if view["kind"] == Kind.PUBLIC_TEST and posted.text("typed").strip().upper() != "TEST":
+        raise BadInput("typed", N_("type the word TEST: this reaches everybody"))
 
 
 def ruled(alert_id: str, command_id: str, ruling: Ruling | None) -> Response:

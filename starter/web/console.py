@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -13,13 +14,16 @@ from starter.operations import operations_router
 from starter.settings import Settings
 from starter.watchdog import Watchdog
 from starter.web.alert_page import alert_router
+from starter.web.areas import area_router
 from starter.web.commanding import command_router
 from starter.web.desk import Desk, go_to
+from starter.web.duty_page import duty_router, on_duty_now
 from starter.web.editing import edit_router
 from starter.web.i18n import COOKIE, LANGUAGES, language_of
 from starter.web.partner_page import partner_router
 from starter.web.posted import read_form
 from starter.web.session import Sessions, Visitor
+from starter.web.tips_page import tips_router
 from store.people import people
 
 YEAR = 365 * 24 * 3600
@@ -31,7 +35,7 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
     desk = Desk(baken, settings, sessions, watchdog)
     whole = APIRouter()
     pages = (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk))
-    for router in (*pages, partner_router(desk)):
+    for router in (*pages, area_router(desk), tips_router(desk), partner_router(desk), duty_router(desk)):
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
     whole.include_router(operations_router(baken.parts, watchdog))
@@ -94,7 +98,8 @@ def _list(desk: Desk) -> APIRouter:
             "closed": [view for view in actual if view["stage"] == Stage.CLOSED][:50],
             "closed_drills": [view for view in drills if view["stage"] == Stage.CLOSED][:50],
         }
-        return desk.pages.html(request, "console/list.html", who, problems=problems, tables=tables)
+        roster = await asyncio.to_thread(on_duty_now, desk)
+        return desk.pages.html(request, "console/list.html", who, problems=problems, tables=tables, **roster)
 
     @router.get("/alerts")
     def to_start(who: Visitor = Depends(desk.reads)) -> Response:

@@ -9,17 +9,22 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from starlette.convertors import Convertor, register_url_convertor
 
-from alerts.vocabulary import Role
+from alerts.places import PLACES
+from alerts.vocabulary import Kind, Role
 from starter.client import Baken
 from starter.errors import BadInput, CannotReach, Problem, RefusedByRule, UnknownAlert, as_problem
 from starter.partners import KEEPERS
 from starter.settings import Settings
 from starter.watchdog import Watchdog
+from starter.web.atlas import Atlas
 from starter.web.i18n import N_
 from starter.web.pages import Pages
 from starter.web.posted import Uploads
 from starter.web.session import Anybody, Forbidden, Needs, NotSignedIn, Sessions
+from store.standing import UnknownAlert as NoSuchAlert
+from store.standing import standing
 
 SEE_OTHER = 303
 
@@ -34,6 +39,8 @@ class Desk:
         self.watchdog = watchdog
         self.pages = Pages(embedded=settings.embedded)
         self.uploads = Uploads()
+        self.areas = Atlas(baken.parts.db)
+        self.tiles = settings.tile_server()
         self.anybody = Anybody(sessions)
         self.reads = Needs(sessions, *Role)
         self.on_duty = Needs(sessions, Role.OPERATOR, Role.SUPERVISOR)
@@ -45,6 +52,25 @@ class Desk:
     def router(self) -> APIRouter:
         """A router whose errors are pages."""
         return APIRouter(prefix="/console", route_class=_guarded(self))
+
+    async def elsewhere(self, request: Request) -> Response | None:
+        """To where an alert of that kind is, when somebody looks for it at the address of another kind."""
+        place = request.path_params.get("place")
+        if place is None or request.method != "GET" or not self.sessions.visitor(request).user:
+            return None
+        alert_id = request.path_params["alert_id"]
+        kind = await asyncio.to_thread(self._kind_of, alert_id)
+        if kind is None or PLACES[kind] == place:
+            return None
+        here = request.url.path.replace(f"/console/{place}/", f"/console/{PLACES[kind]}/", 1)
+        return go_to(here + (f"?{request.url.query}" if request.url.query else ""))
+
+    def _kind_of(self, alert_id: str) -> Kind | None:
+        try:
+            with self.baken.parts.db.read() as session:
+                return Kind(standing(session, alert_id).kind)
+        except NoSuchAlert:
+            return None
 
     def failed(self, request: Request, error: Exception) -> Response | None:
         """The page for an error a person can act on; None for a fault of ours."""
@@ -75,14 +101,33 @@ def _about(problem: Problem) -> tuple[int, str, str]:
     return (422 if isinstance(problem, BadInput) else 500), N_("Something is not right"), str(problem)
 
 
+class _Place(Convertor[str]):
+    """Where alerts of each kind are."""
+
+    regex = "|".join(PLACES.values())
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("place", _Place())
+
+
 def _guarded(desk: Desk) -> type[APIRoute]:
     class PageRoute(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            """Whatever belongs to one alert is below its page, which each kind has at an address of its own."""
+            super().__init__(path.replace("/alerts/{alert_id}", "/{place:place}/{alert_id}"), endpoint, **options)
+
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
             async def guarded(request: Request) -> Response:
                 try:
-                    return await handle(request)
+                    return await desk.elsewhere(request) or await handle(request)
                 except Exception as error:
                     page = await asyncio.to_thread(desk.failed, request, error)  # it asks the store who looks
                     if page is None:

@@ -13,6 +13,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from alerts.vocabulary import Action, Kind
 from starter.cases import parse_document
 from starter.errors import BadInput, RefusedByRule
+from starter.policy import csp
+from starter.web.area_values import do, require_choice, settle
+from starter.web.areas import picker_of
 from starter.web.case_form import (
     FILLED_IN,
     Document,
@@ -102,7 +105,7 @@ class _Filled:
         self.upload = upload
         self.base = base
         self.adds = adds
-        """Whether a button was pressed that only makes room for one more."""
+        """Whether a button was pressed that only makes room for one more, or chooses an area."""
 
     @classmethod
     async def of(cls, desk: Desk, who: Visitor, posted: Posted, base: Document | None) -> _Filled:
@@ -114,13 +117,17 @@ class _Filled:
         adds = values.pop("more", "")
         if adds in MORE:
             values[adds] = str(count(values, adds) + 1)
-        return cls(values, files, desk.uploads.keep(who.user, files), base, adds in MORE)
+        country = desk.areas.known().country
+        chooses = do(values, country)
+        settle(values, country, base, sent=not chooses)
+        return cls(values, files, desk.uploads.keep(who.user, files), base, adds in MORE or chooses)
 
     def case(self) -> tuple[Document, dict[str, bytes]]:
         """The case document and its photos: of the file that was chosen, else of the fields."""
         text = self._chosen("case")
         if text is not None:
             return text, {name.split("|", 1)[1]: data for name, data in self.files.items() if "|" in name}
+        require_choice(self.values)
         return document_of(self.values, self._photos(), self.base), self._folder()
 
     def patch(self) -> tuple[Document, dict[str, bytes]]:
@@ -186,7 +193,7 @@ def _form(
     filled = filled or _Filled({"children": "1", "vehicles": "0"}, {}, "", None)
     wrong = problems or []
     programmes = {one.id: one.names.get(who.language, one.id) for one in desk.baken.parts.programmes().values()}
-    return desk.pages.html(
+    answer = desk.pages.html(
         request,
         "console/form.html",
         who,
@@ -204,7 +211,11 @@ def _form(
         wrong=dict(wrong),
         problems=[(place, label_of(place, translate) if place else "", said) for place, said in wrong],
         programmes=programmes,
+        picker=picker_of(desk, filled.values, (view["case"] or filled.base) if view else None),
     )
+    if desk.tiles:
+        answer.headers["content-security-policy"] = csp(desk.tiles.origin)
+    return answer
 
 
 def _kind(door: str) -> Kind:

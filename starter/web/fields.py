@@ -29,6 +29,8 @@ class Section:
     title: str
     fields: tuple[Field, ...]
     internal: bool = False
+    part: str = ""
+    """Template that shows it, where it is more than a list of fields."""
 
 
 YES_NO = (("yes", N_("Yes")), ("no", N_("No")))
@@ -187,21 +189,16 @@ AREA = Section(
                 ("circle", N_("A circle")),
                 ("polygon", N_("A polygon")),
             ),
-            hint=N_("Left open, the programme's own area is used."),
         ),
-        Field("area/municipalities", N_("Codes of municipalities"), hint=N_("Such as GM0307, separated by commas.")),
+        Field("area/municipalities", N_("Areas by name")),
+        Field("area/circle/place", N_("Place"), hint=N_("A municipality, a postcode, or latitude, longitude.")),
         Field("area/circle/lat", N_("Latitude of the centre"), "number", width="10"),
         Field("area/circle/lon", N_("Longitude of the centre"), "number", width="10"),
         Field("area/circle/radius_m", N_("Radius in metres"), "number", width="10"),
-        Field(
-            "area/polygon",
-            N_("Corners of the polygon"),
-            "long",
-            N_("A corner on each line: latitude, longitude."),
-            most=LONG,
-        ),
+        Field("area/polygon", N_("Corners of the polygon"), "long", most=LONG),
         Field("tip_line", N_("Number to call"), hint=N_("Left empty, the programme's own."), width="10"),
     ),
+    part="console/parts/area.html",
 )
 FIRST = (WHERE, HAPPENED)
 LAST = (SUSPECT, PUBLIC, ASSESSMENT, PUBLICITY, AREA)

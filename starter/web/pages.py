@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from activities.templating import templates
+from alerts.places import console_path
 from starter.web.i18n import LANGUAGES, translator
 from starter.web.rules_say import said
 from starter.web.session import Visitor
@@ -55,5 +56,7 @@ class Pages:
             "time": lambda value, seconds=False: time_tag(value, language, seconds=seconds),
             "field_time": field_value,
             "number": lambda value: format_decimal(value, locale=language) if value is not None else "\u2013",
+            "euros": lambda value: format_currency(value, "EUR", locale=language),
+            "place": lambda view: console_path(view["kind"], view["alert_id"]),
             "new_id": lambda: uuid.uuid4().hex,
         }

@@ -35,19 +35,21 @@ class Posted:
         return {name: value for name, value in self._form.multi_items() if isinstance(value, str)}
 
     async def files(self) -> list[tuple[str, str, bytes]]:
-        """Field, file name and bytes of every file that was chosen."""
+        """Field, file name and bytes of every file that was chosen; once."""
         chosen = [(name, one) for name, one in self._form.multi_items() if isinstance(one, UploadFile)]
-        return [(name, _plain_name(one.filename), await one.read()) for name, one in chosen if one.filename]
+        found = [(name, _plain_name(one.filename), await one.read()) for name, one in chosen if one.filename]
+        await self._form.close()
+        return found
 
 
-async def read_form(request: Request, visitor: Visitor | None) -> Posted:
-    """Read a form of ours, checked for where it comes from; raises Forbidden or BadInput."""
+async def read_form(request: Request, visitor: Visitor | None, most: int = MOST_BYTES) -> Posted:
+    """Read a form of ours of at most so many bytes, checked for where it comes from; raises Forbidden or BadInput."""
     check_origin(request)
-    if int(request.headers.get("content-length") or MOST_BYTES + 1) > MOST_BYTES:
-        raise BadInput("form", f"is larger than {MOST_BYTES // 1_000_000} MB; send fewer or smaller photos")
+    if int(request.headers.get("content-length") or most + 1) > most:
+        raise BadInput("form", f"is larger than {most // 1_000_000} MB; send fewer or smaller photos")
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         parser = MultiPartParser(request.headers, request.stream(), max_files=MOST_FILES, max_fields=2000)
-        parser.spool_max_size = MOST_BYTES + 1  # never rolled over to a file on disk
+        parser.spool_max_size = most + 1  # never rolled over to a file on disk
         try:
             posted = Posted(await parser.parse())
         except MultiPartException as error:

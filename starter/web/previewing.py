@@ -9,14 +9,20 @@ from typing import Any
 from sqlmodel import Session
 
 from activities.channels import CAPABILITIES
-from activities.channels.base import Rendition
+from activities.channels.base import Part, Rendition
 from activities.channels.poster import kept_sheets, sheets_of
+from activities.endpoints import ChannelsConfig, hosts
+from activities.sms_text import encode
 from alerts.edition import Edition
+from alerts.geometry import grown
+from alerts.vocabulary import Kind
 from starter.parts import Parts
+from starter.web.differences import differences
 from starter.web.i18n import N_, Translate, translator
 from starter.web.session import Visitor
-from starter.web.views import Pending, Piece, Planned, View, changes, channel_label
-from store import editions
+from starter.web.views import Cost, Pending, Piece, Planned, View, changes, channel_label
+from store import duty, editions
+from store.areas import country
 from store.people import people
 
 PHOTO = re.compile(r'(src=")(?:cid:|/media/)(\w+)(")')
@@ -58,17 +64,20 @@ def pending_of(parts: Parts, view: View, visitor: Visitor) -> Pending | None:
         return None
     digest = pending.get("edition_digest") or view["edition_digest"]
     before = view["edition_digest"] if view["edition_digest"] != digest else None
+    config = parts.settings.channels()
     with parts.db.read() as session:
         try:
             key = parts.keys.display_key(view["alert_id"])
             edition = editions.get_edition(session, key, view["alert_id"], digest)
+            live = editions.get_edition(session, key, view["alert_id"], before) if before else None
         except LookupError:
             return Pending(edition=None, planned=())
         arms = {arm["channel"]: arm for arm in pending.get("arms", ())}
         planned = tuple(
-            _planned(session, key, edition, name, arms.get(name), before, visitor.language)
+            _planned(session, key, edition, name, arms.get(name), before, visitor.language, config)
             for name in pending.get("channels", edition.channels)
         )
+        called = tuple(duty.calls(session, view["alert_id"], pending.get("about") or ""))
     draft = (view["draft"] or {}).get("case")
     person = _person_of(parts, visitor.user)
     return Pending(
@@ -76,6 +85,8 @@ def pending_of(parts: Parts, view: View, visitor: Visitor) -> Pending | None:
         planned=planned,
         changes=tuple(changes(view["case"] if before else None, draft, visitor.language)),
         programme=parts.programmes().get(edition.programme),
+        called=called,
+        more=grown(edition.area, live.area, country(parts.db)) if live else None,
         mine=person in {_person_of(parts, user) for user in pending.get("authors", ())},
     )
 
@@ -92,14 +103,13 @@ def _planned(
     arm: dict[str, Any] | None,
     before: str | None,
     language: str,
+    config: ChannelsConfig,
 ) -> Planned:
     now, old = (_rendition(session, key, edition.alert_id, one, name) for one in (edition.digest, before))
     known = {part.name: part.content for part in old.parts} if old else {}
     translate = translator(language)
     pieces = tuple(
-        Piece(part.name, piece_label(part.name, translate), part.media, part.content, part.content != known[part.name])
-        if part.name in known
-        else Piece(part.name, piece_label(part.name, translate), part.media, part.content, old is not None)
+        _piece(part, piece_label(part.name, translate), known.get(part.name), anew=old is not None)
         for part in (now.parts if now else ())
     )
     return Planned(
@@ -111,7 +121,32 @@ def _planned(
         pieces=pieces,
         sheets=sheets_of(session, edition) if name == "poster" else (),
         armed=arm is not None,
+        cost=_cost(now, config, edition.kind, arm["recipients"]) if name == "sms" and arm and now else None,
+        counterparts=_exercise_counterparts(config, name) if edition.kind is Kind.EXERCISE else (),
     )
+
+
+def _piece(part: Part, label: str, before: str | None, *, anew: bool) -> Piece:
+    """`anew`: there was an edition before, perhaps without this part."""
+    changed = anew if before is None else part.content != before
+    bits = differences(before, part.content) if changed and before is not None and part.media == "text" else ()
+    return Piece(part.name, label, part.media, part.content, changed, bits)
+
+
+def _cost(now: Rendition, config: ChannelsConfig, kind: Kind, phones: int) -> Cost | None:
+    """Of all text messages; as many parts as the longest of them has."""
+    server = config.endpoints_for(kind).sms
+    texts = [part.content for part in now.parts if part.name.startswith(("sms.", "changed."))]
+    if server is None or server.price is None or not texts:
+        return None
+    return Cost(phones=phones, parts=max(len(encode(text).parts) for text in texts), price=server.price)
+
+
+def _exercise_counterparts(config: ChannelsConfig, channel: str) -> tuple[str, ...]:
+    """What is named in the settings for exercises of that channel."""
+    prefix = f"exercise.{channel}"
+    named = ((name.removeprefix(prefix).strip(), host) for name, host in hosts(config) if name.startswith(prefix))
+    return tuple(dict.fromkeys(name or host for name, host in named))
 
 
 def piece_label(name: str, translate: Translate) -> str:

@@ -6,17 +6,21 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from activities.channels import CAPABILITIES
 from alerts.case import Case
 from alerts.edition import Edition
+from alerts.geometry import Growth
 from alerts.programme import Programme
 from alerts.public import can_retract
 from alerts.vocabulary import Action, Role, Stage
+from starter.web.differences import Bit, differences
 from starter.web.fields import label_of
 from starter.web.i18n import N_, Translate, translator
 from starter.web.times import local_words
+from store.tables.duty import DutyCall
 
 View = Mapping[str, Any]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
@@ -43,6 +47,10 @@ class Change:
     before: str
     after: str
 
+    @property
+    def bits(self) -> tuple[Bit, ...]:
+        return differences(self.before, self.after)
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -53,6 +61,22 @@ class Piece:
     media: str
     content: str
     changed: bool
+    bits: tuple[Bit, ...] = ()
+    """Of a text: what changed in it since the last approved one."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What sending costs at most, where a counterpart asks money for it."""
+
+    phones: int
+    parts: int
+    price: Decimal
+    """Euros for each part."""
+
+    @property
+    def total(self) -> Decimal:
+        return self.phones * self.parts * self.price
 
 
 @dataclass(frozen=True)
@@ -68,6 +92,9 @@ class Planned:
     sheets: tuple[str, ...] = ()
     """Posters as they will be served, by `a4.nl`."""
     armed: bool = True
+    cost: Cost | None = None
+    counterparts: tuple[str, ...] = ()
+    """Of an exercise: where it goes, and nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +107,9 @@ class Pending:
     programme: Programme | None = None
     mine: bool = False
     """Whether the visitor wrote at it, and so cannot approve it."""
+    called: tuple[DutyCall, ...] = ()
+    more: Growth | None = None
+    """Whom it reaches that the edition that is live does not; None where that covers it."""
 
 
 @dataclass(frozen=True)

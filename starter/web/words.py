@@ -79,6 +79,15 @@ DOING = {
     "withdrawing": N_("Taking back now; Baken keeps trying until it is gone."),
 }
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
+CERTAINTIES = {"sure": N_("Sure"), "probably": N_("Probably"), "unsure": N_("Not sure")}
+MARKS = {"urgent": N_("Urgent"), "useful": N_("Useful"), "not_useful": N_("Not useful")}
+AREAS = {
+    "nation": N_("country"),
+    "municipality": N_("municipality"),
+    "province": N_("province"),
+    "safety_region": N_("safety region"),
+    "police_unit": N_("police unit"),
+}
 GROUPS = {
     "stage": STAGES,
     "kind": KINDS,
@@ -92,4 +101,7 @@ GROUPS = {
     "cancel": CANCEL_REASONS,
     "doing": DOING,
     "partner": PARTNERS,
+    "certainty": CERTAINTIES,
+    "mark": MARKS,
+    "area": AREAS,
 }

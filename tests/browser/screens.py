@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
-from starter.demo_case import write_demo_case
+from starter.demo_case import draw_portrait, write_demo_case
 from tests.browser.looking import HEIGHT, WIDTHS, Watched, aside, chromium, shoot, watched
 from tests.structure.files import ROOT
 from tests.support.programmes import write_programme
@@ -34,22 +34,41 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
     with _watched(running, browser) as nobody, _watched(running, browser, "operator1") as operator:
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
-        _look(operator, see, {"exercise": f"/console/alerts/{drill}"})
+        _choose_area(operator, see)
+        _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
         with _watched(running, browser, "engineer1") as engineer:
-            _look(engineer, see, {"engineer": f"/console/alerts/{drill}"})
+            _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
         with _watched(running, browser, "supervisor1") as supervisor:
-            _look(supervisor, see, {"approval": here})
+            _look(supervisor, see, {"approval": here, "exercise-approval": f"/console/exercises/{drill}"})
+            _look(supervisor, see, {"duty": "/console/duty"})
         aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
         aside(lambda: running.until_channels(alert_id, "showing"))
         _look(operator, see, {"live": here, "amend": f"{here}/amend"})
         _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}"})
+        with _watched(running, browser, worker=True) as witness:
+            _look(witness, see, {"tip": f"/tip/{alert_id}", "child": f"/i/{alert_id}"})
+        aside(lambda: _tell(running, alert_id))
+        _look(operator, see, {"tips": f"{here}/tips", "tipped": here})
         aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
         aside(lambda: running.until_channels(alert_id, "withdrawn"))
         _look(operator, see, {"closing": here})
-        _look(nobody, see, {"ended": f"/alerts/{alert_id}"})
+        _look(nobody, see, {"ended": f"/alerts/{alert_id}", "tip-ended": f"/tip/{alert_id}"})
         if closes:
             aside(lambda: running.until_stage(alert_id, "closed"))
             _look(operator, see, {"closed": here})
+
+
+def _choose_area(watch: Watched, see: See) -> None:
+    """The form once an area was chosen: its lists, what it reaches, and the map."""
+    page = watch.open("/console/new/exercise").page
+    page.locator("#area-polygon").check(force=True)
+    for n, corner in enumerate(("52.1, 5.2", "52.1, 5.6", "52.3, 5.6", "52.3, 5.2")):
+        page.locator('[value="corner-add"]').click()
+        page.locator(f'[id="area/polygon/{n}"]').fill(corner)
+    page.locator(".area__handles").wait_for()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        see(watch, "area", width)
 
 
 def _begin(running: Running) -> tuple[str, str]:
@@ -64,9 +83,23 @@ def _begin(running: Running) -> tuple[str, str]:
     return alert_id, drill
 
 
+def _tell(running: Running, alert_id: str) -> None:
+    """Somebody with a photo, somebody who says the same, and the child itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw_portrait(Path(folder) / "seen.jpg")
+        photo = {"photo": (Path(folder) / "seen.jpg").read_bytes()}
+    said = {"where": "Station Utrecht Centraal, spoor 5", "when": "now", "text": "Meisje met een rode jas, alleen."}
+    more = {"direction": "trein naar Amersfoort", "certainty": "probably", "call_back": "06 12345678"}
+    running.post(f"/tip/{alert_id}", {"id": "1", **said, **more, "lat": "52.089", "lon": "5.109"}, photo)
+    running.post(f"/tip/{alert_id}", {"id": "2", **said})
+    running.post(f"/i/{alert_id}", {"id": "3", "text": "Ik ben bij oma. Ik wil naar huis.", "where": "een flat"})
+
+
 @contextmanager
-def _watched(running: Running, browser: Browser, user: str | None = None) -> Iterator[Watched]:
-    with watched(browser, running.web) as watch:
+def _watched(
+    running: Running, browser: Browser, user: str | None = None, *, worker: bool = False
+) -> Iterator[Watched]:
+    with watched(browser, running.web, worker=worker) as watch:
         yield watch.sign_in(user) if user else watch
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,9 @@ def test_case_when_typed_wrong_keeps_what_was_typed(shared_baken: Running, brows
         page.locator('[id="children/0/age"]').fill("7")
         page.locator('[id="public/situation"]').fill("Een meisje is weg.")
         page.get_by_role("button", name="Akkoord vragen").click()
-        page.wait_for_url("**/console/alerts/*")
-        expect(page.locator("h1")).to_have_text('Noor "Verzonnen"')
+        page.wait_for_url("**/console/exercises/*")
+        expect(page.locator("h1")).to_have_text('Oefening: Noor "Verzonnen"')
+        expect(page).to_have_title(re.compile("^Oefening: "))
         expect(page.locator(".band__kind")).to_contain_text("Oefening")
         found = page.url.rsplit("/", 1)[1]
     view = aside(lambda: shared_baken.show(found))
@@ -124,8 +126,8 @@ def test_change_when_asked_for_is_marked_for_the_supervisor(
         page.wait_for_url("**/console/alerts/*?said=*")
         aside(lambda: shared_baken.until_pending(live, 2))
         page = supervisor.sign_in("supervisor2").open(f"/console/alerts/{live}").page
-        expect(page.locator("ins")).to_have_text("zwart")
-        expect(page.locator("del")).to_have_text("rood")
+        expect(page.locator(".facts ins")).to_have_text("[nieuw: zwart]")
+        expect(page.locator(".facts del")).to_have_text("[weg: rood]")
         assert operator.faults == supervisor.faults == []
 
 

@@ -22,7 +22,7 @@ from activities.channels.app import AppChannel
 from activities.channels.base import Messages, WaveJob
 from activities.endpoints import AppEndpoint, ChannelsConfig, LiveChannels
 from alerts.vocabulary import Kind, MessageKind
-from starter.serve import CSP
+from starter.policy import CSP
 from starter.web.demo import demo_router
 from tests.browser.looking import aside, watched
 from tests.structure.files import ROOT

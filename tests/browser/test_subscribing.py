@@ -17,7 +17,7 @@ from alerts.vocabulary import MessageKind
 from simulators.browsers import Browsers
 from simulators.http2 import Reply
 from starter.parts import Parts, open_parts
-from store.areas import import_areas
+from store.area_files import import_areas
 from store.subscribers import Entry, Subscribers
 from tests.browser.looking import aside, watched
 from tests.browser.serving import ALERT, OwnWeb

@@ -16,9 +16,10 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from alerts.vocabulary import Action
+from alerts.vocabulary import Action, Kind
 from starter.begin import read_tokens
 from starter.settings import load_settings
+from starter.web.case_form import values_of
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW
 from tests.support.running import Running
@@ -134,6 +135,32 @@ def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(
     assert "SMS, ontvangers: 40" in page
 
 
+def test_area_when_widened_is_said_to_who_approves_and_one_abroad_is_refused(
+    shared_baken: Running, tmp_path: Path
+) -> None:
+    area = {"circle": {"lat": 52.1561, "lon": 5.3878, "radius_m": 10_000}}
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW, area=area), tmp_path)
+    shared_baken.until_pending(alert_id)
+    shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+    here = f"/console/alerts/{alert_id}"
+    with visitor(shared_baken, "operator1") as client:
+        page = client.get(f"{here}/amend").text
+        filled = {**values_of(shared_baken.show(alert_id)["case"]), "token": token_of(page)}
+        refused = client.post(f"{here}/amend", data={**filled, "area/circle/lat": "48.85"})
+        assert refused.status_code == 422
+        assert "ligt helemaal buiten Nederland; het gebied moet het land raken" in refused.text
+        wider = {**filled, "area/circle/radius_m": "20000"}
+        reach = client.post("/console/areas/reach", data={**wider, "area/was": json.dumps(area)})
+        assert "Groter dan wat eerst gekozen was: ongeveer" in reach.text
+        assert client.post(f"{here}/amend", data=wider).status_code == 303
+    shared_baken.until_pending(alert_id, 2)
+    with visitor(shared_baken, "supervisor2") as client:
+        page = client.get(here).text
+    assert re.search(r'data-more="[1-9]\d+">Groter dan wat live is: ongeveer [\d.]+ mensen meer', page)
+    assert "een grove schatting" in page
+    assert "CBS, Kerncijfers wijken en buurten 2023 (CC BY 4.0); naar aandeel in het oppervlak van het land" in page
+
+
 def _all_armed(view: dict[str, Any]) -> bool:
     return bool(view["pending"]) and len(view["pending"]["arms"]) == len(view["pending"]["channels"])
 
@@ -245,3 +272,45 @@ def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running,
     with visitor(shared_baken, "operator1") as client:
         page = client.get("/console/").text
     assert page.index('class="drills"') > page.index(waiting)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "sentence", "button"),
+    [
+        (Kind.ACTUAL, "alerts", "Dit is echt.", "Akkoord en versturen"),
+        (Kind.EXERCISE, "exercises", "Dit is een oefening.", "Akkoord met de oefening"),
+    ],
+)
+def test_kinds_when_approved_differ_in_address_words_and_confirmation(
+    shared_baken: Running, tmp_path: Path, kind: Kind, place: str, sentence: str, button: str
+) -> None:
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, kind)
+    shared_baken.until_pending(alert_id)
+    with visitor(shared_baken, "supervisor1") as client:
+        for wrong in {"alerts", "exercises", "tests"} - {place}:
+            answer = client.get(f"/console/{wrong}/{alert_id}?said=x")
+            assert (answer.status_code, answer.headers["location"]) == (303, f"/console/{place}/{alert_id}?said=x")
+        page = client.get(f"/console/{place}/{alert_id}").text
+    assert sentence in page
+    assert button in page
+    assert f'action="/console/{place}/{alert_id}/approve"' in page
+    assert ("<title>Oefening: " in page) == (kind is Kind.EXERCISE)
+    assert ("Tegenpartijen voor oefeningen, en niemand anders: Oefenredactie" in page) == (kind is Kind.EXERCISE)
+    assert shared_baken.show(alert_id)["url"].endswith(f"/console/{place}/{alert_id}")
+
+
+def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervisors(
+    shared_baken: Running, tmp_path: Path
+) -> None:
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, Kind.PUBLIC_TEST)
+    digest = shared_baken.until_pending(alert_id)["pending"]["digest"]
+    here = f"/console/tests/{alert_id}"
+    for user, stage in (("supervisor1", "awaiting_approval"), ("supervisor2", "live")):
+        with visitor(shared_baken, user) as client:
+            page = client.get(here).text
+            assert "<title>Openbare test: " in page
+            said = {"token": token_of(page), "digest": digest}
+            assert client.post(f"{here}/approve", data=said).status_code == 409
+            assert client.post(f"{here}/approve", data={**said, "typed": "test"}).status_code == 303
+        shared_baken.until_stage(alert_id, stage)
+    shared_baken.accepted(alert_id, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})

@@ -51,6 +51,14 @@ async def awaiting_approval(here: World, folder: Path) -> Alert:
     return alert
 
 
+async def escalated(here: World, folder: Path) -> Alert:
+    """Nobody answered: who is on duty was called, then every supervisor."""
+    alert = await awaiting_approval(here, folder)
+    await skip(here, timedelta(minutes=6))
+    await alert.until(lambda view: view["escalations"], "the first escalation")
+    return alert
+
+
 async def needs_information(here: World, folder: Path) -> Alert:
     alert = await started(here, folder, publicity={"basis": "unknown"})
     await alert.until_stage("needs_information")
@@ -149,6 +157,7 @@ async def by_mail(here: World, folder: Path) -> Alert:
 STORIES: tuple[Story, ...] = (
     by_mail,
     awaiting_approval,
+    escalated,
     needs_information,
     returned,
     rejected,

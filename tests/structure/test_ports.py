@@ -10,10 +10,11 @@ import pytest
 
 from activities.alerts import AlertActivities
 from activities.delivery import DeliveryActivities
+from activities.duty_calls import DutyCalls
 from activities.publishing import PublishingActivities
 from workflows.ports import PORTS, Port
 
-OWNERS: tuple[type, ...] = (AlertActivities, DeliveryActivities, PublishingActivities)
+OWNERS: tuple[type, ...] = (AlertActivities, DeliveryActivities, DutyCalls, PublishingActivities)
 
 
 def implementations() -> dict[str, Callable[..., Any]]:

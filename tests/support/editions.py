@@ -15,7 +15,7 @@ from alerts.area import AreaSpec
 from alerts.case import Case
 from alerts.compose import compose, tip_line
 from alerts.edition import ChannelTraits, Edition, EditionPhoto, EditionRef
-from alerts.geometry import resolve
+from alerts.geometry import Country, resolve
 from alerts.programme import Programme
 from alerts.public import PublicCase, public_view
 from alerts.sign import signs
@@ -65,7 +65,7 @@ def make_edition(
     """The edition of a case document, made as `activities.alerts` makes it."""
     case, programme = Case.model_validate(document), amber()
     public = public_view(case, release_roles=programme.release.roles, **view)
-    area = resolve(case.area or AreaSpec(nation="NL"), nation(), {})
+    area = resolve(case.area or AreaSpec(nation="NL"), Country(nation=nation()))
     return Edition(
         alert_id=alert_id,
         number=number,
@@ -78,7 +78,7 @@ def make_edition(
         envelope=area,
         channels=programme.channels,
         refresh_mode="renew",
-        tip_line=tip_line(public, programme),
+        tip_line=tip_line(public, programme, kind),
         signs=signs(public, programme, kind),
         social=programme.social,
         last_seen=public.seen_until,

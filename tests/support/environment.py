@@ -32,7 +32,7 @@ from store.people import keyring, people
 from store.standing import incarnation_of, open_alert
 from tests.support.programmes import programme
 from tests.support.waiting import eventually_async
-from worker import AT_ONCE, build_adapters, build_workers
+from worker import THREADS, build_adapters, build_workers
 from workflows.alert import case_digest
 from workflows.calls import TASK_TIMEOUT
 from workflows.codec import KeySource, Reader
@@ -212,7 +212,7 @@ def _open(settings: Settings) -> Parts:
 
 def _workers(parts: Parts, client: Client) -> list[Worker]:
     return build_workers(
-        parts, client, ThreadPoolExecutor(AT_ONCE), "all", ["web", "cap", "email"], build_adapters(parts)
+        parts, client, ThreadPoolExecutor(THREADS), "all", ["web", "cap", "email"], build_adapters(parts)
     )
 
 

@@ -207,6 +207,13 @@ class Running:
     def get(self, path: str, **params: str) -> httpx.Response:
         return httpx.get(f"{self.web}{path}", params=params, trust_env=False, verify=False, timeout=10)
 
+    def post(self, path: str, fields: Mapping[str, str], files: Mapping[str, bytes] | None = None) -> httpx.Response:
+        """A form of the public site."""
+        script = {"accept": "application/json"}
+        return httpx.post(
+            f"{self.web}{path}", data=fields, files=files, headers=script, trust_env=False, verify=False, timeout=20
+        )
+
     def received(self, alert_id: str, channel: str | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         return [
             line

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alerts.vocabulary import Action
+from store import duty
+from store.duty import Addresses
 from tests.support.cases import amber_case
 from tests.support.environment import skip, world
+from tests.support.mail import MailServer, serving
 from tests.support.programmes import programme
+from tests.support.waiting import eventually_async
 
 
 def _case(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -158,3 +162,35 @@ async def test_unfit_case_says_what_and_waits(
 
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+async def test_alert_when_nobody_answers_calls_who_is_on_duty_then_every_supervisor(tmp_path: Path) -> None:
+    async with serving() as mails:
+        (tmp_path / "home").mkdir()
+        settings = f'[channels.email]\nhost = "127.0.0.1"\nport = {mails.port}\n'
+        (tmp_path / "home" / "config.toml").write_text(settings)
+        async with world(tmp_path / "home", skipping=True) as here:
+            now = await here.env.get_current_time()
+            with here.parts.db.write() as session:
+                for user in ("supervisor1", "supervisor2"):
+                    addresses = Addresses(here.parts.keys.system_key("duty"))
+                    addresses.put(session, user, "email", f"{user}@baken.example", "nl")
+                duty.begin(session, "supervisor1", datetime.now(UTC) + timedelta(hours=8), now)
+            alert = await here.start(_case(tmp_path), here.programme)
+            await alert.until(lambda view: view["pending"], "pending")
+            await eventually_async(lambda: _called(mails, 1), what="the call to who is on duty")
+            assert mails.taken[0].rcpt_tos == ["supervisor1@baken.example"]
+            await skip(here, timedelta(minutes=6))
+            await eventually_async(lambda: _called(mails, 3), what="the calls to all")
+            view = await alert.view()
+            assert view["pending"]["about"] == view["escalations"][0]["about"]
+            assert view["pending"]["escalates_at"] > view["escalations"][0]["at"]
+            await alert.approve("supervisor2")
+            assert sorted(to for mail in mails.taken[1:] for to in mail.rcpt_tos) == [
+                "supervisor1@baken.example",
+                "supervisor2@baken.example",
+            ]
+
+
+async def _called(mails: MailServer, number: int) -> bool:
+    return len(mails.taken) >= number

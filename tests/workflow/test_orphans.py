@@ -1,20 +1,28 @@
-"""An AlertWorkflow that is terminated or cancelled in any stage leaves nothing on show past its lease (rule 7)."""
+"""An AlertWorkflow that is terminated or cancelled in any stage leaves nothing on show past its lease (rule 7).
+
+And one whose channel is gone closes all the same.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
+from alerts.vocabulary import Action
 from store import cap_messages
 from store.tables.alert import Publication
 from tests.replay import goldens
 from tests.support.environment import Alert, World, world
 from tests.support.programmes import programme
 from tests.support.waiting import eventually_async
+from workflows.messages import CHANNEL_WORKFLOW
+from workflows.ports import channel_workflow_id
 
+CLOSING = {"undo": "1s", "deadline": "4s"}
 STAGES: tuple[Callable[[World, Path], Awaitable[Alert]], ...] = (
     goldens.awaiting_approval,
     goldens.live,
@@ -45,3 +53,24 @@ async def test_ended_from_outside_nothing_stays_on_show(
             return not shown and (not messages or messages[-1].message_type == "Cancel")
 
         await eventually_async(dark, 12, what="nothing on show")
+
+
+async def test_channel_that_is_gone_at_the_deadline_begins_anew_and_lets_its_alert_close(tmp_path: Path) -> None:
+    """It heard of the end and was ended from outside before it did anything, as one that has no worker."""
+    async with world(tmp_path / "home", skipping=False) as here:
+        here.programme = programme(closing=CLOSING)
+        alert = await goldens.live(here, tmp_path)
+        channel = here.client.get_workflow_handle(channel_workflow_id(alert.alert_id, "web"))
+        await channel.terminate()
+        deaf = await here.client.start_workflow(CHANNEL_WORKFLOW, id=channel.id, task_queue="nobody-is-there")
+        await alert.give(Action.FOUND, "operator1", content={"confirmed_by": "police"})
+
+        async def told() -> bool:
+            history = await deaf.fetch_history()
+            return any(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
+
+        await eventually_async(told, what="the end told to the channel")
+        await deaf.terminate()
+        async with asyncio.timeout(30):
+            assert await alert.handle.result() == "found"
+        assert here.parts.keys.destroyed(alert.alert_id, "display")

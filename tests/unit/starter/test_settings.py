@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,30 @@ def test_file_when_it_says_what_it_cannot_is_refused_by_name(tmp_path: Path, tex
     (tmp_path / "config.toml").write_text(text)
     with pytest.raises(BadInput, match=named):
         load_settings({}, home=tmp_path).channels()
+
+
+@pytest.mark.parametrize(
+    ("tiles", "said"),
+    [
+        ("https://tiles.example/{z}/{x}.png", "needs {z}, {x} and {y}"),
+        ("http://tiles.example/{z}/{x}/{y}.png", "over https:// from everywhere but this machine"),
+        ("https://{s}.tiles.example/{z}/{x}/{y}.png", "pattern"),
+        ("https://a@tiles.example/{z}/{x}/{y}.png", "plain host"),
+        ("https://tiles.example;/{z}/{x}/{y}.png", "plain host"),
+    ],
+)
+def test_tiles_that_pages_cannot_name_as_one_host_are_refused(tmp_path: Path, tiles: str, said: str) -> None:
+    (tmp_path / "config.toml").write_text(f'[map]\ntiles = "{tiles}"\nattribution = "them"\n')
+    with pytest.raises(BadInput, match=re.escape(said)):
+        load_settings({}, home=tmp_path).tile_server()
+
+
+def test_tiles_when_none_are_named_are_none_and_else_come_from_one_origin(tmp_path: Path) -> None:
+    settings = load_settings({}, home=tmp_path)
+    assert settings.tile_server() is None
+    (tmp_path / "config.toml").write_text(
+        '[map]\ntiles = "https://tiles.example:8443/a/{z}/{x}/{y}.png"\nattribution = "them"\n'
+    )
+    server = settings.tile_server()
+    assert server
+    assert server.origin == "https://tiles.example:8443"

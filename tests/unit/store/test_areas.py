@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 
 from alerts.area import AreaError, AreaSpec
-from alerts.geometry import resolve
-from store.areas import codes_of, import_areas, list_areas, municipalities, nation
+from alerts.case import Case
+from alerts.geometry import Country, resolve
+from store.area_files import Origin, import_areas
+from store.areas import codes_of, country, last_import, list_areas, municipalities, nation, resolve_case_area, sources
 from store.database import Database
+from tests.support.cases import amber_case
+from tests.support.programmes import programme
 
-SYNTHETIC = Path(__file__).parents[2] / "fixtures/areas/gemeenten-synthetic.geojson"
+FOLDER = Path(__file__).parents[2] / "fixtures/areas"
+SYNTHETIC, LARGER, POSTCODES = (
+    FOLDER / name for name in ("gemeenten-synthetic.geojson", "larger-synthetic.geojson", "pc4-synthetic.csv")
+)
 SQUARE = {"type": "Polygon", "coordinates": [[[5, 52], [5.1, 52], [5.1, 52.1], [5, 52.1], [5, 52]]]}
 BOW = {"type": "Polygon", "coordinates": [[[5, 52], [5.2, 52.2], [5.2, 52], [5, 52.2], [5, 52]]]}
 TOWN = {"code": "GM0001", "name": "Vierkant", "population": 1}
@@ -33,8 +40,67 @@ def test_import_when_repeated_changes_nothing(db: Database) -> None:
 
 def test_imported_municipalities_when_resolved_add_their_people(db: Database) -> None:
     import_areas(db, SYNTHETIC)
-    area = resolve(AreaSpec(municipalities=("GM0307", "GM0344")), nation(), municipalities(db))
+    area = resolve(AreaSpec(municipalities=("GM0307", "GM0344")), country(db))
     assert (area.population, len(area.polygons), area.warnings) == (3000, 2, ())
+
+
+def test_files_together_say_what_is_part_of_what_and_where_they_came_from(db: Database) -> None:
+    counts = import_areas(db, POSTCODES, LARGER, SYNTHETIC, origin=Origin(date="2025"))
+    assert counts == {"province": 2, "safety_region": 3, "police_unit": 1, "municipality": 6, "postcode": 7}
+    known = country(db)
+    assert known.members["PU03"] == ("GM0307", "GM0344", "GM0363")
+    assert known.members["PV27"] == ("GM0363",)
+    assert {row.kind: (row.source, row.licence, row.as_of) for row in sources(db)} == {
+        "municipality": ("file gemeenten-synthetic.geojson", "not stated", "2025"),
+        "police_unit": ("Made up", "CC0", "2025"),
+        "postcode": ("file pc4-synthetic.csv", "not stated", "2025"),
+        "province": ("Made up", "CC0", "2025"),
+        "safety_region": ("Made up", "CC0", "2025"),
+    }
+
+
+def test_larger_areas_when_stated_in_the_file_count_before_the_map(db: Database, tmp_path: Path) -> None:
+    file = tmp_path / "stated.geojson"
+    town = _feature({"type": "Polygon", "coordinates": [[[5.3, 52.1], [5.4, 52.1], [5.4, 52.2], [5.3, 52.1]]]})
+    town["properties"]["province"] = "PV27"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [town]}), "utf-8")
+    import_areas(db, LARGER)
+    import_areas(db, file)
+    assert country(db).members == {"PV27": ("GM0001",), "VR09": ("GM0001",), "PU03": ("GM0001",)}
+
+
+def test_two_files_when_the_second_is_bad_leave_everything_as_it_was(db: Database, tmp_path: Path) -> None:
+    import_areas(db, SYNTHETIC)
+    before = (country(db), last_import(db))
+    (tmp_path / "bad.csv").write_text("pc4,lon,lat,population\n3811,5.3,52.1,ten\n", "utf-8")
+    with pytest.raises(AreaError, match=r"bad\.csv: line 2: needs lon and lat"):
+        import_areas(db, LARGER, tmp_path / "bad.csv")
+    assert (country(db), last_import(db)) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("code,x\n1,2\n", "has no column pc4"),
+        ("pc4,lon,lat,population\n", "has no postcode"),
+        ("pc4,lon,lat,population\n38,5,52,1\n", "line 2: '38' is not a postcode"),
+        ("pc4,lon,lat,population\n3811,5,52,1\n3811,5,52,1\n", "line 3"),
+        ("pc4,lon,lat,population\n3811,155000,463000,1\n", "line 2: needs lon and lat in degrees"),
+        ("pc4,lon,lat,population\n3811,nan,52,1\n", "line 2: needs lon and lat in degrees"),
+        ("pc4,lon,lat,population\n3811,5\n", "line 2: needs lon and lat"),
+    ],
+)
+def test_postcodes_that_cannot_be_used_are_named(db: Database, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "bad.csv").write_text(text, "utf-8")
+    with pytest.raises(AreaError, match=said):
+        import_areas(db, tmp_path / "bad.csv")
+
+
+def test_borders_that_are_not_in_degrees_are_refused(db: Database, tmp_path: Path) -> None:
+    metres = {"type": "Polygon", "coordinates": [[[155000, 463000], [156000, 463000], [156000, 464000]]]}
+    (tmp_path / "rd.geojson").write_text(json.dumps({"features": [_feature(metres)]}), "utf-8")
+    with pytest.raises(AreaError, match="is not in degrees"):
+        import_areas(db, tmp_path / "rd.geojson")
 
 
 NOORD = {"lat": 52.16, "lon": 5.39, "radius_m": 30_000}
@@ -54,12 +120,20 @@ def test_codes_of_an_area_are_the_municipalities_it_touches(
     db: Database, spec: dict[str, Any], codes: tuple[str, ...] | None
 ) -> None:
     import_areas(db, SYNTHETIC)
-    area = resolve(AreaSpec.model_validate(spec), nation(), municipalities(db))
+    area = resolve(AreaSpec.model_validate(spec), country(db))
     assert codes_of(db, area) == codes
 
 
+def test_case_without_any_area_has_none_and_can_go_nowhere(db: Database, tmp_path: Path) -> None:
+    local = programme("vermist-kind")
+    case = Case.model_validate(amber_case(tmp_path, area=None, last_seen={"at": "2026-01-02T03:04:00+01:00"}))
+    with pytest.raises(AreaError, match="has no default area"):
+        resolve_case_area(db, case, local)
+    assert resolve_case_area(db, case, programme("amber")).name["en"] == "the Netherlands"
+
+
 def test_codes_of_an_area_are_none_when_nothing_was_imported(db: Database) -> None:
-    assert codes_of(db, resolve(AreaSpec.model_validate({"circle": NOORD}), nation(), {})) is None
+    assert codes_of(db, resolve(AreaSpec.model_validate({"circle": NOORD}), Country(nation=nation()))) is None
 
 
 @pytest.mark.parametrize(

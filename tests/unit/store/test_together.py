@@ -15,8 +15,9 @@ import pytest
 
 from alerts.command import SignedCommand
 from alerts.state import Desired
+from alerts.tip import CameBy, Told
 from alerts.vocabulary import Kind, Meaning
-from store import audit, outbox
+from store import audit, outbox, tips
 from store.audience import AudienceStore
 from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
@@ -186,3 +187,14 @@ def test_same_address_from_many_is_one_subscriber(db: Database) -> None:
             return Subscribers(KEY, "push").subscribe(session, [Entry("somebody")], NOW)
 
     assert sum(_at_once(join)) == 1
+
+
+def test_tips_when_they_come_together_are_each_there_once_with_a_number_of_their_own(db: Database) -> None:
+    def put(number: int) -> int:
+        told = Told(came_by=CameBy.PAGE, language="nl", text=f"tip {number % 3}")
+        with db.write() as session:
+            return tips.put_tip(session, KEY, "a", f"key {number % 3}", told, None, NOW)
+
+    numbers = _at_once(put)
+    assert sorted(set(numbers)) == [1, 2, 3]
+    assert numbers[:3] == numbers[3:]

@@ -38,7 +38,7 @@ from store.database import Database
 from store.subscribers import Entry, Subscribers
 from tests.support.editions import BASE_URL, NOW, case_document, make_edition
 
-NOTICED = 0.1
+NOTICED = 0.5
 """Seconds after which a session knows that it was cut; a message before that is in doubt."""
 KEY, PASSWORD, PHONE = bytes(range(32)), "geheim12", "+31690000001"
 

@@ -15,7 +15,7 @@ from activities.web_push import Vapid, vapid_key
 from simulators.browsers import Browsers
 from starter.parts import Parts, open_parts
 from starter.public.site import public_router
-from store.areas import import_areas
+from store.area_files import import_areas
 from store.subscribers import Entry, Subscribers
 from tests.structure.files import ROOT
 from tests.support.asking import Asking

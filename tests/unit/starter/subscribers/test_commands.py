@@ -20,7 +20,7 @@ import pytest
 from starter.parts import Parts, open_parts
 from starter.settings import load_settings
 from store import audit
-from store.areas import import_areas
+from store.area_files import import_areas
 from store.subscribers import Entry, Subscribers
 from tests.support.forked import run_baken
 from tests.support.homes import silent_home
