@@ -12,7 +12,7 @@ RECIPIENTS ?= 20000
 # What waits most comes first, so that what computes most can go on beside it and neither is left over at the end.
 LEVELS := tests/integration tests/browser tests/chaos tests/workflow tests/replay tests/structure tests/unit
 
-.PHONY: help install demo test check lock bench chaos chaos-channels screens channels test-areas clean
+.PHONY: help install demo test check lock bench herd pages chaos chaos-channels screens channels test-areas clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -68,11 +68,19 @@ test-areas: install ## the national area files: make test-areas AREAS=DIR
 	@if [ ! -d "$(AREAS)" ]; then echo "name the folder with the national files: make test-areas AREAS=DIR"; exit 2; fi
 	BAKEN_AREAS="$$(cd "$(AREAS)" && pwd)" $(PY) -m pytest -q tests/areas_national
 
-bench: install ## measure: approval to public, found to gone (p50 and p95 of 20), and Baken against a bare sender
+bench: install ## measure: approval to public, found to gone (p50 and p95 of 20), Baken against a bare sender, fifty pages
 	$(PY) -m benchmarks.latency $(ARGS)
 	$(PY) -m benchmarks.fan_out --channel app --recipients 20000 --keep
 	$(PY) -m benchmarks.fan_out --channel webpush --recipients 20000 --keep
 	$(PY) -m benchmarks.split
+	$(PY) -m benchmarks.live_pages
+
+herd: install ## everybody opens one page at once, beside nginx (needs wrk and nginx; root on Debian gets them)
+	@bash scripts/install_system.sh wrk nginx-light
+	$(PY) -m benchmarks.herd $(ARGS)
+
+pages: install build/.system ## how soon pages are there on a slow phone and a slow PC, and what a screen keeps in memory
+	$(PY) -m benchmarks.pages $(ARGS)
 
 chaos: install build/.system ## rounds of kills and outages while thousands are told: make chaos ROUNDS=200 [SEED=n]
 	$(PY) -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) --recipients $(RECIPIENTS) $(if $(DATABASE_URL),--database-url $(DATABASE_URL)) $(ARGS)

@@ -81,17 +81,14 @@ class AlertActivities:
 
     def _same_case(self, asked: ports.VerifyCase) -> tuple[str, ...]:
         """A warning, never a block, when an open alert looks like the same case."""
-        names = {(child.name or "").casefold() for child in asked.case.children if child.name}
+        names = [child.name for child in asked.case.children if child.name]
         with self._db.read() as session:
-            open_views = views.list_views(session, self._keys.record_key)
-        found = []
-        for view in open_views:
-            if view["alert_id"] == asked.alert_id or view["stage"] == "closed" or not view.get("case"):
-                continue
-            theirs = {(child.get("name") or "").casefold() for child in view["case"]["children"]}
-            if names & theirs:
-                found.append(f"alert {view['alert_id']} is open for a child of the same name; join it instead?")
-        return tuple(found)
+            same = views.open_for_same(session, self._keys.record_key, names)
+        return tuple(
+            f"alert {view['alert_id']} is open for a child of the same name; join it instead?"
+            for view in same
+            if view["alert_id"] != asked.alert_id
+        )
 
     @activity.defn(name=ports.PREPARE_EDITION.name)
     def prepare_edition(self, asked: ports.PrepareEdition) -> EditionRef:

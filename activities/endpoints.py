@@ -428,9 +428,30 @@ class TileServer(Value):
         return self
 
 
-class ChannelsFile(Value):
-    """What a file can say of channels, and of the console's map."""
+def _contact(said: str) -> str:
+    if said and not said.startswith(("mailto:", "https://")):
+        raise ValueError("a contact is mailto:NAME@HOST or an address that begins with https://")
+    return said
 
+
+Contact = Annotated[str, AfterValidator(_contact)]
+
+
+class SiteOwner(Value):
+    """Who the public site is of, for those who read it."""
+
+    operator: str = ""
+    """Its name, as people know it."""
+    contact: Contact = ""
+    """Where it can be reached; empty: nowhere that is said."""
+    security: Contact = ""
+    """Where faults of security are reported; empty: at `contact`."""
+
+
+class ChannelsFile(Value):
+    """What a file can say of channels, of the public site and of the console's map."""
+
+    site: SiteOwner = SiteOwner()
     channels: LiveChannels = LiveChannels()
     exercise: ExerciseChannels = ExerciseChannels()
     map: TileServer | None = None

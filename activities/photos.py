@@ -46,6 +46,17 @@ def normalise(data: bytes) -> NormalPhoto:
     return NormalPhoto(jpeg=jpeg, width=upright.width, height=upright.height, sha256=hashlib.sha256(jpeg).hexdigest())
 
 
+def square(jpeg: bytes, crop: tuple[int, int, int] | None) -> bytes:
+    """The square of a photo of ours that begins `left`, `top` and is `side` wide, in pixels; without one all of it."""
+    if crop is None:
+        return jpeg
+    left, top, side = crop
+    out = io.BytesIO()
+    # Finer than it is kept in the end, for it is encoded once more.
+    Image.open(io.BytesIO(jpeg)).crop((left, top, left + side, top + side)).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
 def _upright(data: bytes) -> Image.Image:
     """Decoded within limits, turned as its camera meant it, and copied without any metadata."""
     try:

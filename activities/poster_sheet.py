@@ -97,6 +97,21 @@ def make_posters(edition: Edition, photos: Mapping[str, bytes], address: str, fo
     return Posters(files, tuple(remarks))
 
 
+def set_pages(template: bytes, said: Any, inside: Mapping[str, bytes], fonts: Path = FONTS) -> bytes:
+    """A PDF of as many pages as it takes, from a template that reads `data.json`. Raises CannotSet.
+
+    `said` is in the template's words, `fonts` in it those to set it in; signs that they lack are left out.
+    """
+    said = _each_text(said, partial(_readable, _signs(fonts)))
+    for words in (said, _each_text(said, _bare)):
+        files = {**inside, "main.typ": template, "data.json": json.dumps(words, ensure_ascii=False).encode()}
+        try:
+            return _compiled(typst.Compiler(files, font_paths=_fonts(fonts)), "pdf")  # type: ignore[type-var]  # its stub
+        except typst.TypstError:
+            continue
+    raise CannotSet("the pages cannot be set")
+
+
 def in_words(edition: Edition, language: str, address: str) -> str:
     """All that a sheet says where there is room for all of it, from top to bottom."""
     said = _said(edition, language, address, ())

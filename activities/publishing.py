@@ -26,7 +26,7 @@ from activities.channels.base import (
     PublicChannel,
     PublishJob,
 )
-from activities.trying_again import failure
+from activities.trying_again import failure, until_next_try
 from alerts.edition import Edition
 from alerts.state import ArmReport
 from alerts.vocabulary import Kind
@@ -122,9 +122,11 @@ class PublishingActivities:
         except Superseded:
             superseded = True
         except ChannelError as error:
+            failed = failure(error, takes_away, takes_away=takes_away > 0)
+            waits = until_next_try(failed.next_retry_delay)
             with self._db.write() as session:
-                ledger.note_trouble(session, asked.alert_id, asked.channel, str(error), now())
-            raise failure(error, takes_away, takes_away=takes_away > 0) from error
+                ledger.note_trouble(session, asked.alert_id, asked.channel, str(error), now(), waits)
+            raise failed from error
         self._clear(asked)
         return ports.Published(at=now(), superseded=superseded)
 

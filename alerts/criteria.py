@@ -59,8 +59,7 @@ def _abducted_or_danger(case: Case, _programme: Programme, _now: datetime) -> Ju
         return Result.MET, "missing, with danger to life or fear of serious injury"
     if "unknown" in (facts.abducted_by_unknown, facts.life_in_danger):
         return Result.UNKNOWN, (
-            "neither abduction nor danger is established; answer assessment/abducted_by_unknown "
-            "and assessment/life_in_danger with yes or no"
+            "neither abduction nor danger is established; answer abducted_by_unknown and life_in_danger with yes or no"
         )
     return Result.NOT_MET, "neither abducted by an unknown person nor in danger of life or serious injury"
 

@@ -18,6 +18,7 @@ FONTS = ROOT / "build" / "fonts"
 COPIED = (
     "htmx.org/dist/htmx.min.js",
     "htmx-ext-sse/dist/sse.min.js",
+    "idiomorph/dist/idiomorph.min.js",
     "leaflet/dist/leaflet.js",
     "leaflet/dist/leaflet.css",
     "@geoman-io/leaflet-geoman-free/dist/leaflet-geoman.min.js",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests need of the system (apt.txt): as root on Debian or Ubuntu it is installed, else the line to type is
+# What the tests need of the system (apt.txt), or the packages named: as root on Debian or Ubuntu it is installed, else the line to type is
 # said. Any Chromium will do for the browser tests, Playwright's own too.
 set -euo pipefail
 missing=()
@@ -9,11 +9,13 @@ while read -r package; do
     gcc) command -v cc >/dev/null && continue ;;
     libc6-dev) [ -e /usr/include/time.h ] && continue ;;
     xmlsec1) command -v xmlsec1 >/dev/null && continue ;;
+    wrk) command -v wrk >/dev/null && continue ;;
+    nginx-light) [ -x /usr/sbin/nginx ] && continue ;;
     mosquitto) [ -x /usr/sbin/mosquitto ] && continue ;;
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null && continue ;;
   esac
   missing+=("$package")
-done <apt.txt
+done < <(if [ $# = 0 ]; then cat apt.txt; else printf '%s\n' "$@"; fi)
 if [ ${#missing[@]} = 0 ]; then exit 0; fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   # The tests start a server of their own: Debian's package shall neither make a cluster nor run one.
@@ -26,5 +28,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   exit 0
 fi
 if [ "${missing[*]}" = chromium ] && .venv/bin/playwright install chromium; then exit 0; fi
-echo "the tests need more of this system: type 'sudo apt-get install ${missing[*]}' and try again" >&2
+echo "this needs more of the system: type 'sudo apt-get install ${missing[*]}' and try again" >&2
 exit 1

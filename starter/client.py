@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import secrets
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from starter.looking import Looking
 from starter.parts import Parts, open_parts
 from starter.settings import Settings
 from store import editions
+from store.drafts import new_id
 from store.people import Person, keyring, people
 from store.standing import close, incarnation_of, open_alert
 from store.witness import Witness
@@ -37,8 +37,6 @@ from workflows.messages import StartAlert
 if TYPE_CHECKING:
     from starter.cases import Folder, PreparedCase
 
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
-"""Without signs that look alike: ids are read out over the phone."""
 JUDGES = frozenset({Action.APPROVE, Action.REJECT, Action.RETURN_FOR_EDIT})
 """Actions about a digest: the one that was named, or what waits when the command is given."""
 NEED_A_REASON = frozenset({Action.REJECT, Action.RETURN_FOR_EDIT, Action.RETRACT, Action.HOLD, Action.CANCEL})
@@ -57,8 +55,13 @@ class Baken:
 
     # Starting
 
-    async def start(self, document: dict[str, Any], folder: Folder, user: str, kind: Kind) -> dict[str, Any]:
-        """Start an alert and wait for its verification; raises Problem, and then nothing was started."""
+    async def start(
+        self, document: dict[str, Any], folder: Folder, user: str, kind: Kind, alert_id: str | None = None
+    ) -> dict[str, Any]:
+        """Start an alert and wait for its verification; raises Problem, and then nothing was started.
+
+        The same `alert_id` (of `store.drafts.new_id`) twice starts one. After CannotReach that id is used up.
+        """
         from starter.cases import prepare_case
 
         who = self.person(user)
@@ -68,10 +71,11 @@ class Baken:
             prepare_case, document, folder, self.parts.programmes(), self.parts.db, _now()
         )
         await self._link.client()
-        alert_id = "".join(secrets.choice(ALPHABET) for _ in range(10))
+        alert_id = alert_id or new_id()
         self.parts.keys.create(alert_id)
         start = self._start_input(alert_id, prepared, user, kind)
-        await asyncio.to_thread(self._open_rows, start, prepared)
+        if not await asyncio.to_thread(self._open_rows, start, prepared):
+            return await self._verified(alert_id)
         try:
             await self._link.start(start)
         except CannotReach:
@@ -104,13 +108,16 @@ class Baken:
         signed = self._commands.sign(_command(alert_id, Action.START, user, content=content))
         return unsigned.model_copy(update={"start": signed})
 
-    def _open_rows(self, start: StartAlert, prepared: PreparedCase) -> None:
+    def _open_rows(self, start: StartAlert, prepared: PreparedCase) -> bool:
+        """Whether it is new."""
         display = self.parts.keys.display_key(start.alert_id)
         with self.parts.db.write() as session:
-            open_alert(session, start.alert_id, start.kind, start.programme.id, _now())
+            if not open_alert(session, start.alert_id, start.kind, start.programme.id, _now()):
+                return False
             for photo in prepared.photos:
                 editions.put_photo(session, display, start.alert_id, photo.sha256, photo.jpeg)
         Witness(self.parts.db, self.parts.keys).note()
+        return True
 
     async def _verified(self, alert_id: str) -> dict[str, Any]:
         clock = asyncio.get_running_loop().time
@@ -197,12 +204,12 @@ class Baken:
         """The alert as CONTRACT's JSON; raises UnknownAlert. With `live` false as it was last recorded."""
         return await self._looking.show(alert_id, live=live)
 
-    async def posts(self, alert_id: str) -> list[dict[str, Any]]:
-        """Proof of what was posted on social media: when, where, and its hash, never what it said."""
-        from store import social
+    async def report(self, alert_id: str) -> dict[str, Any]:
+        """Who decided what, whom it reached and what is proved, with nothing of the child; raises UnknownAlert."""
+        from starter.reporting import report_of
 
-        with self.parts.db.read() as session:
-            return [proof.model_dump(mode="json") for proof in social.proofs(session, alert_id)]
+        view = await self._looking.show(alert_id)
+        return await asyncio.to_thread(report_of, self.parts, view)
 
     async def list(self, stage: str | None = None) -> list[dict[str, Any]]:
         """Every alert, newest first."""

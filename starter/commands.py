@@ -92,7 +92,7 @@ class Commands:
     def _write_outbox(self, command: Command, signed: SignedCommand) -> None:
         with self._parts.db.write() as session:
             write_outbox(session, self._parts.keys, command, signed, _now())
-            _note(session, self._parts.keys, command, "given", {"signed": signed.fingerprint})
+            _note(session, self._parts.keys, command, "given", _given(command, signed))
         with suppress(KeyStoreAway, StoreRestored, *STORE_AWAY):  # it is in force; the web process notes it later
             Witness(self._parts.db, self._parts.keys).note()
 
@@ -121,7 +121,7 @@ class Commands:
 
     def _note_given(self, command: Command, signed: SignedCommand) -> None:
         with self._parts.db.write() as session:
-            _note(session, self._parts.keys, command, "given", {"signed": signed.fingerprint})
+            _note(session, self._parts.keys, command, "given", _given(command, signed))
 
     # Rulings
 
@@ -230,6 +230,10 @@ def _ruled(command: Command, accepted: bool, reason: str) -> Ruling:
         reason=reason,
         at=_now(),
     )
+
+
+def _given(command: Command, signed: SignedCommand) -> dict[str, Any]:
+    return {"signed": signed.fingerprint, audit.SAID: command.reason}
 
 
 def _note(session: Session, keys: KeyStore, command: Command, verdict: str, details: dict[str, Any]) -> None:

@@ -48,9 +48,10 @@ class Looking:
         last: dict[str, Any] | None = None
         while True:
             view = await self.show(alert_id)
-            if view != last and (last is not None or view["version"] > since_version):
+            steady = _steady(view)
+            if steady != last and (last is not None or view["version"] > since_version):
                 yield view
-            last = view
+            last = steady
             if view["stage"] == Stage.CLOSED:
                 return
             await asyncio.sleep(LOOK_EVERY)
@@ -90,6 +91,12 @@ class Looking:
             "url": f"{web}{console_path(view['kind'], alert_id)}",
             "public_url": f"{web}/alerts/{alert_id}",
         }
+
+
+def _steady(view: dict[str, Any]) -> dict[str, Any]:
+    """Without what differs each second while a channel sends, or tries again, and nothing else happens."""
+    passing = dict.fromkeys(("progress", "trouble"))
+    return {**view, "channels": [{**channel, **passing} for channel in view["channels"]]}
 
 
 def _unrecorded(row: AlertStanding) -> dict[str, Any]:

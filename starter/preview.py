@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from activities.channels import build_channels
+from activities.channels.base import Rendition
 from activities.endpoints import ChannelsConfig
+from alerts.case import Case
 from alerts.compose import compose, tip_line
 from alerts.criteria import judge_criteria
-from alerts.edition import Edition
+from alerts.edition import Edition, EditionPhoto
+from alerts.programme import Programme
 from alerts.public import public_view
+from alerts.sign import signs
 from alerts.vocabulary import Kind
 from starter.cases import Folder, prepare_case
 from starter.parts import Parts
@@ -26,23 +31,9 @@ def preview_case(parts: Parts, document: dict[str, Any], folder: Folder) -> dict
     programmes = parts.programmes()
     case = prepare_case(document, folder, programmes, parts.db, moment).case
     programme = programmes[case.programme]
-    public = public_view(case, release_roles=programme.release.roles)
-    area = resolve_case_area(parts.db, case, programme)
-    edition = Edition(
-        alert_id="preview",
-        number=1,
-        kind=Kind.ACTUAL,
-        programme=programme.id,
-        texts=compose(public, programme, Kind.ACTUAL),
-        language=case.language,
-        area=area,
-        envelope=area,
-        channels=programme.channels,
-        refresh_mode=programme.refresh.mode,
-        tip_line=tip_line(public, programme, Kind.ACTUAL),
-        last_seen=public.seen_until,
-    )
-    channels = build_channels(parts.db, lambda _: b"", lambda: moment, ADDRESS, ChannelsConfig(), lambda _: b"")
+    edition = preview_edition(parts, case, programme, Kind.ACTUAL)
+    area = edition.area
+    made = Renderers(parts, ChannelsConfig()).renditions(edition)
     return {
         "programme": programme.id,
         "criteria": [found.model_dump(mode="json") for found in judge_criteria(case, programme, moment)],
@@ -53,8 +44,43 @@ def preview_case(parts: Parts, document: dict[str, Any], folder: Folder) -> dict
             "coarse": area.coarse,
             "warnings": area.warnings,
         },
-        "channels": {
-            name: {part.name: part.content for part in channels[name].render(edition, ADDRESS).parts}
-            for name in programme.channels
-        },
+        "channels": {name: {part.name: part.content for part in made[name].parts} for name in programme.channels},
     }
+
+
+def preview_edition(
+    parts: Parts, case: Case, programme: Programme, kind: Kind, photos: Sequence[EditionPhoto] = ()
+) -> Edition:
+    """The edition that would be made of a case; raises AreaError."""
+    public = public_view(case, release_roles=programme.release.roles)
+    area = resolve_case_area(parts.db, case, programme)
+    return Edition(
+        alert_id="preview",
+        number=1,
+        kind=kind,
+        programme=programme.id,
+        texts=compose(public, programme, kind),
+        language=case.language,
+        photos=tuple(photos) if programme.photos and kind is not Kind.PUBLIC_TEST else (),
+        area=area,
+        envelope=area,
+        channels=programme.channels,
+        refresh_mode=programme.refresh.mode,
+        tip_line=tip_line(public, programme, kind),
+        signs=signs(public, programme, kind),
+        social=programme.social,
+        last_seen=public.seen_until,
+    )
+
+
+class Renderers:
+    """Every channel as it renders, with nothing that could sign, seal or send; made once, as that takes long."""
+
+    def __init__(self, parts: Parts, config: ChannelsConfig) -> None:
+        self._channels = build_channels(
+            parts.db, lambda _: b"", lambda: datetime.now(UTC), ADDRESS, config, lambda _: b""
+        )
+
+    def renditions(self, edition: Edition) -> dict[str, Rendition]:
+        """By channel of its programme."""
+        return {name: self._channels[name].render(edition, ADDRESS) for name in edition.channels}

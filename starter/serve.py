@@ -7,13 +7,15 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+import uvloop
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -23,21 +25,28 @@ from starter.policy import CSP
 from starter.ports import inherited
 from starter.process import announce_ready, stop_signal
 from starter.public.answers import plain
+from starter.public.herd import Herd, Look, shortcut
+from starter.public.showing import Showing
 from starter.public.site import public_router
 from starter.settings import Settings, load_settings
 from starter.web.console import console_router
 from starter.web.demo import demo_router
 from store import audit
+from store.drafts import Drafts
 from store.witness import StoreRestored, Witness
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE.parent / "build" / "assets"
 """CSS and JavaScript of others, taken from npm by `make install`."""
+STATIC = "public, max-age=300"
+"""A new version of Baken is everywhere after that; pages and scripts of five minutes before go with each other."""
 PUMP_EVERY = 1.0
+SWEEP_EVERY = 60.0
+"""Seconds between two looks for drafts that have expired."""
 BODY_MAX = 64 * 1024
 """Bytes that anybody may send us; the largest body that means something is a subscription, of a tenth of that."""
-OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/tip/")
-"""Where a body may be larger, or has a limit of its own: for those with a name, the demo, and tips with a photo."""
+OWN_BODIES = ("/api/", "/codec/", "/console/", "/demo/", "/intake/", "/tip/")
+"""Where a body may be larger, or has a limit of its own: for those with a name, the demo, and where photos come in."""
 
 
 def build_app(baken: Baken, settings: Settings) -> FastAPI:
@@ -57,6 +66,8 @@ def build_app(baken: Baken, settings: Settings) -> FastAPI:
         answer.headers.setdefault("content-security-policy", CSP)
         answer.headers["x-content-type-options"] = "nosniff"
         answer.headers["referrer-policy"] = "no-referrer"
+        if request.scope["path"].startswith("/static/"):
+            answer.headers["cache-control"] = STATIC
         return answer
 
     @app.get("/healthz")
@@ -83,6 +94,19 @@ def _too_large(request: Request) -> bool:
     return "transfer-encoding" in request.headers or int(request.headers.get("content-length", 0)) > BODY_MAX
 
 
+def look_at(baken: Baken, app: FastAPI) -> Look:
+    """How the store stands for alerts of which answers are shared."""
+    showing = Showing(baken.parts, lambda: datetime.now(UTC))
+
+    def look(alert_ids: Collection[str]) -> Mapping[str, str]:
+        if app.state.restored:
+            return {}
+        with baken.parts.db.read() as session:
+            return showing.stamps(session, alert_ids)
+
+    return look
+
+
 def _only_this_store(app: FastAPI) -> Callable[[], Awaitable[None]]:
     """Nothing is read out of a store that was restored from an older copy: it may show what was taken away."""
     app.state.restored = False
@@ -94,15 +118,25 @@ def _only_this_store(app: FastAPI) -> Callable[[], Awaitable[None]]:
     return check
 
 
+def web_config(baken: Baken, app: FastAPI, port: int) -> uvicorn.Config:
+    """How the web is served: what a crowd asks for comes from memory."""
+    herd = Herd(app, look_at(baken, app))
+    return uvicorn.Config(
+        herd,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        http=shortcut(herd),
+    )
+
+
 async def serve(settings: Settings) -> int:
     """Serve until told to stop."""
     async with open_baken(settings) as baken:
         app = build_app(baken, settings)
         port = urlsplit(settings.run_info().web).port
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=port or 0, log_level="warning", timeout_graceful_shutdown=1
-        )
-        server = Server(config)
+        server = Server(web_config(baken, app, port or 0))
         stop = stop_signal()
         listening = inherited(os.environ)
         serving = asyncio.create_task(server.serve([listening] if listening else None))
@@ -134,14 +168,17 @@ class Server(uvicorn.Server):
 
 
 async def _pump(baken: Baken, app: FastAPI) -> None:
-    """Bring what the outbox holds, each second, for ever; what goes wrong is said and tried again."""
+    """Bring what the outbox holds and let old drafts go, for ever; what goes wrong is said and tried again."""
     db, keys = baken.parts.db, baken.parts.keys
-    witness = Witness(db, keys)
+    witness, drafts, sweep_at = Witness(db, keys), Drafts(db, keys), 0.0
     while True:
         try:
             app.state.restored = await asyncio.to_thread(_forgot, witness)
             await baken.pump()
             await asyncio.to_thread(audit.remember_head, db, keys)
+            if (clock := time.monotonic()) >= sweep_at:
+                sweep_at = clock + SWEEP_EVERY
+                await asyncio.to_thread(drafts.sweep, datetime.now(UTC))
         except Exception as error:
             with suppress(OSError):  # a disk that is full is full for the log too, and must not end the pump
                 print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)
@@ -160,4 +197,4 @@ def _forgot(witness: Witness) -> bool:
 
 def main(_args: Sequence[str]) -> int:
     """For `starter.forking`."""
-    return asyncio.run(serve(load_settings(os.environ)))
+    return uvloop.run(serve(load_settings(os.environ)))

@@ -125,7 +125,7 @@ class Settings(Value):
         demo = ports.exists()
         loopback: Loopback = "only" if self.embedded else "too" if demo else "never"
         said = _with_simulators(config, json.loads(ports.read_text("utf-8"))) if demo else config
-        return ChannelsConfig(channels=said.channels, exercise=said.exercise, loopback=loopback)
+        return ChannelsConfig(site=config.site, channels=said.channels, exercise=said.exercise, loopback=loopback)
 
 
 def load_settings(

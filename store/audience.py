@@ -249,6 +249,11 @@ def audience_size(session: Session, alert_id: str, channel: str) -> int:
     return head.size if head else 0
 
 
+def audience_sizes(session: Session, alert_id: str) -> dict[str, int]:
+    """Of each channel that has an audience."""
+    return dict(session.exec(select(Audience.channel, Audience.size).where(Audience.alert_id == alert_id)).all())
+
+
 def forget_audiences(session: Session, alert_id: str) -> None:
     """Take away the pages of an alert that is over; how many there were stays."""
     session.exec(delete(AudiencePage).where(col(AudiencePage.alert_id) == alert_id))

@@ -23,6 +23,8 @@ from store.tables.audit import AuditEntry
 GENESIS = "0" * 64
 HEAD = "audit_head"
 AAD = b"audit"
+SAID = "said"
+"""In the details of a command that was given: the reason that its person wrote."""
 
 
 class AuditVerdict(Value):
@@ -78,6 +80,13 @@ def ruled_commands(session: Session, alert_id: str) -> set[str]:
     """Commands of an alert whose ruling stands in the chain."""
     query = select(AuditEntry.command_id).where(AuditEntry.alert_id == alert_id, AuditEntry.verdict != "given")
     return set(session.exec(query))
+
+
+def reasons(session: Session, keys: KeyStore, alert_id: str) -> dict[str, str]:
+    """What persons wrote with their commands, by command; of those that were given here."""
+    query = select(AuditEntry).where(AuditEntry.alert_id == alert_id, AuditEntry.verdict == "given")
+    opened = ((entry.command_id, _details(keys, entry) or {}) for entry in session.exec(query))
+    return {command: details[SAID] for command, details in opened if details.get(SAID)}
 
 
 def remember_head(db: Database, keys: KeyStore) -> None:

@@ -84,6 +84,12 @@ def all_editions(session: Session, key: bytes, alert_id: str) -> list[Edition]:
     return [get_edition(session, key, alert_id, digest) for digest in session.exec(query).all()]
 
 
+def numbered(session: Session, alert_id: str) -> Sequence[tuple[int, str]]:
+    """Number and digest of every edition that was prepared; they outlive what the display key seals."""
+    query = select(SealedEdition.number, SealedEdition.digest).where(SealedEdition.alert_id == alert_id)
+    return session.exec(query.order_by(col(SealedEdition.number))).all()
+
+
 def put_rendition(session: Session, key: bytes, alert_id: str, digest: str, channel: str, text: str) -> None:
     aad = f"rendition:{alert_id}:{digest}:{channel}".encode()
     sealed = seal(key, text.encode(), aad=aad)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +23,9 @@ from sqlmodel import Session
 from alerts.sealing import KEY_BYTES, Unsealable, seal, unseal
 from store.database import Database
 
-Purpose = Literal["display", "record"]
+Purpose = Literal["display", "record", "draft"]
 PURPOSES: tuple[Purpose, ...] = ("display", "record")
+"""Of an alert; a draft has a key of its own, which dies with it."""
 _SYSTEM = "_system"
 
 
@@ -56,12 +57,12 @@ class KeyStore:
             )
             session.connection().exec_driver_sql("CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)")
 
-    def create(self, alert_id: str) -> None:
-        """Make both keys of an alert; committed when it returns. Twice is once; a destroyed one stays destroyed."""
+    def create(self, owner: str, purposes: Iterable[Purpose] = PURPOSES) -> None:
+        """Make the keys of an alert; committed when it returns. Twice is once; a destroyed one stays destroyed."""
         with self._session(write=True) as session:
-            for purpose in PURPOSES:
-                if self._row(session, alert_id, purpose) is None:
-                    self._make(session, alert_id, purpose)
+            for purpose in purposes:
+                if self._row(session, owner, purpose) is None:
+                    self._make(session, owner, purpose)
 
     def get(self, alert_id: str, purpose: Purpose) -> bytes:
         """The key; raises KeyMissing or KeyDestroyed."""

@@ -8,9 +8,10 @@ and counts as reached.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from alerts.values import Value
 from alerts.vocabulary import MessageKind
 from store.audience import Members, audience_size
 from store.rows import insert_new, put
-from store.tables.sending import ChannelTrouble, FinishedBatches, LedgerChunk
+from store.tables.sending import ChannelTrouble, ChannelTry, FinishedBatches, LedgerChunk
 
 KINDS = (None, *MessageKind)
 """What a byte of `LedgerChunk.intended` says; 0: no message."""
@@ -69,6 +70,8 @@ _SURENESS = {
 }
 _ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(256))
 _OF_WAVE = ("alert_id", "channel", "purpose", "edition", "announcement", "revision")
+LATELY = timedelta(seconds=5)
+"""Over so long it is said how many a second."""
 _NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
 _INTEND = insert(LedgerChunk)
 _RECORD = update(LedgerChunk).where(
@@ -281,6 +284,83 @@ def channel_counts(session: Session, alert_id: str, channel: str, edition: int) 
     )
 
 
+class Progress(Value):
+    """How far a channel is with what it tells now: an edition, or that it ended."""
+
+    done: int
+    of: int
+    per_second: float
+    """Of the last seconds; 0 when nothing came of them."""
+
+    @property
+    def seconds_left(self) -> int | None:
+        return math.ceil((self.of - self.done) / self.per_second) if self.per_second else None
+
+
+def progress(session: Session, alert_id: str, channel: str, edition: int, now: datetime, *, ends: bool) -> Progress:
+    """Of the edition that is being sent, or with `ends` of the end to those who were reached.
+
+    From the sums of its chunks: somebody in doubt who is tried again may count twice until the wave is through.
+    """
+    mine = col(LedgerChunk.alert_id) == alert_id, col(LedgerChunk.channel) == channel
+    newest = select(LedgerChunk.purpose).where(*mine, col(LedgerChunk.purpose).in_(ENDS_WHAT))
+    purpose = session.exec(newest.order_by(col(LedgerChunk.id).desc()).limit(1)).first() if ends else "show"
+    wave = (
+        *mine,
+        col(LedgerChunk.purpose) == purpose,
+        col(LedgerChunk.edition) == edition,
+        col(LedgerChunk.outcomes).is_not(None),
+    )
+    through = select(func.sum(LedgerChunk.reached + LedgerChunk.failed), func.min(LedgerChunk.intent_at))
+    ((done, _),) = session.exec(through.where(*wave)).all()
+    lately = through.where(*wave, col(LedgerChunk.last_at) > now - LATELY)
+    ((fresh, since),) = session.exec(lately).all()
+    of = (
+        channel_counts(session, alert_id, channel, edition).reached
+        if ends
+        else audience_size(session, alert_id, channel)
+    )
+    seconds = min(LATELY, now - since).total_seconds() if since else 0.0
+    return Progress(done=min(int(done or 0), of), of=of, per_second=int(fresh or 0) / seconds if seconds > 0 else 0.0)
+
+
+class WaveSum(Value):
+    """What one wave came to: one edition, or its end, to one channel's audience."""
+
+    channel: str
+    purpose: str
+    edition: int
+    announcement: int
+    """0 the first time; then the number of the refresh, or of what brought it back."""
+    messages: int
+    reached: int
+    failed: int
+    in_doubt: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+def waves(session: Session, alert_id: str) -> list[WaveSum]:
+    """Every wave of an alert, by channel in the order they began; in doubt are counted in `reached` too."""
+    doubtful = col(LedgerChunk.outcomes).is_(None)
+    key = ("channel", "purpose", "edition", "announcement")
+    sums = (
+        sqlalchemy.select(
+            *(getattr(LedgerChunk, name) for name in key),
+            func.sum(LedgerChunk.messages).label("messages"),
+            func.sum(case((doubtful, LedgerChunk.messages), else_=LedgerChunk.reached)).label("reached"),
+            func.sum(LedgerChunk.failed).label("failed"),
+            func.sum(case((doubtful, LedgerChunk.messages), else_=LedgerChunk.in_doubt)).label("in_doubt"),
+            func.min(LedgerChunk.first_at).label("first_at"),
+            func.max(LedgerChunk.last_at).label("last_at"),
+        )
+        .where(col(LedgerChunk.alert_id) == alert_id)
+        .group_by(*(getattr(LedgerChunk, name) for name in key))
+        .order_by(func.min(LedgerChunk.id))
+    )
+    return [WaveSum(**row._mapping) for row in session.connection().execute(sums)]
+
+
 class Receipt(Value):
     """One message to one recipient: what, when, and what became of it."""
 
@@ -315,8 +395,13 @@ def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
             yield row.start + index, kind, statuses[index]
 
 
-def note_trouble(session: Session, alert_id: str, channel: str, error: str, now: datetime) -> None:
-    """Remember what keeps a channel from going on, for whoever watches; a counterpart may have said anything."""
+def note_trouble(
+    session: Session, alert_id: str, channel: str, error: str, now: datetime, waits: float | None = None
+) -> None:
+    """Remember what keeps a channel from going on, for whoever watches; a counterpart may have said anything.
+
+    `waits` is how many seconds go by until it is tried again.
+    """
     error = error.replace("\0", "\ufffd")
     row = session.get(ChannelTrouble, (alert_id, channel), with_for_update=True)
     if row is None:
@@ -324,6 +409,7 @@ def note_trouble(session: Session, alert_id: str, channel: str, error: str, now:
     else:
         row.error, row.attempts = error, row.attempts + 1
         session.add(row)
+    put(session, ChannelTry(alert_id=alert_id, channel=channel, at=now, waits=waits))
 
 
 def count_batch(session: Session, alert_id: str, channel: str) -> None:
@@ -334,8 +420,8 @@ def count_batch(session: Session, alert_id: str, channel: str) -> None:
 
 
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
-    mine = col(ChannelTrouble.alert_id) == alert_id, col(ChannelTrouble.channel) == channel
-    session.exec(delete(ChannelTrouble).where(*mine))
+    for table in (ChannelTrouble, ChannelTry):
+        session.exec(delete(table).where(col(table.alert_id) == alert_id, col(table.channel) == channel))
 
 
 def _rows(session: Session, alert_id: str, channel: str, first: int, last: int) -> dict[int, list[LedgerChunk]]:

@@ -77,6 +77,12 @@ def open_removals(session: Session, alert_id: str | None = None) -> Sequence[Rem
     return session.exec(query.order_by(col(Removal.told_at), col(Removal.partner))).all()
 
 
+def all_removals(session: Session, alert_id: str) -> Sequence[Removal]:
+    """Everybody who was told to take it down, confirmed or not."""
+    query = select(Removal).where(Removal.alert_id == alert_id)
+    return session.exec(query.order_by(col(Removal.told_at), col(Removal.partner))).all()
+
+
 def take_turn(session: Session, one: Removal, now: datetime) -> int:
     """The number of the reminder that is due, and ours to send: of many processes one is told so, and others 0.
 

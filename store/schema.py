@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 import store.tables.all  # noqa: F401  every table
 from store.database import Database, on_postgresql, serialise
 
-SCHEMA = "0015"
+SCHEMA = "0017"
 """The newest step in `store/migrations/versions`; what the code reads and writes."""
 BEFORE = "0000"
 """Of a store that was made before there were migrations."""

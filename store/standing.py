@@ -63,8 +63,10 @@ def require_incarnation(session: Session, known: str) -> None:
         raise WrongIncarnation(f"this store is {here[:8]}, the alert was started on {known[:8]}: reconcile first")
 
 
-def open_alert(session: Session, alert_id: str, kind: Kind, programme: str, now: datetime) -> None:
-    session.add(AlertStanding(alert_id=alert_id, kind=kind, programme=programme, started_at=now, changed_at=now))
+def open_alert(session: Session, alert_id: str, kind: Kind, programme: str, now: datetime) -> bool:
+    """Whether it is new; of two who open the same one, only the first is told so."""
+    row = AlertStanding(alert_id=alert_id, kind=kind, programme=programme, started_at=now, changed_at=now)
+    return insert_new(session, row)
 
 
 def close(session: Session, alert_id: str, now: datetime) -> None:

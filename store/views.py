@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,14 @@ from sqlmodel import Session, col, select
 
 from alerts.sealing import seal, unseal
 from store import proof, social
-from store.ledger import channel_counts
+from store.audience import audience_sizes
+from store.ledger import channel_counts, progress
 from store.rows import put
 from store.tables.alert import AlertStanding, AlertView
-from store.tables.sending import ChannelTrouble
+from store.tables.sending import ChannelTrouble, ChannelTry
+
+UNDER_WAY = ("sending", "withdrawing")
+"""States of a channel in which a wave goes on."""
 
 
 def put_view(session: Session, key: bytes, alert_id: str, version: int, view: dict[str, Any]) -> None:
@@ -46,13 +50,29 @@ def list_views(session: Session, key_of: Callable[[str], bytes], stage: str | No
     query = select(AlertView).order_by(col(AlertView.started_at).desc())
     if stage:
         query = query.where(AlertView.stage == stage)
+    return _opened(session.exec(query), key_of)
+
+
+def _opened(rows: Iterable[AlertView], key_of: Callable[[str], bytes]) -> list[dict[str, Any]]:
     views = []
-    for row in session.exec(query):
+    for row in rows:
         try:
             views.append(_open(row, key_of(row.alert_id)))
         except LookupError:
             continue
     return views
+
+
+def open_for_same(session: Session, key_of: Callable[[str], bytes], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Alerts that are not closed and are about a child with one of these names."""
+    asked = {name.casefold() for name in names}
+    rows = session.exec(select(AlertView).where(col(AlertView.stage) != "closed"))
+    return [view for view in _opened(rows, key_of) if asked & _names(view)]
+
+
+def _names(view: dict[str, Any]) -> set[str]:
+    case = view.get("case") or (view.get("draft") or {}).get("case") or {"children": ()}
+    return {child["name"].casefold() for child in case["children"] if child.get("name")}
 
 
 def unrecorded(session: Session) -> list[AlertStanding]:
@@ -66,24 +86,48 @@ def unrecorded(session: Session) -> list[AlertStanding]:
 def add_live_facts(session: Session, view: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Merge what changes faster than workflows report.
 
-    That is what the store says the public should see, and per channel ledger counts, proof and present trouble.
+    That is what the store says the public should see, and per channel ledger counts, progress, proof and present
+    trouble.
     """
     alert_id = view["alert_id"]
     row = session.get(AlertStanding, alert_id)
     view["standing"] = row.meaning if row else None
+    troubles = {
+        one.channel: one for one in session.exec(select(ChannelTrouble).where(ChannelTrouble.alert_id == alert_id))
+    }
+    tries = {one.channel: one for one in session.exec(select(ChannelTry).where(ChannelTry.alert_id == alert_id))}
+    sizes = audience_sizes(session, alert_id)
     for channel in view["channels"]:
-        trouble = session.get(ChannelTrouble, (alert_id, channel["channel"]))
-        if trouble is not None:
-            channel["error"] = trouble.error
-            if channel["state"] in ("sending", "showing", "withdrawing"):
-                channel["state"] = "retrying"
+        name, under_way = channel["channel"], channel["state"] in UNDER_WAY
         edition = channel["edition"] or view["edition"]
-        counts = channel_counts(session, alert_id, channel["channel"], edition) if edition else None
-        if counts is not None and counts.recipients:
+        channel["progress"] = _progress(session, view, channel, now) if under_way and sizes.get(name) else None
+        channel["trouble"] = None
+        if (trouble := troubles.get(name)) is not None:
+            channel["error"], channel["trouble"] = trouble.error, _trouble(trouble, tries.get(name))
+            if under_way or channel["state"] == "showing":
+                channel["state"] = "retrying"
+        if edition and sizes.get(name):
+            counts = channel_counts(session, alert_id, name, edition)
             channel["recipients"], channel["reached"] = counts.recipients, counts.reached
             channel["failed"], channel["in_doubt"] = counts.failed, counts.in_doubt
         channel["seen"] = _seen(session, alert_id, channel, edition, now)
     return view
+
+
+def _progress(session: Session, view: dict[str, Any], channel: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Of the wave that is under way. An amended edition is the alert's before it is what the channel shows."""
+    ends = channel["state"] == "withdrawing"
+    edition = (ends and channel["edition"]) or view["edition"]
+    found = progress(session, view["alert_id"], channel["channel"], edition, now, ends=ends)
+    return {**found.model_dump(), "seconds_left": found.seconds_left}
+
+
+def _trouble(row: ChannelTrouble, last: ChannelTry | None) -> dict[str, Any]:
+    return {
+        "since": row.since.isoformat(),
+        "tried_at": last.at.isoformat() if last else None,
+        "waits": last.waits if last else None,
+    }
 
 
 def _seen(session: Session, alert_id: str, channel: dict[str, Any], edition: int | None, now: datetime) -> int:

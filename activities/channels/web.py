@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Final
 
 from activities.channels.base import Capabilities, Part, PublishJob, Rendition
 from activities.templating import templates
-from alerts.compose import local_time
 from alerts.edition import Edition
 from alerts.vocabulary import Kind
 from store import editions
@@ -94,7 +93,6 @@ def _page(edition: Edition, language: str, base_url: str) -> str:
         language=language,
         other="en" if language == "nl" else "nl",
         base_url=base_url,
-        since=local_time(edition.last_seen, language) if edition.last_seen else None,
         tel=number_of(edition.tip_line),
     )
 

@@ -18,6 +18,8 @@ look_app = typer.Typer()
 CRITERIA = ("id", "result", "why")
 RULINGS = ("at", "actor", "action", "accepted", "reason")
 CHANNELS = ("channel", "state", "edition", "recipients", "reached", "seen", "failed", "error")
+WAVES = ("channel", "purpose", "edition", "announcement", "messages", "reached", "failed", "in_doubt", "last_at")
+REMOVALS = ("partner", "told", "reminders", "removed")
 POSTS = ("account", "edition", "posted_at", "gone_at", "url", "sha256")
 
 
@@ -67,16 +69,16 @@ def clock(alert_id: Id, home: HomeOption = None, user: As = None, as_json: AsJso
 @look_app.command()
 def report(alert_id: Id, home: HomeOption = None, user: As = None, as_json: AsJson = False) -> None:
     """What happened, by whom, and who was reached."""
-    view = with_baken(home, lambda baken: baken.show(alert_id))
-    names = ("alert_id", "programme", "kind", "outcome", "clock", "rulings", "refreshes", "channels")
-    posts = with_baken(home, lambda baken: baken.posts(alert_id))
+    found = with_baken(home, lambda baken: baken.report(alert_id))
     if as_json:
-        out({**{name: view[name] for name in names}, "posts": posts}, True)
+        out(found, True)
         return
-    out(view["clock"], False, "nothing yet")
-    out(_columns(view["rulings"], RULINGS), False, "no rulings")
-    out(_columns(view["channels"], CHANNELS), False, "no channels yet")
-    out(_columns(posts, POSTS), False, "no posts")
+    out(found["clock"], False, "nothing yet")
+    out(_columns(found["rulings"], (*RULINGS, "said")), False, "no rulings")
+    out(_columns(found["channels"], CHANNELS), False, "no channels yet")
+    out(_columns(found["waves"], WAVES), False, "nothing was sent to recipients")
+    out(_columns(found["removals"], REMOVALS), False, "no partner was told to take it down")
+    out(_columns(found["posts"], POSTS), False, "no posts")
 
 
 @look_app.command()

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlalchemy import and_, func
+from sqlmodel import Session, col, select
 
 from alerts.vocabulary import Kind
 from starter.parts import Parts
+from starter.public.answers import shared
 from store import editions
-from store.standing import may_serve, standing
+from store.standing import may_serve, standing, visible
 from store.tables.alert import AlertStanding, Publication
 
 Live = tuple[AlertStanding, Publication, bytes]
+
+
+def _stamp(row: AlertStanding, published_at: object, now: datetime) -> str:
+    shows = visible(row, now) and row.lease_until is not None
+    cached = shared(row.lease_until - now) if shows and row.lease_until else ""
+    return f"{row.alert_id} {row.revision} {row.digest} {row.why} {row.outcome_digest} {published_at} {cached}"
 
 
 class Showing:
@@ -32,6 +40,17 @@ class Showing:
             return editions.open_publication(publication, self._parts.keys.display_key(row.alert_id))
         except LookupError:
             return None
+
+    def stamps(self, session: Session, alert_ids: Collection[str]) -> dict[str, str]:
+        """All that the page and the photos of these alerts hang on, in a line each; another one: another answer."""
+        rows = select(AlertStanding, func.max(Publication.published_at)).join(
+            Publication,
+            and_(col(Publication.alert_id) == AlertStanding.alert_id, col(Publication.channel) == "web"),
+            isouter=True,
+        )
+        wanted = rows.where(col(AlertStanding.alert_id).in_(alert_ids)).group_by(col(AlertStanding.alert_id))
+        now = self._clock()
+        return {row.alert_id: _stamp(row, published_at, now) for row, published_at in session.exec(wanted)}
 
     def live(self, channel: str, name: str, *, exercise: bool) -> list[Live]:
         """That item of every alert that is shown now, the newest first."""

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlmodel import Session
 
@@ -22,9 +22,21 @@ from alerts.compose import end_text
 from alerts.edition import Edition
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts
-from starter.public.answers import HTML, LANGUAGES, TEMPLATES, html_page, language_of, plain, respond, respond_leased
+from starter.public.answers import (
+    HTML,
+    LANGUAGES,
+    TEMPLATES,
+    html_page,
+    language_of,
+    plain,
+    respond,
+    respond_leased,
+    shared,
+    stamped,
+)
 from starter.public.cap import cap_router
 from starter.public.embedding import SHARED, embed_router
+from starter.public.intake import intake_router
 from starter.public.partners import partner_router
 from starter.public.poster import poster_router
 from starter.public.showing import Showing
@@ -37,6 +49,8 @@ from store.standing import UnknownAlert, by_code, ended_since, standing, visible
 from store.tables.alert import AlertStanding
 
 SCREEN = {language: f"screen.{language}" for language in LANGUAGES}
+TESTED = {"nl": "26 november 2026", "en": "26 November 2026"}
+"""When the accessibility statement was last held against the tests."""
 TOLD_FOR = timedelta(days=7)
 """How long the feed says of an alert that it ended, for readers that look once in a while."""
 
@@ -50,10 +64,12 @@ class PublicSite:
         self._clock = clock
         self._showing = Showing(parts, clock)
         self._screens = Screens(parts.db, parts.keys)
+        self._owner = parts.settings.channels().site
 
     def index(self, request: Request, *, exercise: bool) -> Response:
         language = language_of(request)
         now = self._clock()
+        live = self._showing.live("web", "item", exercise=exercise)
         items = [
             {
                 "alert_id": row.alert_id,
@@ -61,10 +77,11 @@ class PublicSite:
                 "since_words": local_words(row.shown_at, language, now=now),
                 **json.loads(content),
             }
-            for row, _, content in self._showing.live("web", "item", exercise=exercise)
+            for row, _, content in live
             if row.shown_at is not None
         ]
-        return html_page(request, "index.html", language=language, items=items, exercise=exercise)
+        left = min((row.lease_until - now for row, _, _ in live if row.lease_until is not None), default=None)
+        return html_page(request, "index.html", cache=shared(left), language=language, items=items, exercise=exercise)
 
     def page(self, request: Request, alert_id: str) -> Response:
         language = language_of(request)
@@ -75,14 +92,19 @@ class PublicSite:
                 return html_page(request, "unknown.html", status=404, language=language)
             if row.shown_at is None:
                 return html_page(request, "unknown.html", status=404, language=language)
+            stamp = self._showing.stamps(session, [alert_id])[alert_id]
             content = self._showing.published(session, row, "web", f"page.{language}")
             outcome = self._outcome(session, row, language)
         if content is not None:
-            return respond(request, content, HTML)
+            return stamped(respond(request, content, HTML, cache=shared(self._left(row))), stamp)
         ended = row.meaning == Meaning.WITHDRAWN
         why = CancelReason(row.why) if row.why else None
         text = end_text(language, why) if ended else None
-        return html_page(request, "ended.html", language=language, text=text, outcome=outcome)
+        since = local_words(row.changed_at, language, now=self._clock())
+        page = html_page(
+            request, "ended.html", cache=shared(), language=language, text=text, outcome=outcome, since=since
+        )
+        return stamped(page, stamp)
 
     def lease(self, request: Request, alert_id: str) -> Response:
         """For apps that were pushed it: until when it holds, as it was renewed since."""
@@ -111,8 +133,9 @@ class PublicSite:
             except LookupError:
                 return plain("this photo is not shown any more", 410)
             jpeg = editions.get_photo(session, key, media.alert_id, media.sha256)
+            stamp = self._showing.stamps(session, [media.alert_id])[media.alert_id]
         assert jpeg is not None, "its row was just read"
-        return respond(request, jpeg, "image/jpeg", cache="private, max-age=2, must-revalidate")
+        return stamped(respond(request, jpeg, "image/jpeg", cache=shared(self._left(row))), stamp)
 
     def rss(self, request: Request) -> Response:
         """For people's feed readers; one that reads for many has no language of its own, so only `?lang=` counts."""
@@ -129,14 +152,49 @@ class PublicSite:
         return respond(request, xml.encode(), "application/rss+xml; charset=utf-8")
 
     def check(self, request: Request, code: str) -> Response:
-        """Is this alert real, and still active?"""
-        language = language_of(request)
+        """Is this alert real, and still active? Without a code, a page that asks for it."""
+        language, now = language_of(request), self._clock()
         with self._parts.db.read() as session:
-            row = by_code(session, code)
-        if row is None or row.shown_at is None or row.kind == Kind.EXERCISE:
-            return html_page(request, "check.html", 404, language=language, known=False, active=False)
-        active = visible(row, self._clock())
-        return html_page(request, "check.html", language=language, alert_id=row.alert_id, known=True, active=active)
+            row = by_code(session, code) if code else None
+        known = row is not None and row.shown_at is not None and row.kind != Kind.EXERCISE
+        active = known and row is not None and visible(row, now)
+        since = row and (row.shown_at if active else row.changed_at)
+        return html_page(
+            request,
+            "check.html",
+            404 if code and not known else 200,
+            language=language,
+            code=code,
+            alert_id=row.alert_id if row is not None else "",
+            known=known,
+            active=active,
+            since=local_words(since, language, now=now) if since else "",
+        )
+
+    def about(self, request: Request, template: str) -> Response:
+        """Who runs this, what is kept, and who can use it."""
+        language = language_of(request)
+        return html_page(
+            request,
+            template,
+            language=language,
+            base_url=self._base_url,
+            operator=self._owner.operator,
+            contact=self._owner.contact,
+            tested=TESTED[language],
+        )
+
+    def security(self) -> Response:
+        """RFC 9116; the date moves on by itself, for a fixed one would run out unseen."""
+        expires = (self._clock() + timedelta(days=180)).isoformat(timespec="seconds")
+        contact = self._owner.security or self._owner.contact or f"{self._base_url}/privacy"
+        lines = (
+            f"Contact: {contact}",
+            f"Expires: {expires}",
+            "Preferred-Languages: nl, en",
+            f"Canonical: {self._base_url}/.well-known/security.txt",
+        )
+        return Response("".join(f"{line}\n" for line in lines), media_type="text/plain; charset=utf-8")
 
     def unsubscribe(self, request: Request, word: str | None = None) -> Response:
         """A page with one button; with the word of a mail the subscription ends at once (RFC 8058).
@@ -164,6 +222,11 @@ class PublicSite:
         counts = self._screens.report(said, self._clock())
         return Response(status_code=204 if counts else 403)
 
+    def _left(self, row: AlertStanding) -> timedelta:
+        """Of the lease of what is shown."""
+        assert row.lease_until is not None, "it is shown"
+        return row.lease_until - self._clock()
+
     def _outcome(self, session: Session, row: AlertStanding, language: str) -> str | None:
         """The approved outcome message, while the display key lives."""
         if row.outcome_digest is None or row.meaning != Meaning.WITHDRAWN:
@@ -184,6 +247,7 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     router.include_router(poster_router(parts, clock))
     router.include_router(embed_router(parts, base_url, clock))
     router.include_router(subscribe_router(parts, clock))
+    router.include_router(intake_router(parts, clock))
     router.include_router(tip_router(parts, clock))
     router.include_router(partner_router(parts, base_url, clock, language_of))
     get = partial(router.api_route, methods=["GET", "HEAD"])
@@ -229,6 +293,12 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     def photo(request: Request, token: str) -> Response:
         return site.photo(request, token)
 
+    @get("/check")
+    def ask_code(request: Request, code: Annotated[str, Query(max_length=64)] = "") -> Response:
+        if code := code.strip():
+            return RedirectResponse(f"/check/{quote(code, safe='')}?lang={language_of(request)}", 302)
+        return site.check(request, "")
+
     @get("/check/{code}")
     def check(request: Request, code: str) -> Response:
         return site.check(request, code)
@@ -241,11 +311,17 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
     def unsubscribe_now(request: Request, word: str) -> Response:
         return site.unsubscribe(request, word)
 
+    @get("/accessibility")
+    def accessibility(request: Request) -> Response:
+        return site.about(request, "accessibility.html")
+
+    @get("/privacy")
+    def privacy(request: Request) -> Response:
+        return site.about(request, "privacy.html")
+
     @get("/.well-known/security.txt")
     def security() -> Response:
-        expires = (clock() + timedelta(days=180)).isoformat(timespec="seconds")
-        text = f"Contact: {base_url}/.well-known/security.txt\nExpires: {expires}\nPreferred-Languages: nl, en\n"
-        return Response(text, media_type="text/plain")
+        return site.security()
 
     return router
 

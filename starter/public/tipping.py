@@ -106,7 +106,7 @@ class TipSite:
         language = language_of(request)
         if row is None:
             return _unkept(html_page(request, "unknown.html", 404, language=language))
-        said = {
+        said: dict[str, Any] = {
             "state": state if takes_tips(row) else "over",
             "typed": defaultdict(str, {} if state in TAKEN else fields or {}),
             "new_id": uuid.uuid4().hex,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
@@ -16,22 +16,19 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from temporalio.service import RPCError
 
 from activities.channels.poster import media_type
-from alerts.vocabulary import Action, Stage
+from alerts.vocabulary import Action, Kind, Stage
 from starter.errors import BadInput, CannotReach
-from starter.partners import removal_row
 from starter.parts import connect
-from starter.tips import Tips
 from starter.web import previewing
 from starter.web.desk import Desk, go_to
 from starter.web.i18n import translator
+from starter.web.live import Facts, live_values, look
+from starter.web.news import news, what_matters
 from starter.web.session import Visitor
-from starter.web.views import Shown, View, allowed, channel_label, children_of, choices, fingerprint, proves, unproved
-from store import removals
-from store.database import Database
-from store.network_messages import acknowledged
+from starter.web.views import Shown, allowed, approvers, children_of, choices, fingerprint
+from store.people import people
 from workflows.codec import Reader
 
-LOOK_EVERY = 0.3
 FRAME_CSP = "default-src 'none'; img-src data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; sandbox"
 """For a page or mail shown inside the approval page: it may load its style sheet and nothing else."""
 Refused = tuple[Action, str]
@@ -97,9 +94,10 @@ async def show_alert(
     typed: Mapping[str, str] | None = None,
 ) -> Response:
     """The page; with a refused command it says why and keeps what was typed."""
-    view = await desk.baken.show(alert_id)
+    facts = await look(desk.baken, alert_id, live=True)
+    view = facts.view
     ruling = next((one for one in view["rulings"] if one["command"] == said), None) if said else None
-    page = await asyncio.to_thread(_page, desk, view, who)
+    page = await asyncio.to_thread(_page, desk, facts, who)
     return desk.pages.html(
         request,
         "console/alert.html",
@@ -115,10 +113,12 @@ async def show_alert(
     )
 
 
-def _page(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
-    parts, translate = desk.baken.parts, translator(who.language)
+def _page(desk: Desk, facts: Facts, who: Visitor) -> dict[str, Any]:
+    parts, translate, view = desk.baken.parts, translator(who.language), facts.view
     programmes = parts.programmes()
     tokens = previewing.photo_tokens(parts, view)
+    programme = programmes.get(view["programme"] or "")
+    everybody = people(parts.db)
     shown = Shown(
         children=children_of(view),
         allowed=allowed(view, who.roles),
@@ -128,58 +128,39 @@ def _page(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
             for one in programmes.values()
             if one.id != ((view["draft"] or view)["programme"])
         },
+        approvers=approvers(everybody, who.user),
+        bringers=approvers(everybody, (view["held"] or view["ended"] or {}).get("user")),
+        needed=programme.approvals_needed(public_test=view["kind"] == Kind.PUBLIC_TEST) if programme else 1,
     )
     pending = previewing.pending_of(parts, view, who)
-    return {**_live(desk, view, who), "shown": shown, "pending": pending, "tokens": tokens}
-
-
-def _live(desk: Desk, view: View, who: Visitor) -> dict[str, Any]:
-    """What the live partial needs."""
-    labels = {one["channel"]: channel_label(one["channel"], who.language) for one in view["channels"]}
-    late = unproved(view, datetime.now(UTC))
-    first = {name: place for place, name in enumerate(late)}
-    channels = sorted(view["channels"], key=lambda one: first.get(one["channel"], len(first)))
-    return {
-        "view": {**view, "channels": channels},
-        "labels": labels,
-        "proves": {name for name in labels if proves(name)},
-        "unproved": late,
-        "removals": _open_removals(desk, view) if view["stage"] in (Stage.CLOSING, Stage.CLOSED) else [],
-        "networks": _networks(desk.baken.parts.db, view["alert_id"]),
-        "tips": Tips(desk.baken.parts).counts(view["alert_id"]),
-        "children": children_of(view),
-        "key": fingerprint(view),
-        "moved": False,
-    }
-
-
-def _networks(db: Database, alert_id: str) -> dict[str, bool]:
-    """Of each operator's network: whether it acknowledged the last cell broadcast it was told."""
-    with db.read() as session:
-        return acknowledged(session, alert_id)
-
-
-def _open_removals(desk: Desk, view: View) -> list[dict[str, Any]]:
-    """Partners who have not said that it is gone."""
-    with desk.baken.parts.db.read() as session:
-        return [removal_row(one) for one in removals.open_removals(session, view["alert_id"])]
+    return {**live_values(facts, who.language), "shown": shown, "pending": pending, "tokens": tokens}
 
 
 async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor) -> AsyncIterator[ServerSentEvent]:
-    """The live partial again whenever something of it changed; `done` when nothing can change any more."""
-    last = ""
-    while True:
-        view = await desk.baken.show(alert_id, live=False)
-        if view["version"] >= since:
-            values = await asyncio.to_thread(_live, desk, view, who)
-            html = desk.pages.text("console/parts/live.html", who, **{**values, "moved": values["key"] != key})
+    """The live partial at each change, with a sentence about what of it matters; `beat` while nothing changes, and
+    `done` when nothing can change any more."""
+    last, known = "", None
+    async with aclosing(desk.following.follow(alert_id)) as states:
+        async for facts in states:
+            if facts is None or facts.view["version"] < since:
+                yield ServerSentEvent(event="beat", raw_data="1")
+                continue
+            moved = fingerprint(facts.view) != key
+            html = facts.said(
+                (who.language, who.roles, moved),
+                lambda facts=facts, moved=moved: desk.pages.text(  # type: ignore[misc]
+                    "console/parts/live.html", who, **{**live_values(facts, who.language), "moved": moved}
+                ),
+            )
             if html != last:
                 yield ServerSentEvent(event="live", raw_data=html)
-            last = html
-            if view["stage"] == Stage.CLOSED:
+            matters = what_matters(facts.view)
+            if known is not None and (heard := news(known, matters, who.language)):
+                yield ServerSentEvent(event="news", raw_data=heard)
+            last, known = html, matters
+            if facts.view["stage"] == Stage.CLOSED:
                 yield ServerSentEvent(event="done", raw_data="closed")
                 return
-        await asyncio.sleep(LOOK_EVERY)
 
 
 async def _history(desk: Desk, alert_id: str, channel: str) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from alerts.vocabulary import Kind, Stage
+from alerts.vocabulary import Kind, Role, Stage
 from starter.client import Baken
 from starter.codec import codec_router
 from starter.operations import operations_router
@@ -18,12 +18,14 @@ from starter.web.areas import area_router
 from starter.web.commanding import command_router
 from starter.web.desk import Desk, go_to
 from starter.web.duty_page import duty_router, on_duty_now
-from starter.web.editing import edit_router
+from starter.web.editing import edit_routers
 from starter.web.i18n import COOKIE, LANGUAGES, language_of
 from starter.web.partner_page import partner_router
 from starter.web.posted import read_form
+from starter.web.report_page import report_router
 from starter.web.session import Sessions, Visitor
 from starter.web.tips_page import tips_router
+from store.drafts import LASTS as DRAFT_LASTS
 from store.people import people
 
 YEAR = 365 * 24 * 3600
@@ -34,8 +36,9 @@ def console_router(baken: Baken, settings: Settings) -> APIRouter:
     sessions, watchdog = Sessions(baken), Watchdog(baken.parts)
     desk = Desk(baken, settings, sessions, watchdog)
     whole = APIRouter()
-    pages = (_door(desk), _list(desk), edit_router(desk), alert_router(desk), command_router(desk))
-    for router in (*pages, area_router(desk), tips_router(desk), partner_router(desk), duty_router(desk)):
+    pages = (_door(desk), _list(desk), *edit_routers(desk), alert_router(desk), command_router(desk))
+    routers = (area_router, report_router, tips_router, partner_router, duty_router)
+    for router in (*pages, *(one(desk) for one in routers)):
         whole.include_router(router)
     whole.include_router(codec_router(baken, settings, sessions))
     whole.include_router(operations_router(baken.parts, watchdog))
@@ -98,8 +101,11 @@ def _list(desk: Desk) -> APIRouter:
             "closed": [view for view in actual if view["stage"] == Stage.CLOSED][:50],
             "closed_drills": [view for view in drills if view["stage"] == Stage.CLOSED][:50],
         }
+        mine = await asyncio.to_thread(desk.drafts.all, who.user) if who.may(Role.OPERATOR) else []
+        drafts = [(draft, draft.touched_at + DRAFT_LASTS) for draft in mine]
         roster = await asyncio.to_thread(on_duty_now, desk)
-        return desk.pages.html(request, "console/list.html", who, problems=problems, tables=tables, **roster)
+        about = {"problems": problems, "tables": tables, "drafts": drafts, **roster}
+        return desk.pages.html(request, "console/list.html", who, **about)
 
     @router.get("/alerts")
     def to_start(who: Visitor = Depends(desk.reads)) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -19,10 +20,14 @@ from starter.partners import KEEPERS
 from starter.settings import Settings
 from starter.watchdog import Watchdog
 from starter.web.atlas import Atlas
+from starter.web.following import Following
 from starter.web.i18n import N_
+from starter.web.live import look
 from starter.web.pages import Pages
 from starter.web.posted import Uploads
-from starter.web.session import Anybody, Forbidden, Needs, NotSignedIn, Sessions
+from starter.web.session import Anybody, Forbidden, Late, Needs, NotSignedIn, Sessions
+from store.drafts import Drafts, Elsewhere, Gone
+from store.intake import Intake
 from store.standing import UnknownAlert as NoSuchAlert
 from store.standing import standing
 
@@ -41,10 +46,14 @@ class Desk:
         self.uploads = Uploads()
         self.areas = Atlas(baken.parts.db)
         self.tiles = settings.tile_server()
+        self.following = Following(baken.parts.db, partial(look, baken))
+        self.drafts = Drafts(baken.parts.db, baken.parts.keys)
+        self.intake = Intake(baken.parts.db, baken.parts.keys)
         self.anybody = Anybody(sessions)
         self.reads = Needs(sessions, *Role)
         self.on_duty = Needs(sessions, Role.OPERATOR, Role.SUPERVISOR)
         self.operator = Needs(sessions, Role.OPERATOR)
+        self.operator_or_late = Late(sessions, Role.OPERATOR)
         self.supervisor = Needs(sessions, Role.SUPERVISOR)
         self.engineer = Needs(sessions, Role.ENGINEER)
         self.keeps_partners = Needs(sessions, *KEEPERS)
@@ -76,8 +85,15 @@ class Desk:
         """The page for an error a person can act on; None for a fault of ours."""
         visitor = self.sessions.visitor(request)
         if isinstance(error, NotSignedIn):
-            return go_to(error.next)
-        if isinstance(error, Forbidden):
+            script = request.headers.get("hx-request")
+            return Response(status_code=401) if script else go_to(error.next)
+        if isinstance(error, Gone):
+            if error.alert_id and not request.headers.get("hx-request"):
+                return go_to(f"/console/alerts/{error.alert_id}")
+            status, title, text = 410, N_("This draft is no longer there"), str(error)
+        elif isinstance(error, Elsewhere):
+            status, title, text = 409, N_("Another tab changed this draft"), str(error)
+        elif isinstance(error, Forbidden):
             status, title, text = 403, N_("You may not do this"), str(error)
         else:
             problem = as_problem(error)

@@ -16,7 +16,7 @@ from alerts.places import console_path
 from starter.web.i18n import LANGUAGES, translator
 from starter.web.rules_say import said
 from starter.web.session import Visitor
-from starter.web.times import field_value, time_tag
+from starter.web.times import field_value, lasts, time_tag
 from starter.web.words import GROUPS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -54,6 +54,7 @@ class Pages:
             "words": lambda group: {name: translate(word) for name, word in GROUPS[group].items()},
             "said": partial(said, language),
             "time": lambda value, seconds=False: time_tag(value, language, seconds=seconds),
+            "lasts": lasts,
             "field_time": field_value,
             "number": lambda value: format_decimal(value, locale=language) if value is not None else "\u2013",
             "euros": lambda value: format_currency(value, "EUR", locale=language),

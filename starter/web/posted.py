@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
 from starter.errors import BadInput
 from starter.web.session import Visitor, check_origin, check_token
@@ -25,6 +26,7 @@ class Posted:
 
     def __init__(self, form: FormData) -> None:
         self._form = form
+        self._files: list[tuple[str, str, bytes]] | None = None
 
     def text(self, name: str) -> str:
         value = self._form.get(name)
@@ -35,29 +37,39 @@ class Posted:
         return {name: value for name, value in self._form.multi_items() if isinstance(value, str)}
 
     async def files(self) -> list[tuple[str, str, bytes]]:
-        """Field, file name and bytes of every file that was chosen; once."""
-        chosen = [(name, one) for name, one in self._form.multi_items() if isinstance(one, UploadFile)]
-        found = [(name, _plain_name(one.filename), await one.read()) for name, one in chosen if one.filename]
-        await self._form.close()
-        return found
+        """Field, file name and bytes of every file that was chosen."""
+        if self._files is None:
+            chosen = [(name, one) for name, one in self._form.multi_items() if isinstance(one, UploadFile)]
+            self._files = [(name, _plain_name(one.filename), await one.read()) for name, one in chosen if one.filename]
+            await self._form.close()
+        return self._files
 
 
 async def read_form(request: Request, visitor: Visitor | None, most: int = MOST_BYTES) -> Posted:
     """Read a form of ours of at most so many bytes, checked for where it comes from; raises Forbidden or BadInput."""
     check_origin(request)
-    if int(request.headers.get("content-length") or most + 1) > most:
-        raise BadInput("form", f"is larger than {most // 1_000_000} MB; send fewer or smaller photos")
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        parser = MultiPartParser(request.headers, request.stream(), max_files=MOST_FILES, max_fields=2000)
-        parser.spool_max_size = most + 1  # never rolled over to a file on disk
-        try:
-            posted = Posted(await parser.parse())
-        except MultiPartException as error:
-            raise BadInput("form", str(error.message)) from error
-    else:
-        posted = Posted(await FormParser(request.headers, request.stream()).parse())
+    posted = await read_body(request, most)
     if visitor is not None:
         check_token(visitor, posted.text("token"))
+    return posted
+
+
+async def read_body(request: Request, most: int) -> Posted:
+    """Read a form of at most so many bytes, whoever sent it; raises BadInput."""
+    if int(request.headers.get("content-length") or most + 1) > most:
+        raise BadInput("form", f"is larger than {most // 1_000_000} MB; send fewer or smaller photos")
+    try:
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            parser = MultiPartParser(request.headers, request.stream(), max_files=MOST_FILES, max_fields=2000)
+            parser.spool_max_size = most + 1  # never rolled over to a file on disk
+            posted = Posted(await parser.parse())
+        else:
+            posted = Posted(await FormParser(request.headers, request.stream()).parse())
+    except MultiPartException as error:
+        raise BadInput("form", str(error.message)) from error
+    except ClientDisconnect as error:
+        raise BadInput("form", "was not sent whole; send it again") from error
+    await posted.files()  # and closed, whatever becomes of them
     return posted
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session
@@ -40,6 +41,7 @@ NAMES = {
     "cost": N_("Parts and cost"),
     "xml": N_("CAP message"),
     "payload": N_("Call to the partner"),
+    "notification": N_("Notification"),
     "phone": N_("On a phone"),
     "phone360": N_("On a phone, 360 characters"),
     "phone90": N_("On an old phone, 90 characters"),
@@ -177,11 +179,16 @@ def html_piece(parts: Parts, alert_id: str, digest: str, channel: str, name: str
         if piece is None or piece.media != "html":
             raise LookupError(f"no page {name} of {channel}")
 
-        def inside(found: re.Match[str]) -> str:
-            jpeg = _photo(session, key, alert_id, found[2])
-            return f"{found[1]}data:image/jpeg;base64,{base64.b64encode(jpeg or b'').decode()}{found[3]}"
+        return with_photos(piece.content, lambda token: _photo(session, key, alert_id, token))
 
-        return PHOTO.sub(inside, piece.content)
+
+def with_photos(html: str, jpeg_of: Callable[[str], bytes | None]) -> str:
+    """A page with its photos inside it."""
+
+    def inside(found: re.Match[str]) -> str:
+        return f"{found[1]}data:image/jpeg;base64,{base64.b64encode(jpeg_of(found[2]) or b'').decode()}{found[3]}"
+
+    return PHOTO.sub(inside, html)
 
 
 def sheet(parts: Parts, alert_id: str, digest: str, name: str) -> bytes | None:

@@ -17,10 +17,23 @@ RULES_SAY = (
     N_("there is enough for the public to help"),
     N_("asked as soon as possible"),
     N_("no sign that an alert would lead somebody to a sheltered child"),
+    N_("how old is the child? Give an age, or an age range"),
+    N_("who is missing? Give a name or a description"),
+    N_("when was the child last seen? Give a time, or two times between which it was"),
+    N_("neither abducted by an unknown person nor in danger of life or serious injury"),
+    N_("neither abduction nor danger is established; answer abducted_by_unknown and life_in_danger with yes or no"),
+    N_("the assessment says that there is no serious worry"),
+    N_("is there serious worry? Answer assessment/serious_worry with yes or no"),
+    N_("where to look is not known: add last_seen/place, its coordinates, or an area"),
+    N_("overriding_danger needs publicity/given_by and publicity/reason"),
+    N_("a person named as possible abductor cannot give leave (publicity/given_by)"),
+    N_("a local alert needs a local area: name municipalities, a circle or a polygon"),
+    N_("where should it be shown? Give an area, or last_seen/lat and last_seen/lon"),
     N_("the area is local"),
     N_("lies wholly outside the Netherlands; the area must touch the country"),
     N_("no municipalities are known here yet; import them with 'baken areas import FILE'"),
     N_("an area was filled in and not chosen; choose it, or empty it"),
+    N_("there is no photo to show"),
     N_("nothing waits for approval"),
     N_("it changes nothing"),
     N_("choose what is to be taken off"),
@@ -37,6 +50,18 @@ RULES_SAY = (
 """What they say most often, word for word."""
 RULES_SAY_OF = (
     N_("publicity rests on {what}"),
+    N_("children/{n} is {age}; every child must be under 18"),
+    N_("an age range reaches {age}; which is it? Give age, or a narrower age_range"),
+    N_(
+        "nobody could recognise children/{n}: add a photo, or a description, hair, eyes, height, build, marks or "
+        "clothing"
+    ),
+    N_("who gave leave to show the child is not known: set publicity/basis to one of {what}"),
+    N_("{programme} does not accept the basis {basis} for publicity"),
+    N_(
+        "the child may be with a {who} who fled to a shelter: check first, then set assessment/sheltered_checked to "
+        "yes"
+    ),
     N_("last seen {hours} hours ago: late is no bar, but say why an alert still helps"),
     N_("{who} wrote or changed this edition; somebody else must approve it (four eyes)"),
     N_("{who} approved it already; another supervisor must approve too"),
@@ -51,6 +76,9 @@ RULES_SAY_OF = (
     N_("{source}; by postcode"),
     N_("{source}; by share of each municipality's area"),
     N_("{source}; by share of the country's area"),
+    N_("the headline ({language}) is cut after {most} characters"),
+    N_("the text ({language}) is cut: there is room for {most} characters in all"),
+    N_("no text ({language}) was written: it has the situation in another language"),
     N_("{what} needs a reason"),
     N_("is longer than {n} characters"),
     N_("CAP event has {n} characters; fewer than {most} are allowed"),

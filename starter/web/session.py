@@ -23,6 +23,8 @@ from store.keys import load_secret
 COOKIE = "baken_session"
 LASTS = 12 * 3600
 """Seconds: a shift."""
+KNOWN_FOR = 36 * 3600
+"""Seconds for which the browser keeps the cookie: what was typed when a shift ran out is still somebody's."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Visitor:
     roles: frozenset[Role]
     token: str
     language: str
+    late: bool = False
+    """The session ran out: what was typed may be kept for this person, and nothing be shown."""
 
     def may(self, *roles: str) -> bool:
         return bool(self.roles & {Role(role) for role in roles})
@@ -61,20 +65,21 @@ class Sessions:
 
     def begin(self, response: Response, user: str) -> None:
         value = self._signer.dumps({"user": user, "token": secrets.token_urlsafe(18)})
-        response.set_cookie(COOKIE, value, max_age=LASTS, httponly=True, samesite="strict", path="/")
+        response.set_cookie(COOKIE, value, max_age=KNOWN_FOR, httponly=True, samesite="strict", path="/")
 
     def end(self, response: Response) -> None:
         response.delete_cookie(COOKIE, path="/")
 
-    def visitor(self, request: Request) -> Visitor:
-        """Who the cookie says it is; nobody when it is missing, old or forged."""
+    def visitor(self, request: Request, *, late: bool = False) -> Visitor:
+        """Who the cookie says it is; nobody when it is missing, old or forged. `late`: it may be old."""
         language = language_of(request)
+        lasts = KNOWN_FOR if late else LASTS
         try:
-            session: dict[str, Any] = self._signer.loads(request.cookies.get(COOKIE, ""), max_age=LASTS)
+            session: dict[str, Any] = self._signer.loads(request.cookies.get(COOKIE, ""), max_age=lasts)
             person = self._baken.person(str(session["user"]))
         except (BadSignature, KeyError, TypeError, UnknownUser):
             return Visitor("", "", frozenset(), "", language)
-        return Visitor(person.user, person.name, person.roles, str(session["token"]), language)
+        return Visitor(person.user, person.name, person.roles, str(session["token"]), language, late)
 
 
 class Needs:
@@ -93,6 +98,17 @@ class Needs:
             needed = ", ".join(sorted(self.roles))
             raise Forbidden(f"this needs the role {needed}; {visitor.user} is {', '.join(sorted(visitor.roles))}")
         return visitor
+
+
+class Late(Needs):
+    """For a form that may be sent after the session ran out: its `late` visitor gets nothing to see."""
+
+    def __call__(self, request: Request) -> Visitor:
+        visitor = self._sessions.visitor(request)
+        late = self._sessions.visitor(request, late=True)
+        if visitor.user or self.roles.isdisjoint(late.roles):
+            return super().__call__(request)
+        return late
 
 
 class Anybody(Needs):

@@ -15,11 +15,11 @@ def moment(value: str | datetime) -> datetime:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-def local_words(value: str | datetime, language: str, *, now: datetime, seconds: bool = False) -> str:
-    """Such as `14:10`, or `23 nov 2026 14:10` on another day."""
+def local_words(value: str | datetime, language: str, *, now: datetime | None, seconds: bool = False) -> str:
+    """Such as `14:10`, or `23 nov 2026 14:10` on another day; where nobody knows when it is read, with the date."""
     local = moment(value).astimezone(AMSTERDAM)
     clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    if local.date() == now.astimezone(AMSTERDAM).date():
+    if now is not None and local.date() == now.astimezone(AMSTERDAM).date():
         return clock
     return f"{format_date(local, 'd MMM y', locale=language)} {clock}"
 
@@ -30,6 +30,11 @@ def time_tag(value: str | datetime | None, language: str, *, seconds: bool = Fal
         return Markup("\u2013")
     words = local_words(value, language, now=datetime.now(UTC), seconds=seconds)
     return Markup('<time datetime="{}">{}</time>').format(moment(value).isoformat(), words)
+
+
+def lasts(seconds: float) -> str:
+    """Such as `40 s` or `3 min`."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def field_value(value: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,11 +20,13 @@ from starter.web.differences import Bit, differences
 from starter.web.fields import label_of
 from starter.web.i18n import N_, Translate, translator
 from starter.web.times import local_words
+from store.people import Person
 from store.tables.duty import DutyCall
 
 View = Mapping[str, Any]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 
+WHOLE = re.compile(r"children/\d+(/photos/\d+)?|vehicles/\d+(/plate)?|suspect")
 ENDED = frozenset({Stage.CLOSING, Stage.CLOSED})
 READ_BACK = frozenset({"signage", "social"})
 """Channels of which screens and posts themselves say what they show; others prove by receipt or not at all."""
@@ -39,6 +41,11 @@ class Choice:
     pointer: str
     label: str
     photo: str | None = None
+
+    @property
+    def small(self) -> bool:
+        """A line of text; what people would hurry to take off is a photo, a person, a vehicle or a plate."""
+        return self.photo is None and not WHOLE.fullmatch(self.pointer)
 
 
 @dataclass(frozen=True)
@@ -120,12 +127,24 @@ class Shown:
     allowed: frozenset[str]
     choices: tuple[Choice, ...] = ()
     programmes: Mapping[str, str] = field(default_factory=dict)
+    approvers: tuple[str, ...] = ()
+    """Who may approve what the visitor adds."""
+    bringers: tuple[str, ...] = ()
+    """Who may bring back what was taken down."""
+    needed: int = 1
+    """Approvals that a change of what is shown needs."""
 
 
 def children_of(view: View) -> tuple[str, ...]:
     """The children's names, those found included, as the case has them."""
     case = view["case"] or (view["draft"] or {}).get("case") or {"children": ()}
     return tuple(str(child["name"] or child["description"]) for child in case["children"])
+
+
+def approvers(everybody: Sequence[Person], *but: str | None) -> tuple[str, ...]:
+    """Supervisors who may approve what these users wrote or took down: other persons. The rules judge again."""
+    these = {one.person for one in everybody if one.user in but}
+    return tuple(one.user for one in everybody if Role.SUPERVISOR in one.roles and one.person not in these)
 
 
 def proves(channel: str) -> bool:

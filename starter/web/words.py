@@ -72,12 +72,17 @@ CANCEL_REASONS = {
     "superseded": N_("Replaced by another message"),
     "still_missing": N_("Still missing, the alert helps no more"),
 }
-DOING = {
-    "retrying": N_("Baken keeps trying and shows the newest edition as soon as it answers."),
-    "failed": N_("Refused for good; tell the counterpart by phone."),
-    "sending": N_("Sending now."),
-    "withdrawing": N_("Taking back now; Baken keeps trying until it is gone."),
+CRITERIA = {
+    "minor": N_("Under 18"),
+    "abducted_or_danger": N_("Abducted, or in danger"),
+    "serious_worry": N_("Serious worry"),
+    "information": N_("Enough for the public to help"),
+    "prompt": N_("As soon as possible"),
+    "publicity": N_("Leave to publish"),
+    "sheltered": N_("No sheltered child is shown"),
+    "local": N_("A local area"),
 }
+"""In short; the official wording and its source stand in the programme."""
 PARTNERS = {"active": N_("Active"), "silent": N_("Silent"), "paused": N_("Paused")}
 CERTAINTIES = {"sure": N_("Sure"), "probably": N_("Probably"), "unsure": N_("Not sure")}
 MARKS = {"urgent": N_("Urgent"), "useful": N_("Useful"), "not_useful": N_("Not useful")}
@@ -94,12 +99,12 @@ GROUPS = {
     "outcome": OUTCOMES,
     "state": STATES,
     "result": RESULTS,
+    "criterion": CRITERIA,
     "action": ACTIONS,
     "role": ROLES,
     "confirmed_by": CONFIRMED_BY,
     "condition": CONDITIONS,
     "cancel": CANCEL_REASONS,
-    "doing": DOING,
     "partner": PARTNERS,
     "certainty": CERTAINTIES,
     "mark": MARKS,

@@ -1,5 +1,5 @@
 """Every table there is, so that whoever compares them with a database knows them all."""
 
-from store.tables import alert, area, audit, duty, partner, person, sending, tip
+from store.tables import alert, area, audit, draft, duty, intake, partner, person, sending, tip
 
-__all__ = ["alert", "area", "audit", "duty", "partner", "person", "sending", "tip"]
+__all__ = ["alert", "area", "audit", "draft", "duty", "intake", "partner", "person", "sending", "tip"]

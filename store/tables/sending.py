@@ -216,3 +216,14 @@ class ChannelTrouble(SQLModel, table=True):
     error: str
     since: datetime = Field(sa_type=UtcDateTime)
     attempts: int = 1
+
+
+class ChannelTry(SQLModel, table=True):
+    """The last try of a channel in trouble; gone with its trouble."""
+
+    __tablename__ = "channel_try"
+    alert_id: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)
+    waits: float | None = None
+    """Seconds from then until it is tried again; None: nobody knows."""

@@ -35,6 +35,7 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
         _choose_area(operator, see)
+        _draft(operator, nobody, see)
         _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
         with _watched(running, browser, "engineer1") as engineer:
             _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
@@ -44,18 +45,23 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
         aside(lambda: running.until_channels(alert_id, "showing"))
         _look(operator, see, {"live": here, "amend": f"{here}/amend"})
-        _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}"})
+        operator.open(here).page.keyboard.press("?")
+        _see(operator, see, "shortcuts")
+        _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}", "check": f"/check/{alert_id}"})
+        _look(nobody, see, {"index": "/"})
+        _look(nobody, see, {name: f"/{name}" for name in ("embed", "subscribe", "accessibility", "privacy")})
         with _watched(running, browser, worker=True) as witness:
             _look(witness, see, {"tip": f"/tip/{alert_id}", "child": f"/i/{alert_id}"})
         aside(lambda: _tell(running, alert_id))
         _look(operator, see, {"tips": f"{here}/tips", "tipped": here})
         aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
         aside(lambda: running.until_channels(alert_id, "withdrawn"))
-        _look(operator, see, {"closing": here})
+        _look(operator, see, {"closing": here, "report": f"{here}/report"})
         _look(nobody, see, {"ended": f"/alerts/{alert_id}", "tip-ended": f"/tip/{alert_id}"})
+        _look(nobody, see, {"check-ended": f"/check/{alert_id}"})
         if closes:
             aside(lambda: running.until_stage(alert_id, "closed"))
-            _look(operator, see, {"closed": here})
+            _look(operator, see, {"closed": here, "report-closed": f"{here}/report"})
 
 
 def _choose_area(watch: Watched, see: See) -> None:
@@ -69,6 +75,25 @@ def _choose_area(watch: Watched, see: See) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         see(watch, "area", width)
+
+
+def _draft(operator: Watched, parent: Watched, see: See) -> None:
+    """A new alert half typed, with the page by which a parent adds to it, and what came of that."""
+    page = operator.open("/console/new/actual").page
+    page.locator('[id="children/0/name"]').fill("Noor Voorbeeld")
+    page.locator('[id="public/situation"]').fill("Een meisje is meegenomen bij een speeltuin.")
+    page.locator('button[formaction$="/intake"]').click()
+    link, draft = page.locator("#intake-link").input_value(), page.locator("[name=draft]").input_value()
+    intake = link.removeprefix(parent.web)
+    _look(parent, see, {"intake": intake})
+    with tempfile.TemporaryDirectory() as folder:
+        draw_portrait(Path(folder) / "noor.jpg")
+        parent.page.locator("#photos").set_input_files(Path(folder) / "noor.jpg")
+        parent.page.locator('[id="children/0/hair"]').fill("rood")
+        parent.page.locator("main button").click()
+    parent.page.wait_for_load_state()
+    see(parent, "intake-thanks", parent.page.viewport_size["width"] if parent.page.viewport_size else HEIGHT)
+    _look(operator, see, {"draft": f"/console/drafts/{draft}", "list-drafts": "/console/"})
 
 
 def _begin(running: Running) -> tuple[str, str]:
@@ -106,9 +131,13 @@ def _watched(
 def _look(watch: Watched, see: See, pages: dict[str, str]) -> None:
     for name, path in pages.items():
         watch.open(path)
-        for width in WIDTHS:
-            watch.page.set_viewport_size({"width": width, "height": HEIGHT})
-            see(watch, name, width)
+        _see(watch, see, name)
+
+
+def _see(watch: Watched, see: See, name: str) -> None:
+    for width in WIDTHS:
+        watch.page.set_viewport_size({"width": width, "height": HEIGHT})
+        see(watch, name, width)
 
 
 def main(out: Path) -> int:

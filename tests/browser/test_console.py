@@ -10,11 +10,19 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from alerts.vocabulary import Action, Kind
-from tests.browser.looking import Watched, aside, watched
+from tests.browser.looking import Watched, aside, until_true, watched
 from tests.browser.screens import tour
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW, FEW_CHANNELS
 from tests.support.running import Running
+
+APART = """() => Math.min(...[...document.querySelectorAll('.takes button, .button-found')].flatMap(one =>
+  [...document.querySelectorAll('.adds button, .adds a.govuk-button')].map(other => {
+    const a = one.getBoundingClientRect(), b = other.getBoundingClientRect()
+    if (!a.width || !b.width) return Infinity
+    return Math.max(b.top - a.bottom, a.top - b.bottom, b.left - a.right, a.left - b.right)
+  })))"""
+"""Pixels between the nearest two buttons of which one takes away and the other adds."""
 
 
 def waiting(baken: Running, folder: Path) -> str:
@@ -28,6 +36,15 @@ def waiting(baken: Running, folder: Path) -> str:
 def live(shared_baken: Running, tmp_path: Path) -> str:
     """One that every channel of its programme shows."""
     alert_id = waiting(shared_baken, tmp_path)
+    aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
+    aside(lambda: shared_baken.until_channels(alert_id, "showing"))
+    return alert_id
+
+
+@pytest.fixture(scope="module")
+def steady(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One that is live, for tests that only look."""
+    alert_id = waiting(shared_baken, tmp_path_factory.mktemp("steady"), FEW)
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing"))
     return alert_id
@@ -109,8 +126,7 @@ def test_alert_when_held_without_script_goes_dark(shared_baken: Running, browser
 def test_plate_when_chosen_is_taken_off_in_one_step(shared_baken: Running, browser: Browser, live: str) -> None:
     with watched(browser, shared_baken.web) as watch:
         page = watch.sign_in("operator2").open(f"/console/alerts/{live}").page
-        page.get_by_label("Kenteken: VX-123-B").check(force=True)
-        page.get_by_role("button", name="Direct weghalen").click()
+        page.get_by_role("button", name="Haal weg: Kenteken: VX-123-B").click()
         expect(page.locator(".govuk-notification-banner--success")).to_be_visible()
     aside(lambda: shared_baken.until(live, lambda view: "vehicles/0/plate" in view["withheld"]))
 
@@ -155,18 +171,92 @@ def _seen(view: dict[str, Any], channel: str) -> int:
     return next(int(one["seen"]) for one in view["channels"] if one["channel"] == channel)
 
 
-def test_page_when_the_connection_is_lost_says_so(shared_baken: Running, browser: Browser, live: str) -> None:
+def test_page_when_the_connection_was_lost_says_so_keeps_what_was_typed_and_catches_up(
+    shared_baken: Running, browser: Browser, live: str
+) -> None:
     with watched(browser, shared_baken.web) as watch:
-        watch.sign_in("operator1").open(f"/console/alerts/{live}")
-        expect(watch.page.locator("#lost")).to_be_hidden()
-        watch.page.context.set_offline(True)
-        expect(watch.page.locator("#lost")).to_be_visible()
+        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
+        expect(page.locator("#lost")).to_be_hidden()
+        page.locator("#hold-reason").fill("Verkeerde foto")
+        page.context.set_offline(True)
+        expect(page.locator("#lost")).to_be_visible()
+        expect(page.locator("#heard")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+        page.get_by_role("button", name="Alles stilzetten").click()
+        expect(page.locator("#unsent")).to_be_visible()
+        aside(lambda: shared_baken.accepted(live, Action.KEEP, "operator2"))
+        expect(page.locator(".rulings li")).to_have_count(1)
+        page.context.set_offline(False)
+        expect(page.locator(".rulings li")).to_have_count(2, timeout=20_000)
+        expect(page.locator("#lost")).to_be_hidden()
+        expect(page.locator("#news")).to_contain_text("De verbinding is terug")
+        page.get_by_role("button", name="Alles stilzetten").dblclick()
+        stage(watch, "held")
+    view = aside(lambda: shared_baken.show(live))
+    assert view["held"]["reason"] == "Verkeerde foto"
+    assert [one["action"] for one in view["rulings"]] == ["approve", "keep", "hold"]
 
 
-def test_console_when_dark_is_still_readable(shared_baken: Running, browser: Browser, live: str) -> None:
+def test_page_when_something_changes_keeps_focus_and_open_details_and_says_only_what_matters(
+    shared_baken: Running, browser: Browser, live: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
+        until_true(page, "document.readyState === 'complete'")
+        page.locator("#live details summary").first.focus()
+        page.keyboard.press("Enter")
+        aside(lambda: shared_baken.accepted(live, Action.KEEP, "operator2"))
+        expect(page.locator(".rulings li")).to_have_count(2)
+        assert page.evaluate("document.activeElement.closest('details').open")
+        expect(page.locator("#news")).to_be_empty()
+        aside(lambda: shared_baken.accepted(live, Action.HOLD, "supervisor1", reason="Even kijken"))
+        expect(page.locator("#news")).to_contain_text("De fase is nu: Stilgezet", timeout=20_000)
+        assert page.evaluate("document.activeElement.closest('details').open")
+        assert watch.faults == []
+
+
+def test_keys_when_pressed_bring_to_places_can_be_switched_off_and_do_nothing_while_typing(
+    shared_baken: Running, browser: Browser, steady: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator1").open(f"/console/alerts/{steady}").page
+        focused = "document.activeElement.dataset.key || document.activeElement.id"
+        page.keyboard.press("f")
+        assert page.evaluate(focused) == "f"
+        page.keyboard.press("?")
+        expect(page.locator("#shortcuts")).to_be_visible()
+        assert page.evaluate("document.querySelector('#shortcuts').contains(document.activeElement)")
+        page.get_by_label("Losse toetsen werken op deze computer").uncheck(force=True)
+        page.keyboard.press("Escape")
+        expect(page.locator("#shortcuts")).to_be_hidden()
+        assert page.evaluate(focused) == "f"
+        page.keyboard.press("c")
+        assert page.evaluate(focused) == "f"
+        page.get_by_role("button", name="Sneltoetsen").click()
+        page.get_by_label("Losse toetsen werken op deze computer").check(force=True)
+        page.get_by_role("button", name="Sluiten").click()
+        page.locator("#hold-reason").fill("")
+        page.keyboard.type("af?")
+        expect(page.locator("#hold-reason")).to_have_value("af?")
+        expect(page.locator("#shortcuts")).to_be_hidden()
+        stage(watch, "live")
+        assert watch.faults == []
+
+
+def test_opposite_buttons_are_never_beside_each_other(shared_baken: Running, browser: Browser, steady: str) -> None:
+    """What takes away and what adds each have a place of their own, apart from the other, and found comes first."""
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator1").open(f"/console/alerts/{steady}").page
+        assert page.evaluate("document.querySelector('main button').classList.contains('button-found')")
+        for taking in page.locator(".takes button").all():
+            assert taking.evaluate("one => !one.closest('.adds')")
+        assert page.evaluate(APART) > 24
+        expect(page.locator(".adds").first).to_contain_text("supervisor1, supervisor2")
+
+
+def test_console_when_dark_is_still_readable(shared_baken: Running, browser: Browser, steady: str) -> None:
     with watched(browser, shared_baken.web, dark=True) as watch:
         watch.sign_in("operator1", "en")
-        for path in ("/console/", f"/console/alerts/{live}", "/console/new/exercise"):
+        for path in ("/console/", f"/console/alerts/{steady}", "/console/new/exercise"):
             watch.open(path).check(f"dark {path}")
 
 

@@ -31,6 +31,15 @@ INSIDE = """() => [...document.querySelectorAll(".event, .words > *, .tip, .phot
       || box.width < 1 || box.height < 1 || one.scrollWidth > one.clientWidth + 1;
   }).map((one) => one.className || one.tagName)"""
 
+FONT_SIZES = """() => Object.fromEntries([...document.querySelectorAll(".event, .screen h1, .fact, .warning, .tip")]
+  .map((one) => [one.textContent, parseFloat(getComputedStyle(one).fontSize)]))"""
+CAPITAL = 0.716
+"""Height of a capital of Arial, and of the fonts made to its measures, in parts of the font's size."""
+LONG_SIDE = 1218
+"""Millimetres, of a screen of 55 inches, 16 by 9."""
+READ_FROM_10_M = 10_000 / 304.8 / 30 * 25.4
+"""Millimetres: an inch of capital for 30 feet, the rule of the United States Sign Council."""
+
 NOTE_WHEN_GONE = """() => {
   window.goneAt = Infinity;
   new MutationObserver(() => {
@@ -126,6 +135,28 @@ def test_usual_alert_when_shown_leaves_nothing_out_and_axe_finds_nothing(
         assert page.evaluate(INSIDE) == []
         assert page.locator(".screen [hidden]").count() == 0
         assert axe(page, runOnly=TAGS) == []
+
+
+@pytest.mark.parametrize("size", [LYING, STANDING, (1920, 1080), (1080, 1920)], ids=str)
+def test_what_matters_when_shown_on_55_inches_is_read_from_10_metres(
+    browser: Browser, web: str, alert: ShownAlert, size: tuple[int, int]
+) -> None:
+    child = case_document()["children"][0]
+    looks = {"hair": "Donkerblond, tot de schouders", "clothing": "Rode jas, spijkerbroek, witte gymschoenen"}
+    show(
+        alert,
+        "signage",
+        children=[{**child, **looks}],
+        vehicles=[{"plate": "VX-1?3-B", "colour": "grijze", "make": "bestelbus", "release": RELEASE}],
+    )
+    with screen(browser, f"{web}/signage", size) as page:
+        page.locator(".screen h1").wait_for()
+        until_true(page, "document.querySelector('.screen img')?.naturalWidth > 0")
+        sizes = page.evaluate(FONT_SIZES)
+        assert len(sizes) == 6
+        capitals = {words: pixels * CAPITAL * LONG_SIDE / max(size) for words, pixels in sizes.items()}
+        assert {words: height for words, height in capitals.items() if height < READ_FROM_10_M} == {}
+        assert page.evaluate(INSIDE) == []
 
 
 def screens(parts: Parts, edition: int | None = None) -> int:

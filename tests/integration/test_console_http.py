@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pypdfium2
 import pytest
 from temporalio.client import Client
 
@@ -314,3 +315,94 @@ def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervi
             assert client.post(f"{here}/approve", data={**said, "typed": "test"}).status_code == 303
         shared_baken.until_stage(alert_id, stage)
     shared_baken.accepted(alert_id, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+
+
+def test_live_page_when_a_counterpart_is_away_says_what_baken_does_and_then_no_more(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.fault("email", "down", 60)
+    try:
+        shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+        with visitor(shared_baken, "operator1") as client:
+            page = eventually(lambda: _trouble_of(client, waiting, "email"), within=30, what="trouble with mail") or ""
+            assert re.match(r"De mailserver antwoordt niet\. Baken probeert het over [1248] s weer", page)
+            assert "De andere kanalen lopen geen vertraging op." in page
+            assert "does not answer (SMTPConnectError)" in page
+            shared_baken.clear_faults()
+            shared_baken.until_channels(waiting, "showing", within=30)
+            assert _trouble_of(client, waiting, "email") is None
+    finally:
+        shared_baken.clear_faults()
+
+
+def _trouble_of(client: httpx.Client, alert_id: str, channel: str) -> str | None:
+    page = client.get(f"/console/alerts/{alert_id}").text
+    found = re.search(rf'id="trouble-{channel}"><td[^>]*><strong>[^<]*</strong>: (.*?)</td>', page, re.DOTALL)
+    return found[1] if found else None
+
+
+def test_events_when_an_alert_changes_tell_every_page_in_its_language(shared_baken: Running, waiting: str) -> None:
+    with visitor(shared_baken, "operator1") as dutch, visitor(shared_baken, "operator2") as english:
+        english.get("/console/language?lang=en")
+        here = f"/console/alerts/{waiting}/events"
+        with dutch.stream("GET", here, timeout=30) as first, english.stream("GET", here, timeout=30) as second:
+            lines = [first.iter_lines(), second.iter_lines()]
+            for one in lines:
+                assert next(one) == "event: live"
+            shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Nee", content={"why": "error"})
+            said = [_until_news(one) for one in lines]
+            assert [list(one)[-3] for one in lines] == ["event: done"] * 2
+    assert said[0].startswith("De fase is nu: Gesloten.")
+    assert said[1].startswith("The stage is now: Closed.")
+
+
+def _until_news(lines: Iterator[str]) -> str:
+    event = next(line for line in lines if line == "event: news")
+    return next(lines).removeprefix("data: ") if event else ""
+
+
+def test_report_when_an_alert_was_sent_has_its_figures_alike_everywhere_and_nothing_of_the_child(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
+    shared_baken.until_channels(waiting, "showing")
+    shared_baken.accepted(waiting, Action.FOUND, "operator2", content={"confirmed_by": "police"})
+    shared_baken.until_channels(waiting, "withdrawn")
+    code, printed, _ = shared_baken.cli("alert", "report", waiting)
+    with visitor(shared_baken, "operator1") as client:
+        here = f"/console/alerts/{waiting}/report"
+        page, document, pdf = client.get(here), client.get(f"{here}.json"), client.get(f"{here}.pdf")
+    assert (code, [one.status_code for one in (page, document, pdf)]) == (0, [200] * 3)
+    found = document.json()
+    assert found == printed
+    mail = [(one["purpose"], one["messages"], one["reached"]) for one in found["waves"] if one["channel"] == "email"]
+    assert mail == [("show", 40, 40), ("end", 40, 40)]
+    assert [one["partner"] for one in found["removals"]]
+    assert [one["actor"] for one in found["rulings"]] == ["supervisor1", "operator2"]
+    assert pdf.content.startswith(b"%PDF-")
+    assert "40 / 40" in page.text
+    for said in (page.text, document.text, _words_of(pdf.content)):
+        assert waiting in said
+        assert CHILD.split(maxsplit=1)[0] not in said
+
+
+def _words_of(pdf: bytes) -> str:
+    document = pypdfium2.PdfDocument(pdf)
+    words = " ".join(page.get_textpage().get_text_bounded() for page in document)
+    document.close()
+    return words
+
+
+def test_report_when_the_display_key_is_destroyed_still_answers_and_says_so(
+    shared_baken: Running, waiting: str
+) -> None:
+    shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Vergissing", content={"why": "error"})
+    shared_baken.until(waiting, lambda view: view["stage"] == "closed", what="closed")
+    with visitor(shared_baken, "supervisor1") as client:
+        here = f"/console/alerts/{waiting}/report"
+        found = eventually(lambda: not client.get(f"{here}.json").json()["readable"], what="the key's destruction")
+        page = client.get(here).text
+        assert found
+        assert "niemand kan ze nog lezen" in page
+        assert "Vergissing" in page
+        assert client.get(f"{here}.pdf").content.startswith(b"%PDF-")

@@ -48,7 +48,7 @@ def test_lock_files_with_addresses_when_made_stay_out() -> None:
 
 
 def test_third_party_assets_when_needed_come_from_npm() -> None:
-    known = ("htmx", "govuk-frontend", "axe", "leaflet", "sse.min")
+    known = ("htmx", "govuk-frontend", "axe", "leaflet", "sse.min", "idiomorph")
     copies = [path.name for path in project_files() if path.suffix in (".js", ".css") and path.name.startswith(known)]
     assert copies == []
 

@@ -17,22 +17,17 @@ function show(nodes) {
   idle.hidden = Boolean(next);
 }
 
-// Makes words smaller until all fit, then leaves out whole paragraphs: the story, the request, what the child looks like.
-// Headline, where and when, plate and number stay.
+// Leaves out whole paragraphs until all fits, at the size that is read from 10 metres: the story, the request, what the
+// child looks like. Headline, where and when, plate and number stay, and only then become smaller.
 function fit(node) {
   const giving = [...node.querySelectorAll("[data-give-way]")].sort((a, b) => a.dataset.giveWay - b.dataset.giveWay);
   for (const one of giving) one.hidden = false;
   const words = node.querySelector(".words");
   const fits = () => [node, words, ...node.querySelectorAll("p")].every(
     (one) => one.scrollHeight <= one.clientHeight + 1 && one.scrollWidth <= one.clientWidth + 1);
-  for (;;) {
-    for (let size = 1; size >= (giving.length ? 0.55 : SMALLEST); size -= 0.05) {
-      node.style.setProperty("--baken-size", size);
-      if (fits()) return;
-    }
-    if (!giving.length) return;
-    giving.shift().hidden = true;
-  }
+  node.style.setProperty("--baken-size", 1);
+  while (!fits() && giving.length) giving.shift().hidden = true;
+  for (let size = 0.95; !fits() && size >= SMALLEST; size -= 0.05) node.style.setProperty("--baken-size", size);
 }
 
 // Read-back: what is in the document now, not what was received; at once when it changed, else now and then.

@@ -8,6 +8,13 @@ function say(state) {
   for (const one of document.querySelectorAll("[data-when]")) one.hidden = !one.dataset.when.split(" ").includes(state);
 }
 
+// Where to, as chosen in this browser: we could tell nobody, for we do not know who asks.
+function place(name) {
+  if (name === null) localStorage.removeItem("baken-place");
+  else if (name) localStorage.setItem("baken-place", name);
+  document.getElementById("place").textContent = localStorage.getItem("baken-place") ?? "";
+}
+
 async function kept() {
   const worker = await navigator.serviceWorker.getRegistration("/");
   return worker && worker.pushManager.getSubscription();
@@ -33,6 +40,7 @@ async function begin(event) {
     await navigator.serviceWorker.ready;
     subscription = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     await tell("/subscribe", subscription, { language, municipality: on.elements.municipality.value });
+    place(on.elements.municipality.selectedOptions[0].textContent);
     say("on");
   } catch (error) {
     await subscription?.unsubscribe();
@@ -46,6 +54,7 @@ async function end(event) {
   const subscription = await kept();
   await tell("/subscribe/end", subscription).catch(() => {});
   await subscription.unsubscribe();
+  place(null);
   say("ended");
 }
 
@@ -57,6 +66,7 @@ async function look() {
 }
 
 if (on) {
+  place();
   on.addEventListener("submit", begin);
   off.addEventListener("submit", end);
   look();

@@ -116,7 +116,10 @@ let turn = 0
 let waiting
 function changed() {
   clearTimeout(waiting)
-  waiting = setTimeout(reach, WAIT)
+  waiting = setTimeout(() => {
+    form.dispatchEvent(new Event('change'))  // what was chosen by a button or on the map is kept like what was typed
+    reach()
+  }, WAIT)
 }
 async function reach() {
   const mine = ++turn

@@ -1,13 +1,117 @@
 // Small help where script runs; everything works without it.
 
-// Say so when the live part may be old.
-function showLost(lost) {
-  const note = document.getElementById('lost')
-  if (note) note.hidden = !lost
+// The live part follows its alert. What is new is morphed in, so that focus, open details and where one reads stay.
+const KEPT = {
+  morphStyle: 'innerHTML',
+  callbacks: { beforeAttributeUpdated: (name, element) => !(name === 'open' && element.tagName === 'DETAILS') },
 }
-document.addEventListener('htmx:sseError', () => showLost(true))
-document.addEventListener('htmx:sseOpen', () => showLost(false))
-window.addEventListener('offline', () => showLost(true))
+const live = document.querySelector('[data-events]')
+const lost = document.getElementById('lost')
+if (live) follow(live, lost, document.getElementById('news'))
+else if (lost) {
+  document.addEventListener('htmx:sseError', () => { lost.hidden = false })
+  document.addEventListener('htmx:sseOpen', () => { lost.hidden = true })
+  addEventListener('offline', () => { lost.hidden = false })
+}
+
+function follow(live, lost, news) {
+  const SILENT = 10_000 // the server says something every four seconds
+  let source, again, heard = Date.now(), tried = heard, ended = false
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeZone: 'Europe/Amsterdam', timeStyle: 'medium' })
+  const say = (text) => { news.textContent = text }
+
+  const open = () => {
+    source?.close()
+    clearTimeout(again)
+    tried = Date.now()
+    source = new EventSource(live.dataset.events)
+    source.addEventListener('live', (event) => { hear(); Idiomorph.morph(live, event.data, KEPT) })
+    source.addEventListener('news', (event) => { hear(); say(event.data) })
+    source.addEventListener('beat', hear)
+    source.addEventListener('done', () => { hear(); ended = true; source.close() })
+    source.addEventListener('error', () => {
+      if (ended) return
+      missing()
+      // A browser tries again by itself, save where it was answered with something else, as while Baken starts.
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(open, 2_000)
+    })
+  }
+  const hear = () => {
+    heard = Date.now()
+    if (lost.hidden) return
+    lost.hidden = true
+    say(news.dataset.back)
+  }
+  const missing = () => {
+    if (!lost.hidden) return
+    document.getElementById('heard').textContent = clock.format(heard)
+    lost.hidden = false
+  }
+  // A line that was cut says nothing, not even that it was cut.
+  const watch = () => {
+    if (ended || Date.now() - Math.max(heard, tried) < SILENT) return
+    missing()
+    open()
+  }
+
+  open()
+  setInterval(watch, 1_000)
+  document.addEventListener('visibilitychange', watch)
+  addEventListener('offline', () => { source.close(); missing() })
+  addEventListener('online', open)
+}
+
+// A command without a connection: say that it was not sent, and keep the page. Where it is only slow, send it.
+const unsent = document.getElementById('unsent')
+document.addEventListener('submit', async (event) => {
+  const { target: form, submitter } = event
+  if (!unsent || !form.matches('.command') || form.dataset.going) return
+  event.preventDefault()
+  const away = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(2_000) })
+    .then(() => false, (error) => error.name !== 'TimeoutError')
+  unsent.hidden = !away
+  if (away) {
+    form.prepend(unsent)
+    return
+  }
+  form.dataset.going = 'yes'
+  form.requestSubmit(submitter)
+})
+addEventListener('pageshow', () => {
+  for (const form of document.querySelectorAll('[data-going]')) delete form.dataset.going
+})
+
+// Single keys bring one to places and press nothing; "?" lists them. They can be switched off (WCAG 2.1.4).
+const list = document.getElementById('shortcuts')
+if (list) shortcuts(list, document.getElementById('shortcuts-open'), document.getElementById('shortcuts-on'))
+
+function shortcuts(list, opener, on) {
+  const place = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`)
+  const show = () => {
+    for (const row of list.querySelectorAll('[data-shortcut]')) {
+      row.hidden = row.dataset.shortcut !== '?' && !place(row.dataset.shortcut)
+    }
+    list.showModal() // it keeps the focus, and gives it back
+  }
+  opener.hidden = false
+  opener.addEventListener('click', show)
+  on.checked = localStorage.getItem('baken-keys') !== 'off'
+  on.addEventListener('change', () => localStorage.setItem('baken-keys', on.checked ? 'on' : 'off'))
+  document.addEventListener('keydown', (event) => {
+    if (!on.checked || list.open || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return
+    if (event.target.closest('input, select, textarea, [contenteditable]')) return
+    if (event.key === '?') {
+      event.preventDefault()
+      show()
+      return
+    }
+    const goal = /^[a-z]$/.test(event.key) && place(event.key)
+    if (!goal) return
+    event.preventDefault()
+    if (goal.tagName === 'A') location.assign(goal.href)
+    else goal.focus()
+  })
+}
 
 // Characters left, while typing.
 for (const field of document.querySelectorAll('[data-most]')) {
@@ -26,3 +130,12 @@ for (const field of document.querySelectorAll('[data-most]')) {
 // A refused form: begin where it says so.
 const summary = document.querySelector('.govuk-error-summary[tabindex]')
 if (summary) summary.focus()
+
+// A form that takes long to fill in is not sent into a void.
+document.addEventListener('submit', event => {
+  if (!event.target.matches('.guarded:not(.columns--form)') || navigator.onLine) return
+  event.preventDefault()
+  const note = document.getElementById('not-sent')
+  note.hidden = false
+  note.textContent = note.dataset.lost
+})

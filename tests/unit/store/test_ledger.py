@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,9 +16,11 @@ from store.ledger import (
     Wave,
     channel_counts,
     plan,
+    progress,
     receipts,
     record_outcomes,
     settled_to,
+    waves,
     write_intent,
 )
 from store.subscribers import Entry, Subscribers
@@ -254,3 +256,25 @@ def test_sender_that_comes_back_late_takes_nothing_from_what_another_recorded(db
         counts = channel_counts(session, "a", "push", 1)
     assert (counts.reached, counts.failed, counts.in_doubt) == (2, 1, 1)  # the other chunk is in doubt
     assert _send(db, _wave("end")) == {0: "cancel", 2: "cancel"}
+
+
+def test_progress_says_how_far_a_wave_is_how_fast_and_how_long_it_takes(db: Database) -> None:
+    _send(db, _wave(), (R, G, T))
+    with db.read() as session:
+        so_far = progress(session, "a", "push", 1, NOW + timedelta(seconds=2), ends=False)
+        later = progress(session, "a", "push", 1, NOW + timedelta(minutes=1), ends=False)
+        ends = progress(session, "a", "push", 1, NOW, ends=True)
+    assert (so_far.done, so_far.of, so_far.per_second, so_far.seconds_left) == (2, 3, 1.0, 1)
+    assert (later.done, later.per_second, later.seconds_left) == (2, 0.0, None)
+    assert (ends.done, ends.of) == (0, 1)
+
+
+def test_waves_when_summed_say_what_each_came_to_in_order(db: Database) -> None:
+    _send(db, _wave(), (R, G, D))
+    _send(db, _wave(announcement=1, announces=True), (R, R, R))
+    _send(db, _wave("end"), None)
+    with db.read() as session:
+        found = waves(session, "a")
+    said = [(one.purpose, one.announcement, one.messages, one.reached, one.failed, one.in_doubt) for one in found]
+    assert said == [("show", 0, 3, 2, 1, 1), ("show", 1, 2, 2, 0, 0), ("end", 0, 2, 2, 0, 2)]
+    assert [(one.first_at, one.last_at) for one in found] == [(NOW, NOW), (NOW, NOW), (None, None)]

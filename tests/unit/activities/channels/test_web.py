@@ -73,7 +73,7 @@ def test_page_when_it_has_a_photo_shows_it_with_words_for_who_cannot_see_it(aler
 
 def test_page_when_shared_has_an_address_a_title_and_a_picture(alert: ShownAlert) -> None:
     said = {meta.get("property"): meta.get("content") for meta in Tags(page(alert)).all("meta")}
-    assert said["og:url"] == f"{BASE_URL}/alerts/a1"
+    assert said["og:url"] == f"{BASE_URL}/alerts/a1?lang=nl", "in the language that was shared"
     assert "Noor Voorbeeld" in str(said["og:title"])
     assert str(said["og:image"]).startswith(f"{BASE_URL}/media/")
 

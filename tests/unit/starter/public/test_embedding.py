@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +101,13 @@ def test_content_when_an_example_is_asked_for_says_that_it_is_one(site: Asking, 
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-def test_page_for_owners_when_read_has_both_tags_to_copy(site: Asking, parts: Parts, language: str) -> None:
+def test_page_for_owners_when_read_has_each_line_to_copy(site: Asking, parts: Parts, language: str) -> None:
     page = site.get("/embed", params={"lang": language}).text
     web = parts.settings.run_info().web
-    for what in ("banner", "widget"):
-        assert f'&lt;script src="{web}/embed.js" data-show="{what}" data-lang="{language}" async&gt;' in page
+    lines = [unescape(line) for line in re.findall(r"<textarea[^>]*>([^<]*)</textarea>", page)]
+    for what, line in zip(("banner", "widget"), lines[:2], strict=True):
+        assert line == f'<script src="{web}/embed.js" data-show="{what}" data-lang="{language}" async></script>'
+    frame, link = lines[2:]
+    assert frame.startswith(f'<iframe src="{web}/embed/banner?lang={language}" title="')
+    assert link.startswith(f'<a href="{web}/?lang={language}">')
+    assert page.count("data-copies=") == len(lines) == 4

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from alerts.compose import end_text
 from alerts.edition import Edition
 from alerts.vocabulary import CancelReason, Kind, Meaning
 from starter.parts import Parts, open_parts
@@ -215,7 +217,9 @@ async def test_photo_when_no_longer_in_the_edition_is_gone(site: Site, alert: Sh
 async def test_photo_when_read_is_not_kept_for_long(site: Site, alert: ShownAlert) -> None:
     answer = await site.get(media(alert))
     assert answer.headers["content-type"] == "image/jpeg"
-    assert answer.headers["cache-control"] == "private, max-age=2, must-revalidate"
+    assert (
+        answer.headers["cache-control"] == "public, s-maxage=1, max-age=0, stale-while-revalidate=1, stale-if-error=0"
+    )
 
 
 async def test_page_when_the_reader_has_it_is_not_sent_again(site: Site, alert: ShownAlert) -> None:
@@ -259,6 +263,94 @@ async def test_check_when_asked_by_id_or_its_beginning_says_real_and_active(site
     assert await statuses(site, *guesses) == [404] * 3
     alert.dark_at_once(Meaning.HELD)
     assert "nu niet actief" in (await site.get(f"/check/{alert.alert_id}")).text
+
+
+async def test_check_when_the_alert_is_old_or_unknown_says_what_to_do(site: Site, alert: ShownAlert) -> None:
+    alert.end(Meaning.WITHDRAWN)
+    old = await site.get(f"/check/{alert.alert_id}")
+    assert (old.status_code, "verwijder wat u hebt gedeeld" in old.text, "Noor" in old.text) == (200, True, False)
+    wrong = await site.get("/check/%3Cb%3Ewrong?lang=en")
+    assert (wrong.status_code, "do not share it" in wrong.text, "<b>wrong" in wrong.text) == (404, True, False)
+    assert 'value="&lt;b&gt;wrong"' in wrong.text, "to be mended, not typed again"
+
+
+async def test_check_when_a_code_is_typed_leads_to_its_answer(site: Site, alert: ShownAlert) -> None:
+    asked = await site.get("/check?lang=en")
+    assert (asked.status_code, "Is an alert real?" in asked.text) == (200, True)
+    typed = await site.get("/check", params={"code": f" {alert.alert_id[:8]} ", "lang": "en"})
+    assert (typed.status_code, typed.headers["location"]) == (302, f"/check/{alert.alert_id[:8]}?lang=en")
+
+
+@pytest.mark.parametrize(("language", "words"), [("nl", "groepsgesprekken"), ("en", "group chats")])
+async def test_ended_when_read_thanks_and_says_how_to_delete(
+    site: Site, alert: ShownAlert, language: str, words: str
+) -> None:
+    alert.end(Meaning.WITHDRAWN)
+    page = (await site.get(f"/alerts/{alert.alert_id}", params={"lang": language})).text
+    assert end_text(language, None) in page
+    assert words in page
+    assert "Noor" not in page
+
+
+async def test_shared_when_read_by_other_sites_has_title_words_and_a_picture_that_dies(
+    site: Site, alert: ShownAlert
+) -> None:
+    address = f"{BASE_URL}/alerts/{alert.alert_id}"
+    page = (await site.get(f"/alerts/{alert.alert_id}?lang=en")).text
+    said = dict(re.findall(r'<meta (?:property|name)="([a-z:_]+)" content="([^"]*)">', page))
+    assert said["og:title"] == "Missing: Noor Voorbeeld (7), Amersfoort"
+    assert "24 November 2026, 12:00, Amersfoort" in said["og:description"]
+    assert (said["og:url"], said["og:locale"]) == (f"{address}?lang=en", "en_GB")
+    assert said["twitter:card"] == "summary_large_image"
+    assert said["og:image"] == BASE_URL + media(alert)
+    for language in ("nl", "en"):
+        assert f'hreflang="{language}" href="{address}?lang={language}"' in page
+    alert.dark_at_once(Meaning.WITHDRAWN)
+    assert await statuses(site, media(alert)) == [410]
+    assert "og:image" not in (await site.get(f"/alerts/{alert.alert_id}")).text
+
+
+async def test_page_when_read_says_how_to_tell_but_not_in_a_public_test(site: Site, start: Start) -> None:
+    for kind, tells in ((Kind.ACTUAL, True), (Kind.EXERCISE, True), (Kind.PUBLIC_TEST, False)):
+        shown = start(f"kind-{kind.value}", kind)
+        page = (await site.get(f"/alerts/{shown.alert_id}")).text
+        assert (f'href="/tip/{shown.alert_id}?lang=nl"' in page) == tells, kind
+        assert 'href="tel:08006070"' in page
+
+
+async def test_security_when_asked_for_says_where_until_when(site: Site) -> None:
+    answer = await site.get("/.well-known/security.txt")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    said = dict(line.split(": ", 1) for line in answer.text.splitlines())
+    assert said["Contact"] == f"{BASE_URL}/privacy"
+    assert said["Canonical"] == f"{BASE_URL}/.well-known/security.txt"
+    assert timedelta(0) < datetime.fromisoformat(said["Expires"]) - NOW < timedelta(days=365)
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("path", ["/accessibility", "/privacy"])
+async def test_page_about_us_when_read_is_linked_from_every_page(
+    site: Site, alert: ShownAlert, path: str, language: str
+) -> None:
+    answer = await site.get(path, params={"lang": language})
+    assert (answer.status_code, f'<html lang="{language}">' in answer.text) == (200, True)
+    for page in ("/", f"/alerts/{alert.alert_id}", "/check", "/embed", "/subscribe"):
+        assert f'href="{path}?lang={language}"' in (await site.get(page, params={"lang": language})).text, page
+
+
+async def test_owner_when_configured_is_named_and_reached(parts: Parts, alert: ShownAlert) -> None:
+    (parts.settings.home / "config.toml").write_text(
+        '[site]\noperator = "Meldkamer <West>"\ncontact = "mailto:web@west.example"\n'
+        'security = "https://west.example/cvd"\n'
+    )
+    app = FastAPI()
+    app.include_router(public_router(parts, BASE_URL, lambda: alert.now))
+    async with Site(transport=httpx.ASGITransport(app), base_url="http://baken") as client:
+        for path in ("/privacy", "/accessibility"):
+            page = (await client.get(path)).text
+            assert "Meldkamer &lt;West&gt;" in page
+            assert 'href="mailto:web@west.example"' in page
+        assert "Contact: https://west.example/cvd" in (await client.get("/.well-known/security.txt")).text
 
 
 @pytest.mark.parametrize(
@@ -324,8 +416,3 @@ async def test_feeds_when_texts_hold_markup_stay_well_formed(site: Site, alert: 
 async def test_address_when_only_its_head_is_asked_answers(site: Site, alert: ShownAlert) -> None:
     for path in ("/", f"/alerts/{alert.alert_id}", media(alert), "/feeds/cap.atom"):
         assert (await site.head(path)).status_code == 200
-
-
-async def test_security_txt_when_read_names_a_contact_and_an_end(site: Site) -> None:
-    lines = (await site.get("/.well-known/security.txt")).text.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["Contact", "Expires", "Preferred-Languages"]

@@ -1,0 +1,73 @@
+"""The photos of a draft: added, cropped, taken over from a parent, taken away."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from activities.photos import square
+from starter.web.cropping import crop_of
+from starter.web.desk import Desk
+from starter.web.drafting import keep
+from starter.web.posted import read_form
+from starter.web.session import Visitor
+
+
+def photo_router(desk: Desk, show: Any) -> APIRouter:
+    """`show` makes the form and its parts (`starter.web.editing.Forms`)."""
+    router = desk.router()
+
+    @router.post("/drafts/{draft_id}/photos/{child}")
+    async def add(request: Request, draft_id: str, child: int, who: Visitor = Depends(desk.operator)) -> Response:
+        """The form with a new photo in it."""
+        posted = await read_form(request, who)
+        kept = await keep(desk, who, posted.text("door"), posted)
+        return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
+
+    @router.post("/drafts/{draft_id}/photos/{child}/{photo_id}/remove")
+    async def drop(
+        request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
+    ) -> Response:
+        posted = await read_form(request, who)
+        kept = await keep(desk, who, posted.text("door"), posted)
+        await asyncio.to_thread(desk.drafts.remove_photo, kept.draft, photo_id)
+        return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
+
+    @router.post("/drafts/{draft_id}/photos/{child}/{photo_id}/crop")
+    async def crop(
+        request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
+    ) -> Response:
+        """Show a square of it, or all of it again."""
+        posted = await read_form(request, who)
+        kept = await keep(desk, who, posted.text("door"), posted)
+        photos = await asyncio.to_thread(desk.drafts.photos, kept.draft)
+        for photo in photos:
+            if photo.id == photo_id:
+                whole = request.query_params.get("whole")
+                cropped = "" if whole else ",".join(map(str, crop_of(photo, posted.fields)))
+                await asyncio.to_thread(partial(desk.drafts.change_photo, kept.draft, photo_id, crop=cropped))
+        return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
+
+    @router.post("/drafts/{draft_id}/photos/{child}/{photo_id}/take")
+    async def take(
+        request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
+    ) -> Response:
+        """A photo that a parent sent becomes the draft's."""
+        posted = await read_form(request, who)
+        kept = await keep(desk, who, posted.text("door"), posted)
+        await asyncio.to_thread(partial(desk.drafts.change_photo, kept.draft, photo_id, parents=False))
+        return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
+
+    @router.get("/drafts/{draft_id}/photos/{photo_id}")
+    def photo(draft_id: str, photo_id: str, who: Visitor = Depends(desk.operator)) -> Response:
+        draft = desk.drafts.open(who.user, draft_id)
+        found = next((one for one in desk.drafts.photos(draft) if one.id == photo_id), None)
+        if found is None:
+            return Response(status_code=404)
+        jpeg = square(found.jpeg, found.crop)
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+    return router
