@@ -44,7 +44,7 @@ def live(shared_baken: Running, tmp_path: Path) -> str:
 @pytest.fixture(scope="module")
 def steady(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
     """One that is live, for tests that only look."""
-    alert_id = waiting(shared_baken, tmp_path_factory.mktemp("steady"), FEW)
+    alert_id = waiting(shared_baken, tmp_path_factory.mktemp("steady"))
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing"))
     return alert_id
