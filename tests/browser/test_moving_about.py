@@ -1,9 +1,8 @@
-"""Getting about without a mouse, and without anything that moves: where Tab comes, that one sees it, and calm pages."""
+"""Getting about without a mouse and without anything that moves: where Tab comes, that it shows, and calm pages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -26,14 +25,17 @@ FOCUSED = """() => {
     // Of what is within a frame, or a part of a date, the browser marks that part.
     marked: one.matches('iframe, [type^=date], [type=time]') ||
       seen.some(style => style.outlineStyle !== 'none' || style.boxShadow !== 'none'),
-    key: [['skip', '.govuk-skip-link'], ['found', '.button-found'], ['approve', '.button-approve'],
-      ['send', '#send'], ['name', '[id="children/0/name"]'], ['beside', '.beside summary'], ['not so', '.not-so summary'],
-      ['take away', '.takes *'], ['add', '.adds *'], ['last', '#shortcuts-open']].find(([, selector]) => one.matches(selector))?.[0],
+    key: [
+      ['skip', '.govuk-skip-link'], ['found', '.button-found'], ['approve', '.button-approve'],
+      ['send', '#send'], ['name', '[id="children/0/name"]'], ['beside', '.beside summary'],
+      ['not so', '.not-so summary'], ['take away', '.takes *'], ['add', '.adds *'], ['last', '#shortcuts-open'],
+    ].find(([, selector]) => one.matches(selector))?.[0],
   }
 }"""
 MOVING = """() => [...document.querySelectorAll('*')].flatMap(one => ['', '::before', '::after'].map(pseudo => {
   const style = getComputedStyle(one, pseudo || null)
-  const moves = style.animationName !== 'none' || style.transitionDuration.split(', ').some(time => parseFloat(time) > 0)
+  const times = style.transitionDuration.split(', ').map(parseFloat)
+  const moves = style.animationName !== 'none' || times.some(time => time > 0)
   return moves || style.scrollBehavior === 'smooth' ? one.outerHTML.slice(0, 90) + pseudo : ''
 })).filter(Boolean)"""
 
@@ -53,7 +55,7 @@ def watch(shared_baken: Running, browser: Browser) -> Iterator[Watched]:
 
 
 def stops(page: Page) -> list[str]:
-    """Tab through the whole page: each stop lies further in the document, is on the screen, and is marked as the focus.
+    """Tab through the whole page: each stop lies further in the document, is on the screen, and is marked.
 
     The names of those that `FOCUSED` knows, each once.
     """
@@ -65,7 +67,8 @@ def stops(page: Page) -> list[str]:
             return list(dict.fromkeys(filter(None, keys)))
         if not at["what"]:  # on the way into a frame
             continue
-        assert at["place"] >= place, f"goes back to {at['what']}"  # the same again: a part of a date, or within a frame
+        # The same again is a part of a date, or within a frame.
+        assert at["place"] >= place, f"goes back to {at['what']}"
         assert at["inside"], f"out of sight: {at['what']}"
         assert at["marked"], f"not to be seen that it has the focus: {at['what']}"
         place = at["place"]
