@@ -59,13 +59,16 @@ BATCHES = 16
 """Into so many a small audience is cut, so that every process has a part of it."""
 LANES = 16
 """Batches under way at once, over all hosts."""
-LANES_OF_ONE = 32
-"""Where each recipient is a counterpart of its own (webhook), so that a silent one delays nobody."""
+LANES_OF_ONE = 500
+"""Where each recipient is a counterpart of its own (webhook): at most, one each, so that nobody waits for those who
+are silent or refuse for ever. Temporal lets 2,000 activities of a workflow be open."""
 CHUNKS_AT_ONCE = 3
 """Of one batch: while one waits for its last answers the next is under way."""
 _KINDS = dict(enumerate(MessageKind, start=1))
 """By their codes in the ledger."""
 _REJECTED, _RETRY = bytes([Status.REJECTED]), bytes([Status.RETRY])
+BELIEVED_AT = 3
+"""The attempt at which a few who refuse what takes away are believed."""
 COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
 
@@ -94,7 +97,7 @@ class DeliveryActivities:
             with self._db.read() as session:
                 start = ledger.settled_to(session, asked.alert_id, asked.channel, asked.showing)
         if can.chunk == 1:
-            return ports.WavePlan(size=size, start=start, batch=1, lanes=LANES_OF_ONE)
+            return ports.WavePlan(size=size, start=start, batch=1, lanes=max(1, min(size - start, LANES_OF_ONE)))
         batch = min(size // BATCHES + 1, LARGEST_BATCH)
         return ports.WavePlan(size=size, start=start, batch=-(-batch // can.chunk) * can.chunk, lanes=LANES)
 
@@ -178,7 +181,7 @@ class DeliveryActivities:
             return True
 
         outcomes = await self._paced(batch, batch.messages(chunk), still)
-        statuses = batch.statuses(outcomes)
+        statuses = batch.statuses(outcomes, intent)
         sent = _Sent(intent, chunk.members, statuses, dispatched[0] if dispatched else now())
         batch.note(sent, outcomes)
         return sent
@@ -361,26 +364,37 @@ class _Batch:
             return
         self.stopped = self.stopped or any(isinstance(outcome, NotSent) for outcome in outcomes)
         self._stuck = self._stuck or all(isinstance(outcome, Unreachable) for outcome in outcomes)
-        trouble = next((one for one in outcomes if isinstance(one, (Busy, Unreachable))), None) or self._owed(outcomes)
+        away = next((one for one in outcomes if isinstance(one, (Busy, Unreachable))), None)
+        trouble = away or self._owed(outcomes, sent.statuses)
         if trouble is not None and self.trouble is None:
             self.trouble = failure(trouble, activity.info().attempt, takes_away=self._takes_away)
 
-    def statuses(self, outcomes: Sequence[Outcome]) -> bytes:
-        """One byte for each. What takes away and was refused is still to be done: what it is about still stands."""
+    def statuses(self, outcomes: Sequence[Outcome], intent: Intent) -> bytes:
+        """One byte for each. What takes away and was refused is still to be done: what it is about still stands.
+
+        Of a few whose neighbours in the chunk took it a refusal is believed in the end: of a million there are always
+        some, and as long as their batches are tried others do not get their turn.
+        """
         if not any(outcomes):
             return bytes([Status.REACHED]) * len(outcomes)
         found = bytes(map(_status, outcomes))
-        return found.replace(_REJECTED, _RETRY) if self._takes_away else found
+        if not self._takes_away:
+            return found
+        took = found.count(Status.REACHED) + (intent.outcomes or b"").count(Status.REACHED)
+        asked = len(intent.intended) - intent.intended.count(0)
+        believed = activity.info().attempt >= BELIEVED_AT and took > asked / 2
+        return found if believed else found.replace(_REJECTED, _RETRY)
 
     @property
     def _takes_away(self) -> bool:
         """Whether it is more than news: a channel without `recall` cannot take anything back."""
         return self.job.end_texts is not None and self.channel.capabilities.recall
 
-    def _owed(self, outcomes: Sequence[Outcome]) -> Rejected | None:
+    @staticmethod
+    def _owed(outcomes: Sequence[Outcome], statuses: bytes) -> Rejected | None:
         """A refusal that is no end of it."""
-        refused = (one for one in outcomes if isinstance(one, Rejected))
-        return next(refused, None) if self._takes_away else None
+        told = zip(outcomes, statuses, strict=True)
+        return next((one for one, status in told if status == Status.RETRY and isinstance(one, Rejected)), None)
 
     def _prefix(self, code: int, announcement: int) -> str:
         if (code, announcement) not in self._prefixes:

@@ -346,12 +346,18 @@ class AlertState(Mutable):
     @property
     def all_withdrawn(self) -> bool:
         """Whether every channel has taken back all it showed, those of the last edition also its last word."""
+        return not self.not_withdrawn
+
+    @property
+    def not_withdrawn(self) -> list[str]:
+        """The channels that have something to take back, or to say, still."""
         last = self.declared.edition.channels if self.declared.edition else {}
-        return all(
-            channel.state is ChannelState.WITHDRAWN
-            and (channel.revision >= self.declared.revision or channel.channel not in last)
-            for channel in self.channels.values()
-        )
+        return [
+            name
+            for name, channel in self.channels.items()
+            if channel.state is not ChannelState.WITHDRAWN
+            or (channel.revision < self.declared.revision and name in last)
+        ]
 
     def end(
         self,

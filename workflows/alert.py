@@ -374,7 +374,7 @@ class AlertWorkflow:
             return
         declared = self._state.declared
         traits = declared.edition.channels if declared.edition else {}
-        late = [name for name, view in self._state.channels.items() if view.state is not ChannelState.WITHDRAWN]
+        late = self._state.not_withdrawn
         await asyncio.gather(*(self._tell_channel(name, traits.get(name), declared) for name in late))
 
     async def _tell_channel(self, name: str, traits: ChannelTraits | None, desired: Desired) -> None:

@@ -107,13 +107,8 @@ class ChannelWorkflow:
         """Do what was said; stop when a newer revision comes. A renewal never interrupts a wave."""
         step = asyncio.create_task(self._follow(work))
         await workflow.wait_condition(lambda: step.done() or self._desired.revision > work.revision)
-        if not step.done():
-            step.cancel()
-        try:
-            await step
-        except BaseException as error:
-            if not is_cancelled_exception(error):
-                raise
+        ours = not step.done() and step.cancel()
+        await _ended(step, ours=ours)
         self._followed = work
 
     async def _follow(self, work: Desired) -> None:
@@ -324,9 +319,16 @@ class ChannelWorkflow:
         if self._newer():
             self._lapsed = True
             return
-        await self._go_dark(work, lapsed=True)
+        await self._go_dark_until_told(work)
         self._lapsed = True
         await self._end_if_orphaned()
+
+    async def _go_dark_until_told(self, work: Desired) -> None:
+        """Whatever is newer ends it, a renewal too: one who cannot be told would keep all others from it."""
+        step = asyncio.create_task(self._go_dark(work, lapsed=True))
+        await workflow.wait_condition(lambda: step.done() or self._newer())
+        ours = not step.done() and workflow.patched("newer-ends-the-dark") and step.cancel()
+        await _ended(step, ours=ours)
 
     async def _end_if_orphaned(self) -> None:
         """When the alert is gone for good: tell those reached that it ended, and end."""
@@ -342,3 +344,12 @@ class ChannelWorkflow:
             await self._wave(self._followed, "end", lapsed=True)
         self._view = self._view.model_copy(update={"state": ChannelState.WITHDRAWN})
         self._done = True
+
+
+async def _ended(step: asyncio.Task[None], *, ours: bool) -> None:
+    """To its end; that it was cancelled is `ours`, or somebody cancelled its wave by hand: that is a failure."""
+    try:
+        await step
+    except BaseException as error:
+        if not is_cancelled_exception(error) or (not ours and workflow.patched("cancelled-by-hand")):
+            raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -47,6 +46,7 @@ from activities.social_books import WITHIN, Intended, SocialBooks
 from activities.social_http import BRIEFLY, TIMEOUT, Posted, Service
 from activities.social_post import About, rendered
 from activities.social_text import MASTODON, OTHERS, link_mark
+from activities.trust import public_authorities
 from alerts.edition import Edition
 from alerts.vocabulary import Kind
 from store.database import STORE_AWAY, Database
@@ -87,8 +87,7 @@ class SocialChannel:
         self._kept: dict[str, Any] = {}
         """Sessions, and photos that were uploaded and wait for their post."""
         self._threads = ThreadPoolExecutor(APPRISE_AT_ONCE, "apprise")
-        self._trust = ssl.create_default_context()
-        """Made once: it takes some 20 ms, in which no other message can leave."""
+        self._trust = public_authorities()
 
     def render(self, edition: Edition, base_url: str) -> Rendition:
         parts, problems = rendered(edition, base_url)

@@ -31,8 +31,8 @@ CHILD = ("name", "hair", "eyes", "height_cm", "build", "clothing", "marks")
 """Fields of the first child that a parent is asked for; a number of centimetres as it was typed."""
 BASES = ("parent", "guardian")
 LINK_CSP = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "img-src 'self' data:"
 )
 
 

@@ -42,7 +42,8 @@ class Desk:
         self.settings = settings
         self.sessions = sessions
         self.watchdog = watchdog
-        self.pages = Pages(embedded=settings.embedded)
+        names = {one.id: one.names for one in baken.parts.programmes().values()}
+        self.pages = Pages(embedded=settings.embedded, programmes=names)
         self.uploads = Uploads()
         self.areas = Atlas(baken.parts.db)
         self.tiles = settings.tile_server()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ environment = templates(TEMPLATES)
 class Pages:
     """Renders templates of the console for a visitor."""
 
-    def __init__(self, *, embedded: bool) -> None:
+    def __init__(self, *, embedded: bool, programmes: Mapping[str, Mapping[str, str]]) -> None:
+        """`programmes` has the names of each by language; one that is not there any more goes by its id."""
         self._embedded = embedded
+        self._programmes = programmes
 
     def text(self, template: str, visitor: Visitor, **values: Any) -> str:
         return environment.get_template(template).render(**self._words(visitor), **values)
@@ -54,6 +57,7 @@ class Pages:
             "words": lambda group: {name: translate(word) for name, word in GROUPS[group].items()},
             "said": partial(said, language),
             "time": lambda value, seconds=False: time_tag(value, language, seconds=seconds),
+            "programme_name": lambda id: self._programmes.get(id, {}).get(language, id),
             "lasts": lasts,
             "field_time": field_value,
             "number": lambda value: format_decimal(value, locale=language) if value is not None else "\u2013",

@@ -87,11 +87,13 @@ def corners(page: Page) -> list[str]:
 
 
 def click_map(page: Page, *places: tuple[int, int]) -> None:
+    """`places` in pixels from its middle."""
     box = page.locator("#area-map").bounding_box()
     assert box
     for x, y in places:
-        page.mouse.move(box["x"] + x, box["y"] + y)
-        page.mouse.click(box["x"] + x, box["y"] + y)
+        at = box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
+        page.mouse.move(*at)
+        page.mouse.click(*at)
 
 
 def test_area_when_chosen_by_keyboard_alone_is_found_counted_widened_and_drawn(browser: Browser, web: str) -> None:
@@ -146,7 +148,7 @@ def test_area_when_drawn_on_the_map_stands_in_the_lists_and_can_be_moved_there(b
         page = watch.sign_in("operator1", "en").open(FORM).page
         page.locator("#area-map").scroll_into_view_if_needed()
         page.get_by_role("button", name="Draw a polygon on the map").click()
-        click_map(page, (400, 120), (560, 120), (560, 260), (400, 260), (400, 120))
+        click_map(page, (-80, -88), (80, -88), (80, 52), (-80, 52), (-80, -88))
         expect(by_id(page, "area/polygon")).to_be_visible()
         expect(reach(page)).to_contain_text("Drawn area, about")
         drawn = corners(page)
@@ -162,7 +164,7 @@ def test_area_when_drawn_on_the_map_stands_in_the_lists_and_can_be_moved_there(b
         assert sum(one not in drawn for one in corners(page)) == 1
         page.get_by_role("button", name="Draw a circle on the map").click()
         page.locator("#area-map").scroll_into_view_if_needed()
-        click_map(page, (480, 200), (520, 200))
+        click_map(page, (0, -8), (40, -8))
         expect(by_id(page, "area/circle/radius_m")).not_to_have_value("")
         expect(reach(page)).to_contain_text("Within")
         for width in WIDTHS:

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from activities.channels import NAMES
 from alerts.vocabulary import Action, Kind
 from tests.browser.looking import WIDTHS, Watched, aside, until_true, watched
 from tests.browser.screens import tour
 from tests.support.cases import amber_case
-from tests.support.programmes import FEW
+from tests.support.programmes import FEW, FEW_CHANNELS
 from tests.support.running import Running
 
 APART = """() => Math.min(...[...document.querySelectorAll('.takes button, .button-found')].flatMap(one =>
@@ -26,9 +25,9 @@ APART = """() => Math.min(...[...document.querySelectorAll('.takes button, .butt
 """Pixels between the nearest two buttons of which one takes away and the other adds."""
 
 
-def waiting(baken: Running, folder: Path, programme: str) -> str:
+def waiting(baken: Running, folder: Path) -> str:
     """An alert that waits for approval."""
-    alert_id = aside(lambda: baken.start_alert(amber_case(folder, programme=programme), folder))
+    alert_id = aside(lambda: baken.start_alert(amber_case(folder, programme=FEW), folder))
     aside(lambda: baken.until_pending(alert_id))
     return alert_id
 
@@ -36,7 +35,7 @@ def waiting(baken: Running, folder: Path, programme: str) -> str:
 @pytest.fixture
 def live(shared_baken: Running, tmp_path: Path) -> str:
     """One that every channel of its programme shows."""
-    alert_id = waiting(shared_baken, tmp_path, FEW)
+    alert_id = waiting(shared_baken, tmp_path)
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing"))
     return alert_id
@@ -45,7 +44,7 @@ def live(shared_baken: Running, tmp_path: Path) -> str:
 @pytest.fixture(scope="module")
 def steady(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
     """One that is live, for tests that only look."""
-    alert_id = waiting(shared_baken, tmp_path_factory.mktemp("steady"), FEW)
+    alert_id = waiting(shared_baken, tmp_path_factory.mktemp("steady"))
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing"))
     return alert_id
@@ -69,18 +68,18 @@ def test_pages_when_looked_at_neither_clip_nor_fail_nor_exclude(shared_baken: Ru
 def test_alert_when_approved_and_found_in_the_browser_ends_on_every_page(
     shared_baken: Running, browser: Browser, tmp_path: Path
 ) -> None:
-    alert_id = waiting(shared_baken, tmp_path, "amber")
+    alert_id = waiting(shared_baken, tmp_path)
     web, here = shared_baken.web, f"/console/alerts/{alert_id}"
     with watched(browser, web) as supervisor, watched(browser, web) as operator, watched(browser, web) as public:
         supervisor.sign_in("supervisor1").open(here).page.locator(".button-approve").click()
         expect(supervisor.page.locator(".govuk-notification-banner--success")).to_be_visible()
         stage(supervisor, "live")
-        expect(supervisor.page.locator('[data-state="showing"]')).to_have_count(len(NAMES), timeout=20_000)
+        expect(supervisor.page.locator('[data-state="showing"]')).to_have_count(len(FEW_CHANNELS), timeout=20_000)
         operator.sign_in("operator1").open(here).page.locator(".button-found").click()
         expect(operator.page.locator(".govuk-notification-banner--success")).to_be_visible()
         stage(supervisor, "closing")
         expect(supervisor.page.locator(".moved")).to_be_visible()
-        expect(supervisor.page.locator('[data-state="withdrawn"]')).to_have_count(len(NAMES), timeout=20_000)
+        expect(supervisor.page.locator('[data-state="withdrawn"]')).to_have_count(len(FEW_CHANNELS), timeout=20_000)
         public.open(f"/alerts/{alert_id}?lang=nl")
         expect(public.page.locator("main")).to_contain_text("beëindigd")
         assert supervisor.faults == operator.faults == public.faults == []

@@ -305,7 +305,7 @@ def test_alert_when_started_from_an_empty_form_takes_few_presses_and_starts_once
         expect(page.locator(".brief .criterion-met")).to_have_count(6)
         form = page.url
         hand.send_twice()
-        page.wait_for_url("**/console/alerts/*")
+        page.wait_for_url("**/console/exercises/*")
         assert hand.interactions == 6 <= MOST_INTERACTIONS  # docs/console.md has the figure
         alert = page.url
         page.go_back()

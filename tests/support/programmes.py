@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from alerts.programme import Programme
 from store.programmes import PACKAGED, load_programmes
 
 FEW = "few"
-"""A programme like AMBER with four channels, for tests that are about no other: each costs CPU in every alert."""
+"""A programme like AMBER with few channels, for tests that are about no other: each costs CPU in every alert."""
+FEW_CHANNELS = ("web", "cap", "email", "webhook")
 
 
 def programme(id_: str = "amber", **changes: Any) -> Programme:
@@ -23,7 +25,7 @@ def programme(id_: str = "amber", **changes: Any) -> Programme:
 
 def write_few(folder: Path) -> Path:
     """A folder with FEW."""
-    return write_programme(folder, id=f'"{FEW}"', channels='["web", "cap", "email", "webhook"]')
+    return write_programme(folder, id=f'"{FEW}"', channels=json.dumps(FEW_CHANNELS))
 
 
 def write_programme(folder: Path, **replaced: str) -> Path:

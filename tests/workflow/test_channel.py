@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
@@ -21,6 +22,7 @@ from tests.support.environment import start_server
 from tests.support.waiting import eventually_async
 from workflows import ports
 from workflows.channel import ChannelWorkflow
+from workflows.fan_out import FanOutWorkflow
 from workflows.messages import DESIRED_SIGNAL
 from workflows.runtime import sandbox_runner
 
@@ -148,3 +150,89 @@ async def test_what_fails_for_good_is_tried_again_until_nothing_is_shown_any_mor
     finally:
         await env.shutdown()
         gc.collect()
+
+
+class Mailboxes:
+    """A personal channel of which one recipient refuses what takes away, for as long as `refuses` says so."""
+
+    def __init__(self, refuses: Callable[[ports.Deliver], bool]) -> None:
+        self.refuses = refuses
+        self.sent: list[tuple[str, int, bool]] = []
+
+    @activity.defn(name=ports.PLAN_WAVE.name)
+    async def plan_wave(self, _: ports.PlanWave) -> ports.WavePlan:
+        return ports.WavePlan(size=1, batch=1, lanes=1)
+
+    @activity.defn(name=ports.DELIVER.name)
+    async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
+        self.sent.append((asked.purpose, asked.desired.revision, asked.lapsed))
+        if self.refuses(asked):
+            raise ApplicationError("refused it", type="Rejected", next_retry_delay=timedelta(seconds=3))
+        return ports.Delivered(reached=1)
+
+    @activity.defn(name=ports.COUNT_CHANNEL.name)
+    async def count_channel(self, _: ports.CountChannel) -> ports.ChannelCounts:
+        return ports.ChannelCounts(recipients=1, reached=1, failed=0, first_dispatch=None, last_dispatch=None)
+
+    @activity.defn(name=ports.READ_STANDING.name)
+    async def read_standing(self, _: ports.AlertId) -> ports.Standing:
+        return ports.Standing(revision=1, meaning=Meaning.EDITION, lease_until=None, closed=False)
+
+    @activity.defn(name=ports.ASK_AFTER_ALERT.name)
+    async def ask_after_alert(self, _: ports.AlertId) -> ports.AlertFate:
+        return ports.AlertFate(running=True)
+
+    async def is_asked_to_end(self) -> bool:
+        return any(purpose == "end" for purpose, _, _ in self.sent)
+
+
+@asynccontextmanager
+async def webhook(boxes: Mailboxes, desired: Desired) -> AsyncIterator[tuple[Client, WorkflowHandle[Any, str]]]:
+    """A channel that follows `desired`, and its client."""
+    env = await start_server(skipping=False)
+    config = env.client.config()
+    config["data_converter"] = pydantic_data_converter
+    client = Client(**config)
+    asked: list[Callable[..., Any]] = [
+        boxes.plan_wave,
+        boxes.count_channel,
+        boxes.read_standing,
+        boxes.ask_after_alert,
+    ]
+    control = Worker(client, task_queue=ports.CONTROL_QUEUE, activities=asked)
+    sender = Worker(client, task_queue=ports.send_queue("webhook"), activities=[boxes.deliver])
+    channels = Worker(
+        client, task_queue="c", workflows=[ChannelWorkflow, FanOutWorkflow], workflow_runner=sandbox_runner()
+    )
+    traits = ChannelTraits(personal=True, recalls=True, renews="renew")
+    given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="webhook", traits=traits, desired=desired)
+    try:
+        async with control, sender, channels:
+            channel = await client.start_workflow(
+                ChannelWorkflow.run, given, id="a/webhook", task_queue="c", run_timeout=timedelta(seconds=30)
+            )
+            yield client, channel
+    finally:
+        await env.shutdown()
+        gc.collect()
+
+
+async def test_recipient_that_refuses_the_dark_keeps_a_channel_from_nothing_newer() -> None:
+    """The lease ran out, the alert lives after all, and then it is over."""
+    boxes = Mailboxes(lambda asked: asked.lapsed)
+    showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=datetime.now(UTC))
+    async with webhook(boxes, showing) as (_, channel):
+        await eventually_async(boxes.is_asked_to_end, what="the end of the lease to be told")
+        await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
+        assert await channel.result() == ChannelState.WITHDRAWN.value
+        assert boxes.sent[-1] == ("end", 2, False)
+
+
+async def test_end_whose_wave_was_cancelled_by_hand_is_told_again() -> None:
+    boxes = Mailboxes(lambda asked: True)
+    gone = Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION)
+    async with webhook(boxes, gone) as (client, channel):
+        await eventually_async(boxes.is_asked_to_end, what="the end to be told")
+        boxes.refuses = lambda asked: False
+        await client.get_workflow_handle(ports.wave_workflow_id("a", "webhook", "end-2.0")).cancel()
+        assert await channel.result() == ChannelState.WITHDRAWN.value

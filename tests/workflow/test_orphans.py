@@ -55,11 +55,14 @@ async def test_ended_from_outside_nothing_stays_on_show(
         await eventually_async(dark, 12, what="nothing on show")
 
 
-async def test_channel_that_is_gone_at_the_deadline_begins_anew_and_lets_its_alert_close(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", [goldens.live, goldens.held])
+async def test_channel_that_is_gone_at_the_deadline_begins_anew_and_lets_its_alert_close(
+    tmp_path: Path, stage: Callable[[World, Path], Awaitable[Alert]]
+) -> None:
     """It heard of the end and was ended from outside before it did anything, as one that has no worker."""
     async with world(tmp_path / "home", skipping=False) as here:
         here.programme = programme(closing=CLOSING)
-        alert = await goldens.live(here, tmp_path)
+        alert = await stage(here, tmp_path)
         channel = here.client.get_workflow_handle(channel_workflow_id(alert.alert_id, "web"))
         await channel.terminate()
         deaf = await here.client.start_workflow(CHANNEL_WORKFLOW, id=channel.id, task_queue="nobody-is-there")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.delivery import DeliveryActivities
 from activities.revisions import RevisionWatch
-from alerts.vocabulary import Kind
+from alerts.vocabulary import Kind, Meaning
 from simulators.http2 import Reply
 from starter.parts import open_parts
 from store import editions
@@ -22,24 +24,31 @@ from tests.support.homes import silent_home
 from tests.support.push import Push
 from workflows import ports
 
+BROWSERS = 3
+
 
 class Wave:
-    """An alert that is shown, with one browser in its audience."""
+    """An alert that is shown, with some browsers in its audience; nothing is taken for `refused` addresses."""
 
-    def __init__(self, folder: Path) -> None:
-        self._parts, self.push = open_parts(silent_home(folder / "home")), Push(folder, lambda _: Reply(201))
+    def __init__(self, folder: Path, browsers: int) -> None:
+        self.refused: set[str] = set()
+        self.browsers = browsers
+        self._parts = open_parts(silent_home(folder / "home"))
+        self.push = Push(folder, lambda asked: Reply(400 if asked.headers[":path"] in self.refused else 201))
         self._parts.keys.create("abcdefghij")
         display = self._parts.keys.display_key("abcdefghij")
         self.alert = alert = ShownAlert(self._parts.db, alert_id="abcdefghij", key=display)
         self.desired = alert.show().model_copy(update={"announcement": 2})
         key = self._parts.keys.system_key("subscribers")
-        Subscribers(key, "webpush").fill(self._parts.db, [Entry(self.push.to("r1").address)], NOW)
+        Subscribers(key, "webpush").fill(
+            self._parts.db, [Entry(self.push.to(f"r{number}").address) for number in range(browsers)], NOW
+        )
         AudienceStore(self._parts.db, alert.key, alert.alert_id, "webpush").extend(key, None, exercise=False)
         rendition = self.push.channel.render(alert.edition, BASE_URL).model_dump_json()
         with self._parts.db.write() as session:
             editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "webpush", rendition)
 
-    async def deliver(self) -> ports.Delivered:
+    async def deliver(self, purpose: ports.Purpose = "show", attempt: int = 1) -> ports.Delivered:
         watch = RevisionWatch(self._parts.db, lambda: self.alert.now)
         delivery = DeliveryActivities(self._parts.db, self._parts.keys, {"webpush": self.push.channel}, watch)
         asked = ports.Deliver(
@@ -47,11 +56,13 @@ class Wave:
             kind=Kind.ACTUAL,
             channel="webpush",
             desired=self.desired,
-            purpose="show",
+            purpose=purpose,
             start=0,
-            count=1,
+            count=self.browsers,
         )
-        delivered: ports.Delivered = await ActivityEnvironment().run(delivery.deliver, asked)
+        environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, attempt=attempt)
+        delivered: ports.Delivered = await environment.run(delivery.deliver, asked)
         return delivered
 
     def close(self) -> None:
@@ -61,7 +72,14 @@ class Wave:
 
 @pytest.fixture
 def wave(tmp_path: Path) -> Iterator[Wave]:
-    opened = Wave(tmp_path)
+    opened = Wave(tmp_path, 1)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Iterator[Wave]:
+    opened = Wave(tmp_path, BROWSERS)
     yield opened
     opened.close()
 
@@ -82,3 +100,32 @@ async def test_wave_that_outlasts_its_lease_sends_nothing_until_it_is_renewed_an
     assert (await wave.deliver()).reached == 1
     (asked,) = wave.push.asked
     assert int(asked.headers["ttl"]) == (LEASE + timedelta(hours=1)).total_seconds(), "the push service's clock is NOW"
+
+
+async def test_end_that_one_browser_refuses_is_asked_again_of_it_alone_and_lets_other_batches_go_on(
+    ended: Wave,
+) -> None:
+    """A batch that is tried for ever holds a lane; of a million browsers some refuse, and all lanes would be full."""
+    assert (await ended.deliver()).reached == BROWSERS
+    ended.refused = {ended.push.asked[0].headers[":path"]}
+    ended.desired = ended.alert.end(Meaning.WITHDRAWN)
+    for attempt in (1, 2):
+        with pytest.raises(ApplicationError, match="refused it"):
+            await ended.deliver("end", attempt)
+    done = await ended.deliver("end", 3)
+    assert (done.reached, done.failed) == (0, 1)
+    asked = [one.headers[":path"] for one in ended.push.asked[BROWSERS:]]
+    assert sorted(map(asked.count, set(asked))) == [1, 1, 3]
+    assert (await ended.deliver("end", 4)).failed == 0, "nothing is left to do"
+
+
+async def test_end_that_all_refuse_is_asked_until_it_is_taken(ended: Wave) -> None:
+    """Then it is us, and somebody mends it."""
+    await ended.deliver()
+    ended.refused = {one.headers[":path"] for one in ended.push.asked}
+    ended.desired = ended.alert.end(Meaning.WITHDRAWN)
+    for attempt in (1, 20):
+        with pytest.raises(ApplicationError, match="refused it"):
+            await ended.deliver("end", attempt)
+    ended.refused = set()
+    assert (await ended.deliver("end", 21)).reached == BROWSERS
