@@ -88,7 +88,7 @@ chaos: install build/.system ## rounds of kills and outages while thousands are 
 chaos-channels: install build/.system ## rounds of faults on every channel at once: make chaos-channels ROUNDS=20 [SEED=n]
 	$(PY) -m tests.chaos.channels --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-screens: install build/.system ## write screenshots of every page to docs/screens
+screens: install build/.system ## write screenshots of every page to docs/screens, in dark and in English to build/screens
 	$(PY) -m tests.browser.screens $(ARGS)
 
 channels: install ## write the tables of docs/channels/README.md: what each channel can do and was put to

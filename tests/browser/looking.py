@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Page, Request, Response, sync_playwright
 
 from tests.structure.files import ROOT
@@ -19,6 +21,7 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 WIDTHS = (360, 1280)
 HEIGHT = 900
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 CLIPPED = """() => [...document.querySelectorAll('main *, header *')].filter(one => {
@@ -100,6 +103,13 @@ class Watched:
         keys = [f"untranslated: {key}" for key in KEY.findall(self.page.locator("body").inner_text())]
         return [*sideways, *clipped, *overlapping, *keys, *axe(self.page, runOnly=TAGS, iframes=False), *self.faults]
 
+    def dark(self) -> list[str]:
+        """What cannot be read in the dark scheme; all else is the same in both."""
+        self.page.emulate_media(color_scheme="dark")
+        found = [f"dark {one}" for one in axe(self.page, runOnly=["color-contrast"], iframes=False)]
+        self.page.emulate_media(color_scheme="light")
+        return found
+
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.faults.append(f"console: {message.text}")
@@ -141,7 +151,15 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def watched(
-    browser: Browser, web: str, width: int = 1280, *, dark: bool = False, script: bool = True, worker: bool = False
+    browser: Browser,
+    web: str,
+    width: int = 1280,
+    *,
+    dark: bool = False,
+    script: bool = True,
+    worker: bool = False,
+    touch: bool = False,
+    locale: str = "nl-NL",
 ) -> Iterator[Watched]:
     """A page in a context of its own: its own cookies."""
     context = browser.new_context(
@@ -149,17 +167,25 @@ def watched(
         color_scheme="dark" if dark else "light",
         service_workers="allow" if worker else "block",
         java_script_enabled=script,
-        locale="nl-NL",
+        has_touch=touch,
+        locale=locale,
     )
     context.set_default_timeout(15_000)
     yield Watched(context.new_page(), web)
     context.close()
 
 
-def shoot(watch: Watched, folder: Path, name: str, width: int) -> None:
-    """The whole page, in a window as high as it: frames outside of the window would stay blank."""
-    folder.mkdir(parents=True, exist_ok=True)
+def shoot(watch: Watched, width: int, *files: Path) -> None:
+    """The whole page, in a window as high as it: frames outside of the window would stay blank.
+
+    The first file in light, the second in dark; with a palette, which makes them a third as large.
+    """
     height = watch.page.evaluate("document.documentElement.scrollHeight")
     watch.page.set_viewport_size({"width": width, "height": max(HEIGHT, height)})
-    watch.page.wait_for_timeout(500)
-    watch.page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
+    for file, scheme in zip(files, SCHEMES, strict=True):
+        watch.page.emulate_media(color_scheme=scheme)
+        watch.page.wait_for_timeout(500)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.open(io.BytesIO(watch.page.screenshot(full_page=True))).convert("RGB")
+        picture.quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
+    watch.page.emulate_media(color_scheme=SCHEMES[0])

@@ -1,6 +1,7 @@
-"""Screenshots of every page at two widths, checked while they are taken: `python -m tests.browser.screens OUT`.
+"""Screenshots of every page at two widths, checked while they are taken: `python -m tests.browser.screens OUT MORE`.
 
-The tests of the pages use the same tour, so what is kept in docs is what was checked.
+OUT gets them in Dutch and light, MORE the same in dark, and those in English. The tests of the pages use the same
+tour, so what is kept in docs is what was checked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -22,24 +24,26 @@ from tests.support.programmes import write_programme
 from tests.support.running import Running
 
 See = Callable[[Watched, str, int], None]
+LOCALES = {"nl": "nl-NL", "en": "en-GB"}
 
 
-def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) -> None:
+def tour(running: Running, browser: Browser, see: See, *, closes: bool = False, language: str = "nl") -> None:
     """Every page of one alert's life, at each width; `see` gets each page with its name.
 
     With `closes` to its very end, which takes a programme that does not wait ten minutes for an undo.
     """
     alert_id, drill = aside(lambda: _begin(running))
     here = f"/console/alerts/{alert_id}"
-    with _watched(running, browser) as nobody, _watched(running, browser, "operator1") as operator:
+    seat = partial(_watch, running, browser, LOCALES[language])
+    with seat() as nobody, seat("operator1") as operator:
         _look(nobody, see, {"login": "/console/login"})
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
         _choose_area(operator, see)
         _draft(operator, nobody, see)
         _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
-        with _watched(running, browser, "engineer1") as engineer:
+        with seat("engineer1") as engineer:
             _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
-        with _watched(running, browser, "supervisor1") as supervisor:
+        with seat("supervisor1") as supervisor:
             _look(supervisor, see, {"approval": here, "exercise-approval": f"/console/exercises/{drill}"})
             _look(supervisor, see, {"duty": "/console/duty"})
         aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
@@ -50,7 +54,7 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False) 
         _look(nobody, see, {"wall": "/demo/", "public": f"/alerts/{alert_id}", "check": f"/check/{alert_id}"})
         _look(nobody, see, {"index": "/"})
         _look(nobody, see, {name: f"/{name}" for name in ("embed", "subscribe", "accessibility", "privacy")})
-        with _watched(running, browser, worker=True) as witness:
+        with seat(worker=True) as witness:
             _look(witness, see, {"tip": f"/tip/{alert_id}", "child": f"/i/{alert_id}"})
         aside(lambda: _tell(running, alert_id))
         _look(operator, see, {"tips": f"{here}/tips", "tipped": here})
@@ -121,11 +125,11 @@ def _tell(running: Running, alert_id: str) -> None:
 
 
 @contextmanager
-def _watched(
-    running: Running, browser: Browser, user: str | None = None, *, worker: bool = False
+def _watch(
+    running: Running, browser: Browser, locale: str, user: str | None = None, *, worker: bool = False
 ) -> Iterator[Watched]:
-    with watched(browser, running.web, worker=worker) as watch:
-        yield watch.sign_in(user) if user else watch
+    with watched(browser, running.web, worker=worker, locale=locale) as watch:
+        yield watch.sign_in(user, locale[:2]) if user else watch
 
 
 def _look(watch: Watched, see: See, pages: dict[str, str]) -> None:
@@ -140,27 +144,28 @@ def _see(watch: Watched, see: See, name: str) -> None:
         see(watch, name, width)
 
 
-def main(out: Path) -> int:
+def main(out: Path, more: Path) -> int:
     faults: list[str] = []
-
-    def see(watch: Watched, name: str, width: int) -> None:
-        shoot(watch, out, name, width)
-        try:
-            watch.check(f"{name} at {width}")
-        except AssertionError as error:
-            faults.append(str(error))
-
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, chromium() as browser:
         programmes = write_programme(Path(home) / "programmes", undo='"6s"')
-        running = Running(Path(home) / "home", "--recipients", "40", "--programmes", str(programmes)).start()
-        try:
-            with chromium() as browser:
-                tour(running, browser, see, closes=True)
-        finally:
-            running.stop()
-    print("\n".join(faults) or f"all well; see {out}")
+        for language in LOCALES:
+            light = out if language == "nl" else more / language
+
+            def see(watch: Watched, name: str, width: int, light: Path = light, language: str = language) -> None:
+                file = f"{name}-{width}.png"
+                shoot(watch, width, light / file, more / f"{language}-dark" / file)
+                faults.extend(f"{language} {name} at {width}: {one}" for one in [*watch.problems(), *watch.dark()])
+
+            options = ("--recipients", "40", "--programmes", str(programmes))
+            running = Running(Path(home) / language, *options).start()
+            try:
+                tour(running, browser, see, closes=True, language=language)
+            finally:
+                running.stop()
+    print("\n".join(faults) or f"all well; see {out} and {more}")
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screens"))
+    asked = [Path(one) for one in sys.argv[1:]]
+    sys.exit(main(*asked) if asked else main(ROOT / "docs" / "screens", ROOT / "build" / "screens"))

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from alerts.vocabulary import Action, Kind
-from tests.browser.looking import Watched, aside, until_true, watched
+from tests.browser.looking import WIDTHS, Watched, aside, until_true, watched
 from tests.browser.screens import tour
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW, FEW_CHANNELS
@@ -58,7 +58,8 @@ def test_pages_when_looked_at_neither_clip_nor_fail_nor_exclude(shared_baken: Ru
     faults: list[str] = []
 
     def see(watch: Watched, name: str, width: int) -> None:
-        faults.extend(f"{name} at {width}: {fault}" for fault in watch.problems())
+        dark = watch.dark() if width == WIDTHS[0] else []
+        faults.extend(f"{name} at {width}: {fault}" for fault in [*watch.problems(), *dark])
 
     tour(shared_baken, browser, see)
     assert faults == []

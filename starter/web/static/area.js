@@ -193,7 +193,9 @@ function start() {
   box.hidden = false
   by('area-draw').hidden = false
   const most = Number(box.dataset.zoom ?? 15)
-  map = L.map(box, { scrollWheelZoom: false, zoomControl: false, maxZoom: most }).setView([52.2, 5.3], 7)
+  const moves = !matchMedia('(prefers-reduced-motion: reduce)').matches
+  const calm = { zoomAnimation: moves, fadeAnimation: moves, markerZoomAnimation: moves, inertia: moves }
+  map = L.map(box, { ...calm, scrollWheelZoom: false, zoomControl: false, maxZoom: most }).setView([52.2, 5.3], 7)
   L.control.zoom({ zoomInTitle: box.dataset.in, zoomOutTitle: box.dataset.out }).addTo(map)
   map.attributionControl.setPrefix(false).addAttribution(box.dataset.borders)
   if (box.dataset.tiles) {
