@@ -59,7 +59,8 @@ def stops(page: Page) -> list[str]:
 
     The names of those that `FOCUSED` knows, each once.
     """
-    keys, place = [], -1
+    keys: list[str | None] = []
+    place = -1
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
         at = page.evaluate(FOCUSED)
