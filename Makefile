@@ -56,7 +56,7 @@ check: install ## formatting, lint, types, layers
 	.venv/bin/lint-imports
 
 test: check build/.system ## every check there is
-	$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
+	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration
 	$(PY) -m pytest -q -m alone tests/integration tests/unit/store/test_rates.py
 
