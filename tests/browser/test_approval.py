@@ -52,7 +52,7 @@ def call_for(baken: Running, alert_id: str) -> str:
                 return link[0]
         return ""
 
-    return eventually(found, what="the call by mail")
+    return eventually(found, 40, what="the call by mail")  # a try that failed is made again after 15 s
 
 
 def test_supervisor_when_called_decides_in_three_taps_on_a_phone(
