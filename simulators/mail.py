@@ -19,7 +19,7 @@ from simulators.faults import SLOW, Faults
 from simulators.received import Record
 
 KEEP = 50
-"""Mails, one of each sort: five hundred that say the same need not be five hundred on a wall."""
+"""Mails, one of each sort: five hundred alerts that say the same need not be five hundred on a wall."""
 REFUSED = {
     "error": "451 4.3.0 try again later",
     "reject": "550 5.7.1 refused",
@@ -106,7 +106,8 @@ class Inbox:
         return "250 2.0.0 accepted"
 
     def _keep(self, mail: EmailMessage, recipient: str) -> None:
-        sort = (mail["Baken-Alert"], mail["Baken-Edition"], mail["Baken-Kind"], mail["Subject"])
+        alert = mail["Baken-Alert"] or mail["Message-ID"]  # who is called gets every call, whatever its subject
+        sort = (alert, mail["Baken-Edition"], mail["Baken-Kind"], mail["Subject"])
         if sort not in self._kept:
             self._kept[sort] = Mail(next(_numbers), recipient, self._exercise, mail)
         while len(self._kept) > KEEP:
