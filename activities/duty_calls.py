@@ -13,17 +13,15 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formataddr, localtime
 from pathlib import Path
 
 from sqlmodel import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.bulk_http import BulkHttp, Request
+from activities.bulk_http import ACCEPTED, BulkHttp, Request
 from activities.endpoints import ChannelsConfig, MailServer, PushSender
-from activities.one_mail import bring
+from activities.one_mail import bring, letter
 from activities.smtp import NoLine
 from activities.web_push import Vapid, check_endpoint, encrypt, headers, stored_subscription, vapid_key
 from alerts.places import console_path
@@ -147,11 +145,7 @@ class DutyCalls:
     def _letter(self, server: MailServer, asked: ports.CallSupervisors, to: Address) -> EmailMessage:
         said, title = _WORDS[to.language], _title(asked, to.language)
         call = hashlib.sha256(f"{asked.alert_id} {asked.about} {asked.n} {to.digest}".encode()).hexdigest()[:24]
-        mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
-        mail["From"], mail["To"] = formataddr(("Baken", server.sender)), to.address
-        mail["Subject"], mail["Date"] = title, localtime()
-        mail["Message-ID"] = f"<call.{call}@{server.domain}>"
-        mail["Auto-Submitted"] = "auto-generated"
+        mail = letter(server, to.address, title, f"call.{call}")
         mail["Importance"] = "high"
         lines = [title, *([said["unreal"]] if asked.kind is not Kind.ACTUAL else [])]
         lines += ["", said["look"], self._address(asked), "", said["why"], ""]
@@ -172,7 +166,7 @@ class DutyCalls:
         answers = await self._pool(server).send((one for _, one in requests), len(requests), lambda: True)
         again = 0
         for (to, _), answer in zip(requests, answers, strict=True):
-            if answer.status in (200, 201, 202):
+            if answer.status in ACCEPTED:
                 await asyncio.to_thread(self._note, asked, to)
             elif answer.status in (404, 410):
                 await asyncio.to_thread(self._forget, to)

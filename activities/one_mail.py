@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formataddr, localtime
 
 import aiosmtplib
 
 from activities.dkim import BadKey, Signer, canonical_headers, simple_body
 from activities.endpoints import MailServer
 from activities.smtp import MailLine, NoLine, hang_up
+
+
+def letter(server: MailServer, to: str, subject: str, message_id: str) -> EmailMessage:
+    """A mail of Baken's own, still without words; `message_id` is what stands before the `@`."""
+    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    mail["From"], mail["To"] = formataddr(("Baken", server.sender)), to
+    mail["Subject"], mail["Date"] = subject, localtime()
+    mail["Message-ID"] = f"<{message_id}@{server.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    return mail
 
 
 async def bring(server: MailServer, to: str, mail: EmailMessage) -> bool:

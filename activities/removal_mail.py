@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formataddr, localtime
 
 from activities.endpoints import MailServer
-from activities.one_mail import bring
+from activities.one_mail import bring, letter
 from activities.smtp import NoLine
 
 _SUBJECT = "Haal het alert weg en bevestig het / Take the alert down and confirm it ({code})"
@@ -27,14 +24,9 @@ async def ask_to_confirm(
 ) -> bool:
     """Send it; whether the server took it."""
     said = {"partner": partner, "code": alert_id[:8], "url": url}
-    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
-    mail["From"], mail["To"] = formataddr(("Baken", server.sender)), to
-    mail["Subject"] = (_EXERCISE if exercise else "") + _SUBJECT.format(**said)
-    mail["Date"] = localtime()
-    mail["Message-ID"] = (
-        f"<removal.{alert_id}.{hashlib.sha256(url.encode()).hexdigest()[:12]}.{number}@{server.domain}>"
-    )
-    mail["Auto-Submitted"] = "auto-generated"
+    subject = (_EXERCISE if exercise else "") + _SUBJECT.format(**said)
+    page = hashlib.sha256(url.encode()).hexdigest()[:12]
+    mail = letter(server, to, subject, f"removal.{alert_id}.{page}.{number}")
     mail["Baken-Alert"], mail["Baken-Kind"], mail["Baken-Id"] = alert_id, "cancel", f"removal-{alert_id}-{number}"
     mail.set_content(_TEXT.format(**said), cte="quoted-printable")
     try:

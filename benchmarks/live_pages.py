@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -19,19 +18,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
 from alerts.vocabulary import Action
+from benchmarks.processes import cpu_seconds
 from starter.client import Baken, open_baken
 from starter.demo_case import write_demo_case
 from starter.settings import load_settings
 from store.views import view_version
 from tests.support.running import Running
 
-TICKS = os.sysconf("SC_CLK_TCK")
 MARK = 'class="accepted"'
 """Of a ruling in the live part of the page."""
 QUIET = 10.0
@@ -109,15 +109,23 @@ def _version(baken: Baken, alert_id: str) -> int | None:
 
 
 def cpu(pids: Sequence[int]) -> float:
-    """Seconds of user and system time."""
-    spent = 0
-    for pid in pids:
-        user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        spent += int(user) + int(system)
-    return spent / TICKS
+    """Seconds of all of them so far."""
+    return sum(map(cpu_seconds, pids))
 
 
-async def measure(running: Running, alerts: Sequence[str], number: int, times: int) -> dict[str, object]:
+class Found(TypedDict):
+    """What was measured, as it is kept."""
+
+    pages: int
+    alerts: int
+    rounds: int
+    seconds: dict[str, list[float]]
+    """From a change to the page, each time."""
+    cores: dict[str, list[float]]
+    """Of the web process and of all of Baken, while pages are quiet and while they change."""
+
+
+async def measure(running: Running, alerts: Sequence[str], number: int, times: int) -> Found:
     web, everything = running.pids("starter.serve"), running.pids()
     async with (
         open_baken(load_settings({}, home=running.home)) as baken,
@@ -163,17 +171,15 @@ def main() -> None:
     given.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
-def _print(found: dict[str, object]) -> None:
+def _print(found: Found) -> None:
     table = Table(
         "a change on the page, s", "p50", "p95", "max", title=f"{found['pages']} pages, {found['alerts']} alerts"
     )
-    seconds: dict[str, list[float]] = found["seconds"]  # type: ignore[assignment]
-    for name, values in seconds.items():
+    for name, values in found["seconds"].items():
         p95 = statistics.quantiles(values, n=20, method="inclusive")[-1]
         table.add_row(name, *(f"{value:.3f}" for value in (statistics.median(values), p95, max(values))))
     Console().print(table)
-    shares: dict[str, list[float]] = found["cores"]  # type: ignore[assignment]
-    for name, (web, everything) in shares.items():
+    for name, (web, everything) in found["cores"].items():
         print(f"{name}: the web process {web:.2f} of a core, all of Baken {everything:.2f}")
 
 

@@ -139,7 +139,7 @@ def _prepare(home: Path, alert: ShownAlert, channel: str) -> tuple[DeliveryActiv
     with alert.db.write() as session:
         editions.put_rendition(session, KEY, alert.alert_id, alert.edition.digest, channel, rendition)
     watch = RevisionWatch(alert.db, lambda: alert.now)
-    return TimedDelivery(alert.db, Keys(), adapters, watch), desired  # type: ignore[arg-type]
+    return TimedDelivery(alert.db, Keys(), adapters, watch), desired  # type: ignore[arg-type]  # Keys has what is asked here
 
 
 async def _deliver(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
+from weakref import WeakKeyDictionary
 
 from sqlmodel import Session, col, func, select
 
@@ -31,8 +32,20 @@ def nation() -> Nation:
     )
 
 
+_READ: WeakKeyDictionary[Database, tuple[str, Country]] = WeakKeyDictionary()
+"""By store: the import after which it was read, and what was read."""
+
+
 def country(db: Database) -> Country:
-    """All that is known here; reading it takes a tenth of a second once the whole country was imported."""
+    """All that is known here. It is read again after an import only: that takes a tenth of a second."""
+    newest = last_import(db)
+    read = _READ.get(db)
+    if read is None or read[0] != newest:
+        read = _READ[db] = (newest, _country(db))
+    return read[1]
+
+
+def _country(db: Database) -> Country:
     with db.read() as session:
         larger = select(AreaRow.code, AreaRow.name).where(AreaRow.kind != "municipality")
         places = session.exec(select(PostcodeRow).order_by(col(PostcodeRow.code))).all()
@@ -114,7 +127,7 @@ def codes_of(db: Database, area: ResolvedArea) -> tuple[str, ...] | None:
 
     Then everybody hears of it: better too many than that the one who saw the child does not.
     """
-    known = municipalities(db)
+    known = country(db).municipalities
     touched = area.codes or touching(area, known)
     return None if len(touched) == len(known) else tuple(touched)
 

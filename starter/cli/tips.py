@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from starter.cli.common import As, AsJson, HomeOption, Id, out, parts_of, user_of
-from starter.errors import BadInput
 
 if TYPE_CHECKING:
     from starter.tips import Tips
@@ -53,30 +50,14 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write all tips with their photos as one JSON document, and that you did so into the audit chain."""
-    with _tips(home, user) as (tips, who), _new_file(file) as to:
+    from starter.subscribers.exporting import private_file
+
+    with _tips(home, user) as (tips, who), private_file(file) as to:
         document = tips.export(who, alert_id, datetime.now(UTC))
         json.dump(document, to, ensure_ascii=False, indent=1)
         to.write("\n")
     if file is not None:
         out({"alert_id": alert_id, "tips": len(document["tips"]), "file": str(file)}, as_json)
-
-
-@contextmanager
-def _new_file(path: Path | None) -> Iterator[TextIO]:
-    """A file of its owner only that was not there, or stdout; gone again when nothing came of it."""
-    if path is None:
-        yield sys.stdout
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise BadInput("FILE", f"{path} cannot be written anew ({error.strerror}); name another one") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as to:
-            yield to
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from activities.photos import PhotoError, normalise
 from alerts.values import clean
 from starter.errors import BadInput
 from starter.parts import Parts
-from starter.public.answers import HTML, TEMPLATES, language_of
+from starter.public.answers import html_page, language_of
 from starter.web.posted import Posted, read_body
 from store.drafts import Photo, TooMuch, new_id
 from store.intake import Closed, Intake, Unknown
@@ -124,9 +124,7 @@ def _gone(request: Request, gone: Closed | Unknown) -> Response:
 
 def _page(request: Request, template: str, status: int, **values: Any) -> Response:
     """Kept by nobody on the way."""
-    language = language_of(request)
-    html = TEMPLATES.get_template(template).render(
-        language=language, other="en" if language == "nl" else "nl", **values
-    )
-    headers = {"cache-control": "no-store", "content-security-policy": LINK_CSP, "x-robots-tag": "noindex"}
-    return Response(html, status, headers, media_type=HTML)
+    answer = html_page(request, template, status, language=language_of(request), cache="no-store", **values)
+    answer.headers["content-security-policy"] = LINK_CSP
+    answer.headers["x-robots-tag"] = "noindex"
+    return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -146,12 +147,7 @@ async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor)
                 yield ServerSentEvent(event="beat", raw_data="1")
                 continue
             moved = fingerprint(facts.view) != key
-            html = facts.said(
-                (who.language, who.roles, moved),
-                lambda facts=facts, moved=moved: desk.pages.text(  # type: ignore[misc]
-                    "console/parts/live.html", who, **{**live_values(facts, who.language), "moved": moved}
-                ),
-            )
+            html = facts.said((who.language, who.roles, moved), partial(_live, desk, who, facts, moved=moved))
             if html != last:
                 yield ServerSentEvent(event="live", raw_data=html)
             matters = what_matters(facts.view)
@@ -161,6 +157,11 @@ async def _events(desk: Desk, alert_id: str, since: int, key: str, who: Visitor)
             if facts.view["stage"] == Stage.CLOSED:
                 yield ServerSentEvent(event="done", raw_data="closed")
                 return
+
+
+def _live(desk: Desk, who: Visitor, facts: Facts, *, moved: bool) -> str:
+    values = {**live_values(facts, who.language), "moved": moved}
+    return desk.pages.text("console/parts/live.html", who, **values)
 
 
 async def _history(desk: Desk, alert_id: str, channel: str) -> str:

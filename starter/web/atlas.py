@@ -14,7 +14,7 @@ from alerts.area import Ring
 from alerts.geometry import Country
 from starter.web.area_values import NATION
 from store.area_files import KINDS
-from store.areas import country, last_import
+from store.areas import country
 from store.database import Database
 
 MOST_FOUND = 12
@@ -37,13 +37,13 @@ class Atlas:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._read: tuple[str, Known] | None = None
+        self._known: Known | None = None
 
     def known(self) -> Known:
-        newest = last_import(self._db)
-        if self._read is None or self._read[0] != newest:
-            self._read = (newest, Known(country(self._db)))
-        return self._read[1]
+        whole, known = country(self._db), self._known
+        if known is None or known.country is not whole:
+            known = self._known = Known(whole)
+        return known
 
 
 class Known:

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from activities.photos import square
 from starter.web.cropping import crop_of
 from starter.web.desk import Desk
-from starter.web.drafting import keep
-from starter.web.posted import read_form
+from starter.web.drafting import kept_of
 from starter.web.session import Visitor
 
+if TYPE_CHECKING:
+    from starter.web.editing import Forms
 
-def photo_router(desk: Desk, show: Any) -> APIRouter:
-    """`show` makes the form and its parts (`starter.web.editing.Forms`)."""
+
+def photo_router(desk: Desk, show: Forms) -> APIRouter:
+    """`show` makes the form and its parts."""
     router = desk.router()
 
     @router.post("/drafts/{draft_id}/photos/{child}")
     async def add(request: Request, draft_id: str, child: int, who: Visitor = Depends(desk.operator)) -> Response:
         """The form with a new photo in it."""
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
+        _, kept = await kept_of(desk, request, who)
         return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
 
     @router.post("/drafts/{draft_id}/photos/{child}/{photo_id}/remove")
     async def drop(
         request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
     ) -> Response:
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
+        _, kept = await kept_of(desk, request, who)
         await asyncio.to_thread(desk.drafts.remove_photo, kept.draft, photo_id)
         return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
 
@@ -41,8 +41,7 @@ def photo_router(desk: Desk, show: Any) -> APIRouter:
         request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
     ) -> Response:
         """Show a square of it, or all of it again."""
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
+        posted, kept = await kept_of(desk, request, who)
         photos = await asyncio.to_thread(desk.drafts.photos, kept.draft)
         for photo in photos:
             if photo.id == photo_id:
@@ -56,8 +55,7 @@ def photo_router(desk: Desk, show: Any) -> APIRouter:
         request: Request, draft_id: str, child: int, photo_id: str, who: Visitor = Depends(desk.operator)
     ) -> Response:
         """A photo that a parent sent becomes the draft's."""
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
+        _, kept = await kept_of(desk, request, who)
         await asyncio.to_thread(partial(desk.drafts.change_photo, kept.draft, photo_id, parents=False))
         return await asyncio.to_thread(show.photos, request, who, kept.draft, child, kept.problems)
 

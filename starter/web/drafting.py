@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -27,6 +27,9 @@ from starter.web.filled import CHILD_PHOTOS, Filled, typed
 from starter.web.posted import Posted, read_form
 from starter.web.session import Visitor
 from store.drafts import Draft, Photo, TooMuch, new_id
+
+if TYPE_CHECKING:
+    from starter.web.editing import Forms
 
 ID = re.compile(r"[a-z2-9]{10}")
 DOORS = {"actual": Kind.ACTUAL, "exercise": Kind.EXERCISE, "public-test": Kind.PUBLIC_TEST}
@@ -71,6 +74,12 @@ async def keep(desk: Desk, who: Visitor, door: str, posted: Posted) -> Kept:
     return Kept(draft, refused, chooses)
 
 
+async def kept_of(desk: Desk, request: Request, who: Visitor) -> tuple[Posted, Kept]:
+    """What a page of a draft sent, and the draft that it saved; every button of that page sends the whole form."""
+    posted = await read_form(request, who)
+    return posted, await keep(desk, who, posted.text("door"), posted)
+
+
 def _take_over(desk: Desk, draft: Draft, link_id: str, page: str) -> Draft:
     """All that a parent sent by a link becomes part of the draft."""
     said = next((one.said for one in desk.intake.links(draft, _now()) if one.id == link_id), {})
@@ -96,8 +105,8 @@ async def _photo(desk: Desk, draft: Draft, field: str, file: str, data: bytes) -
     return None
 
 
-def draft_router(desk: Desk, show: Any) -> APIRouter:
-    """`show` makes the form and its parts (`starter.web.editing.Forms`)."""
+def draft_router(desk: Desk, show: Forms) -> APIRouter:
+    """`show` makes the form and its parts."""
     router = desk.router()
 
     @router.get("/session")
@@ -107,12 +116,11 @@ def draft_router(desk: Desk, show: Any) -> APIRouter:
 
     @router.get("/drafts/{draft_id}")
     def resume(request: Request, draft_id: str, who: Visitor = Depends(desk.operator)) -> Response:
-        return show.form(request, who, desk.drafts.open(who.user, draft_id))  # type: ignore[no-any-return]
+        return show.form(request, who, desk.drafts.open(who.user, draft_id))
 
     @router.post("/drafts/{draft_id}")
     async def save(request: Request, draft_id: str, who: Visitor = Depends(desk.operator)) -> Response:
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
+        _, kept = await kept_of(desk, request, who)
         return await asyncio.to_thread(show.beside, request, who, kept.draft)
 
     @router.post("/drafts/{draft_id}/delete")
@@ -124,13 +132,12 @@ def draft_router(desk: Desk, show: Any) -> APIRouter:
     @router.get("/drafts/{draft_id}/intake")
     def arrived(request: Request, draft_id: str, seen: str = "", who: Visitor = Depends(desk.operator)) -> Response:
         """What parents sent; nothing as long as it is what was seen."""
-        return show.intake(request, who, desk.drafts.open(who.user, draft_id), seen)  # type: ignore[no-any-return]
+        return show.intake(request, who, desk.drafts.open(who.user, draft_id), seen)
 
     @router.post("/drafts/{draft_id}/intake")
     async def invite(request: Request, draft_id: str, who: Visitor = Depends(desk.operator)) -> Response:
         """The form with a new link in it, which is shown this once."""
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
+        _, kept = await kept_of(desk, request, who)
         try:
             word = await asyncio.to_thread(desk.intake.make, kept.draft, _now())
         except TooMuch as error:
@@ -140,8 +147,7 @@ def draft_router(desk: Desk, show: Any) -> APIRouter:
 
     @router.post("/drafts/{draft_id}/intake/{link_id}/revoke")
     async def revoke(request: Request, draft_id: str, link_id: str, who: Visitor = Depends(desk.operator)) -> Response:
-        posted = await read_form(request, who)
-        kept = await keep(desk, who, posted.text("door"), posted)
+        _, kept = await kept_of(desk, request, who)
         await asyncio.to_thread(desk.intake.revoke, kept.draft, link_id)
         return go_to(f"/console/drafts/{draft_id}#intake")
 

@@ -235,7 +235,6 @@ class Forms:
             "sections": SECTIONS,
             "wrong": dict(wrong),
             "problems": [(place, label_of(place, translate) if place else "", said) for place, said in wrong],
-            "programmes": self._programmes(who),
             "picker": picker_of(self._desk, filled.values, live),
         }
         answer = self._desk.pages.html(request, "console/form.html", who, 422 if wrong else 200, **{**page, **about})

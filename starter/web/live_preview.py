@@ -49,9 +49,7 @@ class Previewer:
     def preview(self, checked: Checked, photos: Sequence[Photo], kind: Kind, language: str) -> Preview | None:
         """None: its area is not one (yet)."""
         try:
-            edition = preview_edition(
-                self._parts, checked.known.shown, checked.programme, kind, _shown(photos, checked.known.shown)
-            )
+            edition = self._edition(checked, photos, kind)
         except AreaError:
             return None
         untranslated = () if kind is Kind.PUBLIC_TEST else tuple(_untranslated(checked.known.shown))
@@ -62,9 +60,7 @@ class Previewer:
     def page(self, checked: Checked, photos: Sequence[Photo], kind: Kind, channel: str, name: str) -> str:
         """A page or mail with its photos inside it; raises LookupError when there is none of that name."""
         try:
-            edition = preview_edition(
-                self._parts, checked.known.shown, checked.programme, kind, _shown(photos, checked.known.shown)
-            )
+            edition = self._edition(checked, photos, kind)
         except AreaError as error:
             raise LookupError(str(error)) from error
         rendition = self._render(edition).get(channel)
@@ -73,6 +69,10 @@ class Previewer:
             raise LookupError(f"no page {name} of {channel}")
         jpegs = {one.id: square(one.jpeg, one.crop) for one in photos}
         return with_photos(part.content, jpegs.get)
+
+    def _edition(self, checked: Checked, photos: Sequence[Photo], kind: Kind) -> Edition:
+        case = checked.known.shown
+        return preview_edition(self._parts, case, checked.programme, kind, _shown(photos, case))
 
     def _render(self, edition: Edition) -> dict[str, Rendition]:
         if self._renderers is None:

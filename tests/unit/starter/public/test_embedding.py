@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alerts.vocabulary import Kind, Meaning
 from starter.client import Baken
-from starter.parts import Parts, open_parts
+from starter.parts import Parts
 from starter.serve import build_app
 from tests.support.asking import Asking
 from tests.support.editions import ShownAlert
-from tests.support.homes import silent_home
 
 ALERT = "abcdefghij"
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    opened = open_parts(silent_home(tmp_path / "home"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

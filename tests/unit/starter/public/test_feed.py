@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import feedparser  # type: ignore[import-untyped]
@@ -12,20 +11,12 @@ import pytest
 from fastapi import FastAPI
 
 from alerts.vocabulary import CancelReason, Kind, Meaning
-from starter.parts import Parts, open_parts
+from starter.parts import Parts
 from starter.public.site import public_router
 from tests.support.editions import BASE_URL, NOW, ShownAlert, case_document
-from tests.support.homes import silent_home
 
 ALERT = "abcdefghij"
 Site = httpx.AsyncClient
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    opened = open_parts(silent_home(tmp_path / "home"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

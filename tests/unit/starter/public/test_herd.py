@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,11 +16,10 @@ from starlette.types import Receive, Scope, Send
 
 from alerts.vocabulary import Meaning
 from starter.client import Baken
-from starter.parts import Parts, open_parts
+from starter.parts import Parts
 from starter.public.herd import LOOK_AFTER, SHARED_FOR, Herd
 from starter.serve import build_app, look_at, web_config
 from tests.support.editions import JPEG, ShownAlert
-from tests.support.homes import silent_home
 from tests.support.waiting import eventually, eventually_async
 
 ALERT = "abcdefghij"
@@ -61,13 +59,6 @@ class Behind:
         if self.broken:
             raise RuntimeError("the store is away")
         await self._app(scope, receive, send)
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    opened = open_parts(silent_home(tmp_path / "home"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,21 +12,13 @@ import pytest
 from fastapi import FastAPI
 
 from alerts.vocabulary import Kind, Meaning
-from starter.parts import Parts, open_parts
+from starter.parts import Parts
 from starter.public.site import public_router
 from starter.screens import screen_address
 from store import proof
 from tests.support.editions import BASE_URL, ShownAlert, case_document
-from tests.support.homes import silent_home
 
 Site = httpx.AsyncClient
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    opened = open_parts(silent_home(tmp_path / "home"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
