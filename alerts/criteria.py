@@ -59,7 +59,7 @@ def _abducted_or_danger(case: Case, _programme: Programme, _now: datetime) -> Ju
         return Result.MET, "missing, with danger to life or fear of serious injury"
     if "unknown" in (facts.abducted_by_unknown, facts.life_in_danger):
         return Result.UNKNOWN, (
-            "neither abduction nor danger is established; answer abducted_by_unknown and life_in_danger with yes or no"
+            "abduction or danger is not known yet: answer assessment/abducted_by_unknown and assessment/life_in_danger"
         )
     return Result.NOT_MET, "neither abducted by an unknown person nor in danger of life or serious injury"
 
@@ -109,7 +109,7 @@ def _publicity(case: Case, programme: Programme, _now: datetime) -> Judged:
         return Result.UNKNOWN, "overriding_danger needs publicity/given_by and publicity/reason"
     if _named_as_abductor(case):
         return Result.NOT_MET, "a person named as possible abductor cannot give leave (publicity/given_by)"
-    return Result.MET, f"publicity rests on {basis.basis.replace('_', ' ')}"
+    return Result.MET, f"publicity rests on {basis.basis}"
 
 
 def _named_as_abductor(case: Case) -> bool:

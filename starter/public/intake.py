@@ -7,6 +7,7 @@ operator takes it over.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,13 @@ MOST_BYTES = 45_000_000
 MOST_PHOTOS = 4
 MOST_CHARACTERS = 400
 AT_ONCE = 2
-"""Forms with photos that are taken in at a time, by this process: a photo takes some hundred MB while it is read."""
+"""Forms whose photos are opened at a time, by this process: a photo takes some hundred MB meanwhile."""
+READ_AT_ONCE = 8
+"""Forms that come in at a time, each in memory: those on a slow line keep nobody waiting."""
+OF_A_LINK = 2
+"""Of which by one link: who presses twice has two."""
+READ_WITHIN = 300.0
+"""Seconds for one form to come in: 45 MB at 1.2 Mbit/s."""
 CHILD = ("name", "hair", "eyes", "height_cm", "build", "clothing", "marks")
 """Fields of the first child that a parent is asked for; a number of centimetres as it was typed."""
 BASES = ("parent", "guardian")
@@ -37,10 +44,12 @@ LINK_CSP = (
 
 
 class IntakeSite:
-    def __init__(self, parts: Parts, clock: Callable[[], datetime]) -> None:
+    def __init__(self, parts: Parts, clock: Callable[[], datetime], within: float) -> None:
         self._intake = Intake(parts.db, parts.keys)
         self._clock = clock
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._coming: Counter[str] = Counter()
+        self._within = within
 
     async def page(self, request: Request, word: str) -> Response:
         try:
@@ -53,15 +62,25 @@ class IntakeSite:
         """What was sent goes into the draft, all of it or nothing."""
         try:
             await asyncio.to_thread(self._intake.check, word, self._clock())  # before a byte of it is read
-            if self._turns.locked():
+            if self._coming.total() >= READ_AT_ONCE or self._coming[word] >= OF_A_LINK:
                 return _html(request, 503, values={}, problem="busy")
+            posted = await self._read(request, word)
             async with self._turns:
-                posted = await read_body(request, MOST_BYTES)
                 return await self._take(request, word, posted)
         except (Closed, Unknown) as gone:
             return _gone(request, gone)
         except BadInput:
             return _html(request, 413, values={}, problem="large")
+        except TimeoutError:
+            return _html(request, 503, values={}, problem="slow")
+
+    async def _read(self, request: Request, word: str) -> Posted:
+        self._coming[word] += 1
+        try:
+            async with asyncio.timeout(self._within):
+                return await read_body(request, MOST_BYTES)
+        finally:
+            self._coming -= Counter({word: 1})
 
     async def _take(self, request: Request, word: str, posted: Posted) -> Response:
         said = _said(posted)
@@ -82,9 +101,9 @@ class IntakeSite:
         return _page(request, "intake_done.html", 200, state="thanks")
 
 
-def intake_router(parts: Parts, clock: Callable[[], datetime]) -> APIRouter:
-    """Routes of intake links."""
-    site, router = IntakeSite(parts, clock), APIRouter()
+def intake_router(parts: Parts, clock: Callable[[], datetime], within: float = READ_WITHIN) -> APIRouter:
+    """Routes of intake links; a form has to come in `within` seconds."""
+    site, router = IntakeSite(parts, clock, within), APIRouter()
 
     @router.get("/intake/{word}")
     async def page(request: Request, word: str) -> Response:

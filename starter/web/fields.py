@@ -225,6 +225,12 @@ _LABELS = {
 }
 
 
+def option_labels(name: str, translate: Translate) -> dict[str, str]:
+    """What can be chosen in a field, by code; nothing for a name that is no field with choices."""
+    found = (one.options for part in (*FIRST, *LAST) for one in part.fields if one.name == name)
+    return {code: translate(label) for code, label in next(found, ())}
+
+
 def label_of(pointer: str, translate: Translate) -> str:
     """A place in a case in words: `children/0/hair` is `Child 1, Hair`."""
     exact = next((one.label for part in (*FIRST, *LAST) for one in part.fields if one.name == pointer), None)

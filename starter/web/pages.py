@@ -33,6 +33,9 @@ class Pages:
         self._embedded = embedded
         self._programmes = programmes
 
+    def programme_name(self, id_: str, language: str) -> str:
+        return self._programmes.get(id_, {}).get(language, id_)
+
     def text(self, template: str, visitor: Visitor, **values: Any) -> str:
         return environment.get_template(template).render(**self._words(visitor), **values)
 
@@ -57,7 +60,7 @@ class Pages:
             "words": lambda group: {name: translate(word) for name, word in GROUPS[group].items()},
             "said": partial(said, language),
             "time": lambda value, seconds=False: time_tag(value, language, seconds=seconds),
-            "programme_name": lambda id: self._programmes.get(id, {}).get(language, id),
+            "programme_name": lambda id: self.programme_name(id, language),
             "lasts": lasts,
             "field_time": field_value,
             "number": lambda value: format_decimal(value, locale=language) if value is not None else "\u2013",

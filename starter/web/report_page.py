@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -27,7 +29,7 @@ def report_router(desk: Desk) -> APIRouter:
     @router.get("/alerts/{alert_id}/report")
     async def page(request: Request, alert_id: str, who: Visitor = Depends(desk.reads)) -> Response:
         report = await desk.baken.report(alert_id)
-        words = report_page(report, who.language, datetime.now(UTC))
+        words = _in_words(desk, report, who, datetime.now(UTC))
         return desk.pages.html(
             request,
             "console/report.html",
@@ -45,7 +47,7 @@ def report_router(desk: Desk) -> APIRouter:
     @router.get("/alerts/{alert_id}/report.pdf")
     async def pdf(alert_id: str, who: Visitor = Depends(desk.reads)) -> Response:
         now = datetime.now(UTC)
-        words = report_page(await desk.baken.report(alert_id), who.language, now)
+        words = _in_words(desk, await desk.baken.report(alert_id), who, now)
         try:
             made = await asyncio.to_thread(partial(as_pdf, words, now))
         except CannotSet as error:
@@ -54,6 +56,11 @@ def report_router(desk: Desk) -> APIRouter:
         return Response(made, headers={**KEPT_NOWHERE, **name}, media_type="application/pdf")
 
     return router
+
+
+def _in_words(desk: Desk, report: Mapping[str, Any], who: Visitor, now: datetime) -> ReportPage:
+    programme = report["programme"] and desk.pages.programme_name(report["programme"], who.language)
+    return report_page({**report, "programme": programme}, who.language, now)
 
 
 def as_pdf(page: ReportPage, at: datetime) -> bytes:

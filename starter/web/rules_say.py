@@ -7,7 +7,14 @@ from functools import cache
 
 from markupsafe import Markup, escape
 
-from starter.web.i18n import N_, dutch
+from starter.web.fields import label_of, option_labels
+from starter.web.i18n import N_, Translate, dutch, translator
+
+COUNTED = ("children/", "vehicles/")
+PLACE = re.compile(r"\b(?:children|vehicles)/\d+(?:/\w+)*|\b(?:last_seen|assessment|publicity|suspect|public)/\w+")
+"""A place in a case, as the rules name it for those who write case files."""
+CODED = {"what": "publicity/basis", "basis": "publicity/basis", "who": "assessment/relation"}
+"""The field whose codes a value in a sentence can be."""
 
 RULES_SAY = (
     N_("every child is under 18"),
@@ -21,11 +28,10 @@ RULES_SAY = (
     N_("who is missing? Give a name or a description"),
     N_("when was the child last seen? Give a time, or two times between which it was"),
     N_("neither abducted by an unknown person nor in danger of life or serious injury"),
-    N_("neither abduction nor danger is established; answer abducted_by_unknown and life_in_danger with yes or no"),
+    N_("abduction or danger is not known yet: answer assessment/abducted_by_unknown and assessment/life_in_danger"),
     N_("the assessment says that there is no serious worry"),
     N_("is there serious worry? Answer assessment/serious_worry with yes or no"),
     N_("where to look is not known: add last_seen/place, its coordinates, or an area"),
-    N_("overriding_danger needs publicity/given_by and publicity/reason"),
     N_("a person named as possible abductor cannot give leave (publicity/given_by)"),
     N_("a local alert needs a local area: name municipalities, a circle or a polygon"),
     N_("where should it be shown? Give an area, or last_seen/lat and last_seen/lon"),
@@ -57,6 +63,7 @@ RULES_SAY_OF = (
         "clothing"
     ),
     N_("who gave leave to show the child is not known: set publicity/basis to one of {what}"),
+    N_("{basis} needs publicity/given_by and publicity/reason"),
     N_("{programme} does not accept the basis {basis} for publicity"),
     N_(
         "the child may be with a {who} who fled to a shelter: check first, then set assessment/sheltered_checked to "
@@ -95,20 +102,46 @@ RULES_SAY_OF = (
 
 
 def said(language: str, text: str | None) -> Markup:
-    """A sentence of the rules; what has no translation is shown in English, marked as such."""
+    """A sentence of the rules, with places and codes of the case in words.
+
+    What has no translation is shown in English, marked as such.
+    """
     if not text:
         return Markup()
-    if language == "en":
-        return escape(text)
-    found = dutch().get(text) or _filled(text)
-    return escape(found) if found else Markup('<span lang="en">{}</span>').format(text)
+    message, values = _taken_apart(text)
+    if language != "en" and message not in dutch():
+        return Markup('<span lang="en">{}</span>').format(text)
+    translate = translator(language)
+    sentence = translate(message)
+    if values:
+        sentence = sentence.format(**{name: _words(name, value, translate) for name, value in values.items()})
+    return escape(PLACE.sub(lambda found: _of_the_form(found[0], translate), sentence))
 
 
-def _filled(text: str) -> str | None:
+def _taken_apart(text: str) -> tuple[str, dict[str, str]]:
+    """The message that it is made of, and what was filled in; the text itself where it is none of ours."""
     for pattern, message in _patterns():
         if match := pattern.fullmatch(text):
-            return dutch()[message].format(**match.groupdict())
-    return None
+            return message, match.groupdict()
+    return text, {}
+
+
+def _words(name: str, value: str, translate: Translate) -> str:
+    """The codes that a value of a sentence consists of, as the form has them; else the value as it stands."""
+    labels = option_labels(CODED.get(name, ""), translate)
+    codes = value.split(", ")
+    if not all(code in labels for code in codes):
+        return value
+    return ", ".join(_inside(labels[code]) for code in codes)
+
+
+def _of_the_form(place: str, translate: Translate) -> str:
+    return _inside(label_of(place, translate)) if place.startswith(COUNTED) else f'"{label_of(place, translate)}"'
+
+
+def _inside(label: str) -> str:
+    """A label as a word of a sentence."""
+    return label[:1].lower() + label[1:]
 
 
 @cache

@@ -381,6 +381,7 @@ def test_report_when_an_alert_was_sent_has_its_figures_alike_everywhere_and_noth
     assert [one["actor"] for one in found["rulings"]] == ["supervisor1", "operator2"]
     assert pdf.content.startswith(b"%PDF-")
     assert "40 / 40" in page.text
+    assert "AMBER Alert" in page.text
     for said in (page.text, document.text, _words_of(pdf.content)):
         assert waiting in said
         assert CHILD.split(maxsplit=1)[0] not in said

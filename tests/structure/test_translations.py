@@ -33,9 +33,19 @@ def test_sentences_of_the_rules_when_translated_are_said_by_a_rule() -> None:
 
 def test_sentences_with_values_when_said_in_dutch_keep_the_values() -> None:
     for message in RULES_SAY_OF:
-        sentence = VALUE.sub("12", message)
+        sentence = VALUE.sub("12", message).replace("children/12", "children/11")  # people count from one
         assert "12" in said("nl", sentence)
         assert "lang=" not in said("nl", sentence)
+
+
+def test_sentences_with_places_and_codes_of_a_case_say_them_as_the_form_does() -> None:
+    basis = "child_16_plus needs publicity/given_by and publicity/reason"
+    assert said("en", basis).unescape() == 'the child, 16 or older needs "Given by" and "Reason"'
+    assert said("nl", "publicity rests on parent, child_16_plus") == (
+        "de grondslag voor openbaarheid is toestemming van een ouder, het kind zelf, 16 jaar of ouder"
+    )
+    assert said("en", "children/1 is 19; every child must be under 18").startswith("child 2 is 19;")
+    assert said("en", "chris (police) added or paused parent; another supervisor must let alerts go to it (four eyes)")
 
 
 def test_sentences_nobody_translated_are_marked_as_english() -> None:
