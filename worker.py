@@ -41,7 +41,7 @@ from starter.settings import load_settings
 from workflows.codec import Reader
 from workflows.ports import ALERTS_QUEUE, CONTROL_QUEUE, send_queue
 from workflows.registry import WORKFLOWS
-from workflows.runtime import HEARTBEAT_THROTTLE, STICKY, sandbox_runner
+from workflows.runtime import BUILD_ID, HEARTBEAT_THROTTLE, STICKY, sandbox_runner
 
 GRACE = timedelta(seconds=3)
 READY_WITHIN = 60.0
@@ -120,6 +120,7 @@ def _worker(
         activities=list(activities),  # type: ignore[arg-type]
         workflows=list(workflows),
         workflow_runner=sandbox_runner(),
+        build_id=BUILD_ID,
         activity_executor=threads,
         max_concurrent_activities=at_once,
         sticky_queue_schedule_to_start_timeout=STICKY,

@@ -18,7 +18,7 @@ from starter.settings import load_settings
 from workflows.codec import KeySource, Reader
 from workflows.messages import ALERT_WORKFLOW, CHANNEL_WORKFLOW, FAN_OUT_WORKFLOW
 from workflows.registry import WORKFLOWS
-from workflows.runtime import data_converter, sandbox_runner
+from workflows.runtime import BUILD_ID, data_converter, sandbox_runner
 
 TYPES = (ALERT_WORKFLOW, CHANNEL_WORKFLOW, FAN_OUT_WORKFLOW)
 OPEN = f"ExecutionStatus = 'Running' AND WorkflowType IN ({', '.join(map(repr, TYPES))})"
@@ -29,6 +29,7 @@ async def replay_open(client: Client, keys: KeySource, workflows: Sequence[type]
     replayer = Replayer(
         workflows=workflows,
         workflow_runner=sandbox_runner(),
+        build_id=BUILD_ID,
         data_converter=data_converter(keys, Reader.WORKER),
     )
     failed = []

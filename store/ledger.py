@@ -237,51 +237,81 @@ def settled_to(session: Session, alert_id: str, channel: str, edition: int) -> i
     return settled
 
 
-class Counts(Value):
-    """Of one edition on one channel; in doubt are counted in `reached` too."""
+class Reach(Value):
+    """How many recipients of one edition on one channel; in doubt are counted in `reached` too."""
 
+    reached: int = 0
+    failed: int = 0
+    in_doubt: int = 0
+
+
+class Counts(Reach):
     recipients: int
-    reached: int
-    failed: int
-    in_doubt: int
     first_dispatch: datetime | None
     last_dispatch: datetime | None
 
 
 def channel_counts(session: Session, alert_id: str, channel: str, edition: int) -> Counts:
-    """From sums that each chunk carries; only chunks of several waves are read position by position."""
     shown = _of(alert_id, channel, "show")
+    times = select(func.min(LedgerChunk.first_at), func.max(LedgerChunk.last_at)).where(*shown)
+    first_dispatch, last_dispatch = session.exec(times).one()
+    return Counts(
+        **reach(session, alert_id, [edition], channel).get((channel, edition), Reach()).model_dump(),
+        recipients=audience_size(session, alert_id, channel),
+        first_dispatch=first_dispatch,
+        last_dispatch=last_dispatch,
+    )
+
+
+def reach(
+    session: Session, alert_id: str, editions: Collection[int], channel: str | None = None
+) -> dict[tuple[str, int], Reach]:
+    """Of these editions, by channel (that one, or every one) and edition.
+
+    From sums that each chunk carries; only chunks of several waves are read position by position.
+    """
+    shown = [col(LedgerChunk.alert_id) == alert_id, col(LedgerChunk.purpose) == "show"]
+    shown += [col(LedgerChunk.edition).in_(editions)]
+    shown += [col(LedgerChunk.channel) == channel] if channel else []
     doubtful = col(LedgerChunk.outcomes).is_(None)
+    key = col(LedgerChunk.channel), col(LedgerChunk.edition), col(LedgerChunk.start)
     chunks = (
         sqlalchemy.select(
-            col(LedgerChunk.start),
+            *key,
             func.count().label("rows"),
             func.sum(case((doubtful, LedgerChunk.messages), else_=LedgerChunk.reached)).label("reached"),
             func.sum(LedgerChunk.failed).label("failed"),
             func.sum(case((doubtful, LedgerChunk.messages), else_=LedgerChunk.in_doubt)).label("in_doubt"),
         )
-        .where(*shown, col(LedgerChunk.edition) == edition)
-        .group_by(col(LedgerChunk.start))
+        .where(*shown)
+        .group_by(*key)
         .subquery()
     )
-    sums = select(func.sum(chunks.c.reached), func.sum(chunks.c.failed), func.sum(chunks.c.in_doubt))
-    reached, failed, in_doubt = (int(one or 0) for one in session.exec(sums.where(chunks.c.rows == 1)).one())
-    again = select(chunks.c.start).where(chunks.c.rows > 1)
-    rows = select(LedgerChunk).where(*shown, LedgerChunk.edition == edition, col(LedgerChunk.start).in_(again))
+    sums = [func.sum(case((chunks.c.rows == 1, chunks.c[name]), else_=0)) for name in Reach.model_fields]
+    again = func.sum(case((chunks.c.rows > 1, 1), else_=0))
+    of_each = sqlalchemy.select(chunks.c.channel, chunks.c.edition, again, *sums)
+    found: dict[tuple[str, int], Reach] = {}
+    for name, edition, several, *numbers in session.connection().execute(
+        of_each.group_by(chunks.c.channel, chunks.c.edition)
+    ):
+        statuses = _newest_statuses(session, alert_id, name, edition) if several else []
+        totals = (
+            int(number) + sum(1 for status in statuses if status in which)
+            for number, which in zip(numbers, (REACHED, FAILED, DOUBTFUL), strict=True)
+        )
+        found[name, edition] = Reach(**dict(zip(Reach.model_fields, totals, strict=True)))
+    return found
+
+
+def _newest_statuses(session: Session, alert_id: str, channel: str, edition: int) -> list[int]:
+    """Of each position in chunks of several waves, what the last wave said."""
+    shown = (*_of(alert_id, channel, "show"), col(LedgerChunk.edition) == edition)
+    again = select(LedgerChunk.start).where(*shown).group_by(col(LedgerChunk.start)).having(func.count() > 1)
+    rows = select(LedgerChunk).where(*shown, col(LedgerChunk.start).in_(again))
     last: dict[int, int] = {}
     for row in session.exec(rows.order_by(col(LedgerChunk.id))):
         last.update((position, status) for position, _, status in entries(row))
-    found = list(last.values())
-    times = select(func.min(LedgerChunk.first_at), func.max(LedgerChunk.last_at)).where(*shown)
-    first_dispatch, last_dispatch = session.exec(times).one()
-    return Counts(
-        recipients=audience_size(session, alert_id, channel),
-        reached=reached + sum(1 for status in found if status in REACHED),
-        failed=failed + sum(1 for status in found if status in FAILED),
-        in_doubt=in_doubt + sum(1 for status in found if status in DOUBTFUL),
-        first_dispatch=first_dispatch,
-        last_dispatch=last_dispatch,
-    )
+    return list(last.values())
 
 
 class Progress(Value):
@@ -316,7 +346,7 @@ def progress(session: Session, alert_id: str, channel: str, edition: int, now: d
     lately = through.where(*wave, col(LedgerChunk.last_at) > now - LATELY)
     ((fresh, since),) = session.exec(lately).all()
     of = (
-        channel_counts(session, alert_id, channel, edition).reached
+        reach(session, alert_id, [edition], channel).get((channel, edition), Reach()).reached
         if ends
         else audience_size(session, alert_id, channel)
     )

@@ -44,6 +44,13 @@ def seen(session: Session, alert_id: str, channel: str, edition: int) -> int:
     return int(session.exec(select(func.sum(SeenPage.number)).where(*mine)).one() or 0)
 
 
+def seen_by_channel(session: Session, alert_id: str) -> dict[tuple[str, int], int]:
+    """`seen` of every channel and edition that has receipts."""
+    query = select(SeenPage.channel, SeenPage.edition, func.sum(SeenPage.number)).where(SeenPage.alert_id == alert_id)
+    rows = session.exec(query.group_by(col(SeenPage.channel), col(SeenPage.edition)))
+    return {(channel, edition): int(number) for channel, edition, number in rows}
+
+
 def showing(session: Session, screen: str) -> Collection[str]:
     """The alerts that a screen said it shows."""
     return session.exec(select(ScreenShowing.alert_id).where(ScreenShowing.screen == screen)).all()

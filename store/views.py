@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from alerts.sealing import seal, unseal
 from store import proof, social
 from store.audience import audience_sizes
-from store.ledger import channel_counts, progress
+from store.ledger import Reach, progress, reach
 from store.rows import put
 from store.tables.alert import AlertStanding, AlertView
 from store.tables.sending import ChannelTrouble, ChannelTry
@@ -96,10 +96,12 @@ def add_live_facts(session: Session, view: dict[str, Any], now: datetime) -> dic
         one.channel: one for one in session.exec(select(ChannelTrouble).where(ChannelTrouble.alert_id == alert_id))
     }
     tries = {one.channel: one for one in session.exec(select(ChannelTry).where(ChannelTry.alert_id == alert_id))}
-    sizes = audience_sizes(session, alert_id)
+    sizes, seen = audience_sizes(session, alert_id), proof.seen_by_channel(session, alert_id)
+    editions = {one["channel"]: one["edition"] or view["edition"] for one in view["channels"]}
+    reached = reach(session, alert_id, {one for one in editions.values() if one})
     for channel in view["channels"]:
         name, under_way = channel["channel"], channel["state"] in UNDER_WAY
-        edition = channel["edition"] or view["edition"]
+        edition = editions[name]
         channel["progress"] = _progress(session, view, channel, now) if under_way and sizes.get(name) else None
         channel["trouble"] = None
         if (trouble := troubles.get(name)) is not None:
@@ -107,10 +109,8 @@ def add_live_facts(session: Session, view: dict[str, Any], now: datetime) -> dic
             if under_way or channel["state"] == "showing":
                 channel["state"] = "retrying"
         if edition and sizes.get(name):
-            counts = channel_counts(session, alert_id, name, edition)
-            channel["recipients"], channel["reached"] = counts.recipients, counts.reached
-            channel["failed"], channel["in_doubt"] = counts.failed, counts.in_doubt
-        channel["seen"] = _seen(session, alert_id, channel, edition, now)
+            channel |= {"recipients": sizes[name], **reached.get((name, edition), Reach()).model_dump()}
+        channel["seen"] = _seen(session, alert_id, channel, edition, now, seen)
     return view
 
 
@@ -130,7 +130,14 @@ def _trouble(row: ChannelTrouble, last: ChannelTry | None) -> dict[str, Any]:
     }
 
 
-def _seen(session: Session, alert_id: str, channel: dict[str, Any], edition: int | None, now: datetime) -> int:
+def _seen(
+    session: Session,
+    alert_id: str,
+    channel: dict[str, Any],
+    edition: int | None,
+    now: datetime,
+    receipts: Mapping[tuple[str, int], int],
+) -> int:
     """Who says to have before them what the channel shows: by receipt, or screens and posts by read-back.
 
     Once it is taken down, a screen that still has any edition counts.
@@ -139,7 +146,7 @@ def _seen(session: Session, alert_id: str, channel: dict[str, Any], edition: int
         return social.seen(session, alert_id, now)
     if channel["channel"] == "signage":
         return proof.screens(session, alert_id, now, None if channel["state"] == "withdrawn" else edition)
-    return proof.seen(session, alert_id, channel["channel"], edition) if edition else 0
+    return receipts.get((channel["channel"], edition), 0) if edition else 0
 
 
 def _open(row: AlertView, key: bytes) -> dict[str, Any]:

@@ -7,7 +7,8 @@ undecodable signal would freeze the alert (DESIGN, rule 3); the codec server ans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -27,12 +28,33 @@ MARKER = b'"[unreadable]"'
 """JSON, so that no converter chokes on it wherever the server put the payload; no message of ours is such a string."""
 KEY_ID = "key-id"
 PREFIX = "alert-"
+REMEMBERED = 5.0
+"""Seconds that a worker or client can still use a key after it was destroyed."""
 
 
 class KeySource(Protocol):
     """Where record keys come from; raises LookupError for a missing or destroyed one, anything else for "away"."""
 
     def record_key(self, alert_id: str) -> bytes: ...
+
+
+class RecentKeys:
+    """Record keys, each remembered for seconds: one task of a workflow has dozens of payloads of the same alert."""
+
+    def __init__(self, keys: KeySource, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._known: dict[str, tuple[bytes, float]] = {}
+
+    def record_key(self, alert_id: str) -> bytes:
+        now = self._clock()
+        key, until = self._known.get(alert_id, (b"", now))
+        if until > now:
+            return key
+        self._known = {one: known for one, known in self._known.items() if known[1] > now}
+        key = self._keys.record_key(alert_id)
+        self._known[alert_id] = key, now + REMEMBERED
+        return key
 
 
 class Reader(Enum):

@@ -44,7 +44,9 @@ def test_hundreds_of_forged_signals_change_nothing_and_found_works_at_once(
     big.write_text(json.dumps("x" * 1_900_000))
     baken.temporal("workflow", "signal", "-w", f"alert-{alert_id}", "--name", "found", "--input-file", str(big))
     _flood(baken, alert_id, forged, 300)
-    view = baken.until(alert_id, lambda view: view["unverified"]["count"] >= 300, 30, "300 unverified signals")
+    view = baken.until(
+        alert_id, lambda now: now["unverified"]["count"] >= 300, 30, "300 unverified signals", live=True
+    )
     assert view["stage"] == "awaiting_approval"
     assert view["rulings"] == []
     assert len(view["unverified"]["last"]) == 20
