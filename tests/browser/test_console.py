@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from alerts.vocabulary import Action, Kind
 from tests.browser.looking import WIDTHS, Watched, aside, until_true, watched
@@ -195,6 +195,39 @@ def test_page_when_the_connection_was_lost_says_so_keeps_what_was_typed_and_catc
     view = aside(lambda: shared_baken.show(live))
     assert view["held"]["reason"] == "Verkeerde foto"
     assert [one["action"] for one in view["rulings"]] == ["approve", "keep", "hold"]
+
+
+def test_forms_when_the_login_ended_keep_what_was_typed_and_go_after_signing_in(
+    shared_baken: Running, browser: Browser, live: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator1").open(f"/console/alerts/{live}/amend").page
+        page.locator('[id="children/0/hair"]').fill("blond")
+        page.context.set_offline(True)
+        page.locator("#send").click()
+        expect(page.locator("#unsent")).to_contain_text("geen verbinding")
+        page.context.set_offline(False)
+        _signed_out_and_in(page, page.locator("#send"), "operator1")
+        expect(page.locator(".govuk-notification-banner--success")).to_contain_text("Gewijzigd")
+        changed = aside(lambda: shared_baken.until_pending(live, edition=2))
+        assert changed["draft"]["case"]["children"][0]["hair"] == "blond"
+        page.locator("#hold-reason").fill("Verkeerde foto")
+        _signed_out_and_in(page, page.get_by_role("button", name="Alles stilzetten"), "operator1")
+        stage(watch, "held")
+    assert aside(lambda: shared_baken.show(live))["held"]["reason"] == "Verkeerde foto"
+
+
+def _signed_out_and_in(page: Page, button: Locator, user: str) -> None:
+    """The button says that the login ended; it does its work once one signed in again in another tab."""
+    page.context.clear_cookies()
+    button.click()
+    expect(page.locator("#unsent")).to_contain_text("uitgelogd")
+    with page.context.expect_page() as opened:
+        page.locator("#unsent a").click()
+    opened.value.locator(f"button[value={user}]").click()
+    opened.value.wait_for_url("**/console/")
+    opened.value.close()
+    button.click()
 
 
 def test_page_when_something_changes_keeps_focus_and_open_details_and_says_only_what_matters(

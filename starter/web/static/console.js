@@ -1,5 +1,7 @@
 // Small help where script runs; everything works without it.
 
+import { standing } from './session.js'
+
 // The live part follows its alert. What is new is morphed in, so that focus, open details and where one reads stay.
 const KEPT = {
   morphStyle: 'innerHTML',
@@ -61,17 +63,19 @@ function follow(live, lost, news) {
   addEventListener('online', open)
 }
 
-// A command without a connection: say that it was not sent, and keep the page. Where it is only slow, send it.
+// Without a connection or a login: say that it was not sent, and keep the page. Where it is only slow, send it.
 const unsent = document.getElementById('unsent')
 document.addEventListener('submit', async (event) => {
   const { target: form, submitter } = event
-  if (!unsent || !form.matches('.command') || form.dataset.going) return
+  if (!unsent || !form.matches('.command, .guarded') || form.dataset.going) return
   event.preventDefault()
-  const away = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(2_000) })
-    .then(() => false, (error) => error.name !== 'TimeoutError')
-  unsent.hidden = !away
-  if (away) {
-    form.prepend(unsent)
+  const why = await standing(unsent.dataset.user)
+  unsent.hidden = why === 'ready' || why === 'slow'
+  if (!unsent.hidden) {
+    for (const one of unsent.children) one.hidden = one.dataset.why !== why
+    const place = submitter ?? form.firstElementChild
+    place.before(unsent)
+    unsent.scrollIntoView({ block: 'nearest' })
     return
   }
   form.dataset.going = 'yes'
@@ -130,12 +134,3 @@ for (const field of document.querySelectorAll('[data-most]')) {
 // A refused form: begin where it says so.
 const summary = document.querySelector('.govuk-error-summary[tabindex]')
 if (summary) summary.focus()
-
-// A form that takes long to fill in is not sent into a void.
-document.addEventListener('submit', event => {
-  if (!event.target.matches('.guarded:not(.columns--form)') || navigator.onLine) return
-  event.preventDefault()
-  const note = document.getElementById('not-sent')
-  note.hidden = false
-  note.textContent = note.dataset.lost
-})

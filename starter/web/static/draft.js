@@ -1,5 +1,7 @@
 // A draft is kept on the server while it is typed. Nothing of it is kept in the browser but the page itself.
 
+import { standing } from './session.js'
+
 const form = document.getElementById('case-form')
 const beside = document.getElementById('beside')
 const saved = document.getElementById('saved')
@@ -75,14 +77,9 @@ beside.addEventListener('htmx:afterSwap', () => {
   if (focused >= 0) stops()[focused]?.focus()
 })
 
-// Signed in again in another tab: the form goes on with that session's token.
 async function newToken() {
-  const answer = await fetch('/console/session', { headers: { 'hx-request': 'true' } }).catch(() => null)
-  if (!answer || !answer.ok) return answer ? 'out' : 'lost'
-  const { user, token } = await answer.json()
-  if (user !== form.dataset.user) return 'other'
-  for (const field of document.querySelectorAll('input[name=token]')) field.value = token
-  return 'unsaved'
+  const now = await standing(form.dataset.user)
+  return { ready: 'unsaved', slow: 'lost' }[now] ?? now
 }
 
 // A button that fills in a field does it here, without a new page.
