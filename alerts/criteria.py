@@ -125,7 +125,7 @@ def _sheltered(case: Case, _programme: Programme, _now: datetime) -> Judged:
     facts = case.assessment
     if facts.relation in {"parent", "family"} and facts.sheltered_checked != "yes":
         return Result.UNKNOWN, (
-            f"the child may be with a {facts.relation} who fled to a shelter: check first, "
+            f"the child may be with somebody ({facts.relation}) who fled to a shelter: check first, "
             "then set assessment/sheltered_checked to yes"
         )
     return Result.MET, "no sign that an alert would lead somebody to a sheltered child"

@@ -110,7 +110,7 @@ class Inbox:
 
     def _keep(self, head: Message, whole: bytes, recipient: str) -> None:
         alert = head["Baken-Alert"] or head["Message-ID"]  # who is called gets every call, whatever its subject
-        sort = (alert, head["Baken-Edition"], head["Baken-Kind"], head["Subject"])
+        sort = (alert, head["Baken-Edition"], head["Baken-Kind"], str(head["Subject"]))  # in UTF-8 it is no string
         if sort not in self._kept:
             mail = email.message_from_bytes(whole, policy=default)
             assert isinstance(mail, EmailMessage)

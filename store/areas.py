@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from weakref import WeakKeyDictionary
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from alerts.area import AreaError, AreaSpec, Circle, ResolvedArea
 from alerts.case import Case
@@ -77,10 +77,10 @@ def _members(session: Session) -> dict[str, tuple[str, ...]]:
 
 
 def last_import(db: Database) -> str:
-    """Changes with each import; empty before the first."""
+    """When each kind was imported: changes with each import, whatever the clock says; empty before the first."""
     with db.read() as session:
-        newest = session.exec(select(func.max(AreaSourceRow.imported_at))).one()
-    return str(newest or "")
+        rows = session.exec(select(AreaSourceRow.kind, AreaSourceRow.imported_at).order_by(col(AreaSourceRow.kind)))
+        return " ".join(f"{kind} {at.isoformat()}" for kind, at in rows)
 
 
 def sources(db: Database) -> list[AreaSourceRow]:

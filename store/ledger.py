@@ -252,27 +252,24 @@ class Counts(Reach):
 
 
 def channel_counts(session: Session, alert_id: str, channel: str, edition: int) -> Counts:
+    """Of one edition on one channel, and when anything of the alert was sent there first and last."""
     shown = _of(alert_id, channel, "show")
     times = select(func.min(LedgerChunk.first_at), func.max(LedgerChunk.last_at)).where(*shown)
     first_dispatch, last_dispatch = session.exec(times).one()
     return Counts(
-        **reach(session, alert_id, [edition], channel).get((channel, edition), Reach()).model_dump(),
+        **reach(session, alert_id, {(channel, edition)})[channel, edition].model_dump(),
         recipients=audience_size(session, alert_id, channel),
         first_dispatch=first_dispatch,
         last_dispatch=last_dispatch,
     )
 
 
-def reach(
-    session: Session, alert_id: str, editions: Collection[int], channel: str | None = None
-) -> dict[tuple[str, int], Reach]:
-    """Of these editions, by channel (that one, or every one) and edition.
+def reach(session: Session, alert_id: str, asked: Collection[tuple[str, int]]) -> dict[tuple[str, int], Reach]:
+    """Of each channel and edition that is `asked`.
 
     From sums that each chunk carries; only chunks of several waves are read position by position.
     """
-    shown = [col(LedgerChunk.alert_id) == alert_id, col(LedgerChunk.purpose) == "show"]
-    shown += [col(LedgerChunk.edition).in_(editions)]
-    shown += [col(LedgerChunk.channel) == channel] if channel else []
+    channels, editions = {channel for channel, _ in asked}, {edition for _, edition in asked}
     doubtful = col(LedgerChunk.outcomes).is_(None)
     key = col(LedgerChunk.channel), col(LedgerChunk.edition), col(LedgerChunk.start)
     chunks = (
@@ -283,23 +280,27 @@ def reach(
             func.sum(LedgerChunk.failed).label("failed"),
             func.sum(case((doubtful, LedgerChunk.messages), else_=LedgerChunk.in_doubt)).label("in_doubt"),
         )
-        .where(*shown)
+        .where(
+            col(LedgerChunk.alert_id) == alert_id,
+            col(LedgerChunk.purpose) == "show",
+            col(LedgerChunk.channel).in_(channels),
+            col(LedgerChunk.edition).in_(editions),
+        )
         .group_by(*key)
         .subquery()
     )
-    sums = [func.sum(case((chunks.c.rows == 1, chunks.c[name]), else_=0)) for name in Reach.model_fields]
-    again = func.sum(case((chunks.c.rows > 1, 1), else_=0))
-    of_each = sqlalchemy.select(chunks.c.channel, chunks.c.edition, again, *sums)
-    found: dict[tuple[str, int], Reach] = {}
-    for name, edition, several, *numbers in session.connection().execute(
-        of_each.group_by(chunks.c.channel, chunks.c.edition)
+    once = [func.sum(case((chunks.c.rows == 1, chunks.c[name]), else_=0)) for name in Reach.model_fields]
+    several = func.sum(case((chunks.c.rows > 1, 1), else_=0))
+    each = sqlalchemy.select(chunks.c.channel, chunks.c.edition, several, *once)
+    found = dict.fromkeys(asked, Reach())
+    for channel, edition, again, *sums in session.connection().execute(
+        each.group_by(chunks.c.channel, chunks.c.edition)
     ):
-        statuses = _newest_statuses(session, alert_id, name, edition) if several else []
-        totals = (
-            int(number) + sum(1 for status in statuses if status in which)
-            for number, which in zip(numbers, (REACHED, FAILED, DOUBTFUL), strict=True)
-        )
-        found[name, edition] = Reach(**dict(zip(Reach.model_fields, totals, strict=True)))
+        if (channel, edition) in found:
+            statuses = _newest_statuses(session, alert_id, channel, edition) if again else []
+            counted = [sum(status in which for status in statuses) for which in (REACHED, FAILED, DOUBTFUL)]
+            reached, failed, in_doubt = (int(one) + more for one, more in zip(sums, counted, strict=True))
+            found[channel, edition] = Reach(reached=reached, failed=failed, in_doubt=in_doubt)
     return found
 
 
@@ -346,7 +347,7 @@ def progress(session: Session, alert_id: str, channel: str, edition: int, now: d
     lately = through.where(*wave, col(LedgerChunk.last_at) > now - LATELY)
     ((fresh, since),) = session.exec(lately).all()
     of = (
-        reach(session, alert_id, [edition], channel).get((channel, edition), Reach()).reached
+        reach(session, alert_id, {(channel, edition)})[channel, edition].reached
         if ends
         else audience_size(session, alert_id, channel)
     )

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from alerts.sealing import seal, unseal
 from store import proof, social
 from store.audience import audience_sizes
-from store.ledger import Reach, progress, reach
+from store.ledger import progress, reach
 from store.rows import put
 from store.tables.alert import AlertStanding, AlertView
 from store.tables.sending import ChannelTrouble, ChannelTry
@@ -98,7 +98,7 @@ def add_live_facts(session: Session, view: dict[str, Any], now: datetime) -> dic
     tries = {one.channel: one for one in session.exec(select(ChannelTry).where(ChannelTry.alert_id == alert_id))}
     sizes, seen = audience_sizes(session, alert_id), proof.seen_by_channel(session, alert_id)
     editions = {one["channel"]: one["edition"] or view["edition"] for one in view["channels"]}
-    reached = reach(session, alert_id, {one for one in editions.values() if one})
+    reached = reach(session, alert_id, {(name, edition) for name, edition in editions.items() if edition})
     for channel in view["channels"]:
         name, under_way = channel["channel"], channel["state"] in UNDER_WAY
         edition = editions[name]
@@ -109,7 +109,7 @@ def add_live_facts(session: Session, view: dict[str, Any], now: datetime) -> dic
             if under_way or channel["state"] == "showing":
                 channel["state"] = "retrying"
         if edition and sizes.get(name):
-            channel |= {"recipients": sizes[name], **reached.get((name, edition), Reach()).model_dump()}
+            channel |= {"recipients": sizes[name], **reached[name, edition].model_dump()}
         channel["seen"] = _seen(session, alert_id, channel, edition, now, seen)
     return view
 

@@ -39,7 +39,10 @@ class KeySource(Protocol):
 
 
 class RecentKeys:
-    """Record keys, each remembered for seconds: one task of a workflow has dozens of payloads of the same alert."""
+    """Record keys, each remembered for seconds: one task of a workflow has dozens of payloads of the same alert.
+
+    For the one event loop of a client or worker.
+    """
 
     def __init__(self, keys: KeySource, clock: Callable[[], float] = time.monotonic) -> None:
         self._keys = keys
@@ -48,13 +51,11 @@ class RecentKeys:
 
     def record_key(self, alert_id: str) -> bytes:
         now = self._clock()
-        key, until = self._known.get(alert_id, (b"", now))
-        if until > now:
-            return key
-        self._known = {one: known for one, known in self._known.items() if known[1] > now}
-        key = self._keys.record_key(alert_id)
-        self._known[alert_id] = key, now + REMEMBERED
-        return key
+        for one in [one for one, (_, until) in self._known.items() if until <= now]:
+            del self._known[one]
+        if alert_id not in self._known:
+            self._known[alert_id] = self._keys.record_key(alert_id), now + REMEMBERED
+        return self._known[alert_id][0]
 
 
 class Reader(Enum):

@@ -28,8 +28,8 @@ MOST_PHOTOS = 4
 MOST_CHARACTERS = 400
 AT_ONCE = 2
 """Forms whose photos are opened at a time, by this process: a photo takes some hundred MB meanwhile."""
-READ_AT_ONCE = 8
-"""Forms that come in at a time, each in memory: those on a slow line keep nobody waiting."""
+HERE_AT_ONCE = 8
+"""Forms in memory at a time, whether they are still coming in or wait for their turn."""
 OF_A_LINK = 2
 """Of which by one link: who presses twice has two."""
 READ_WITHIN = 300.0
@@ -48,7 +48,7 @@ class IntakeSite:
         self._intake = Intake(parts.db, parts.keys)
         self._clock = clock
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._coming: Counter[str] = Counter()
+        self._here: Counter[str] = Counter()
         self._within = within
 
     async def page(self, request: Request, word: str) -> Response:
@@ -62,11 +62,16 @@ class IntakeSite:
         """What was sent goes into the draft, all of it or nothing."""
         try:
             await asyncio.to_thread(self._intake.check, word, self._clock())  # before a byte of it is read
-            if self._coming.total() >= READ_AT_ONCE or self._coming[word] >= OF_A_LINK:
+            if self._here.total() >= HERE_AT_ONCE or self._here[word] >= OF_A_LINK:
                 return _html(request, 503, values={}, problem="busy")
-            posted = await self._read(request, word)
-            async with self._turns:
-                return await self._take(request, word, posted)
+            self._here[word] += 1
+            try:
+                async with asyncio.timeout(self._within):
+                    posted = await read_body(request, MOST_BYTES)
+                async with self._turns:
+                    return await self._take(request, word, posted)
+            finally:
+                self._here -= Counter({word: 1})
         except (Closed, Unknown) as gone:
             return _gone(request, gone)
         except BadInput:
@@ -74,22 +79,14 @@ class IntakeSite:
         except TimeoutError:
             return _html(request, 503, values={}, problem="slow")
 
-    async def _read(self, request: Request, word: str) -> Posted:
-        self._coming[word] += 1
-        try:
-            async with asyncio.timeout(self._within):
-                return await read_body(request, MOST_BYTES)
-        finally:
-            self._coming -= Counter({word: 1})
-
     async def _take(self, request: Request, word: str, posted: Posted) -> Response:
-        said = _said(posted)
+        said, files = _said(posted), await posted.files()
+        if len(files) > MOST_PHOTOS:
+            return _html(request, 422, values=said, problem="many")
         try:
-            photos = [await _photo(name, data) for _, name, data in await posted.files()]
+            photos = [await _photo(name, data) for _, name, data in files]
         except PhotoError:
             return _html(request, 422, values=said, problem="photo")
-        if len(photos) > MOST_PHOTOS:
-            return _html(request, 422, values=said, problem="many")
         if not said and not photos:
             return _html(request, 422, values=said, problem="empty")
         if "publicity/basis" in said and "publicity/given_by" not in said:

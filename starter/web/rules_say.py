@@ -10,11 +10,10 @@ from markupsafe import Markup, escape
 from starter.web.fields import label_of, option_labels
 from starter.web.i18n import N_, Translate, dutch, translator
 
-COUNTED = ("children/", "vehicles/")
-PLACE = re.compile(r"\b(?:children|vehicles)/\d+(?:/\w+)*|\b(?:last_seen|assessment|publicity|suspect|public)/\w+")
+PLACE = re.compile(r"\b(?:last_seen|assessment|publicity)/\w+")
 """A place in a case, as the rules name it for those who write case files."""
-CODED = {"what": "publicity/basis", "basis": "publicity/basis", "who": "assessment/relation"}
-"""The field whose codes a value in a sentence can be."""
+CODED = {"basis": "publicity/basis", "accepted": "publicity/basis", "relation": "assessment/relation"}
+"""Values in sentences that are codes of a field, or several by commas."""
 
 RULES_SAY = (
     N_("every child is under 18"),
@@ -55,19 +54,19 @@ RULES_SAY = (
 )
 """What they say most often, word for word."""
 RULES_SAY_OF = (
-    N_("publicity rests on {what}"),
+    N_("publicity rests on {basis}"),
     N_("children/{n} is {age}; every child must be under 18"),
     N_("an age range reaches {age}; which is it? Give age, or a narrower age_range"),
     N_(
         "nobody could recognise children/{n}: add a photo, or a description, hair, eyes, height, build, marks or "
         "clothing"
     ),
-    N_("who gave leave to show the child is not known: set publicity/basis to one of {what}"),
+    N_("who gave leave to show the child is not known: set publicity/basis to one of {accepted}"),
     N_("{basis} needs publicity/given_by and publicity/reason"),
     N_("{programme} does not accept the basis {basis} for publicity"),
     N_(
-        "the child may be with a {who} who fled to a shelter: check first, then set assessment/sheltered_checked to "
-        "yes"
+        "the child may be with somebody ({relation}) who fled to a shelter: check first, then set "
+        "assessment/sheltered_checked to yes"
     ),
     N_("last seen {hours} hours ago: late is no bar, but say why an alert still helps"),
     N_("{who} wrote or changed this edition; somebody else must approve it (four eyes)"),
@@ -104,39 +103,34 @@ RULES_SAY_OF = (
 def said(language: str, text: str | None) -> Markup:
     """A sentence of the rules, with places and codes of the case in words.
 
-    What has no translation is shown in English, marked as such.
+    What is no sentence of ours is shown as it stands, marked as English.
     """
     if not text:
         return Markup()
     message, values = _taken_apart(text)
-    if language != "en" and message not in dutch():
-        return Markup('<span lang="en">{}</span>').format(text)
+    if message not in dutch():
+        return escape(text) if language == "en" else Markup('<span lang="en">{}</span>').format(text)
     translate = translator(language)
-    sentence = translate(message)
+    sentence = PLACE.sub(lambda found: f'"{label_of(found[0], translate)}"', translate(message))
     if values:
-        sentence = sentence.format(**{name: _words(name, value, translate) for name, value in values.items()})
-    return escape(PLACE.sub(lambda found: _of_the_form(found[0], translate), sentence))
+        words = {name: _in_words(name, value, translate) for name, value in values.items()}
+        child = _inside(label_of(f"children/{values.get('n', '')}", translate))
+        sentence = sentence.replace("children/{n}", "{child}").format(**words, child=child)
+    return escape(sentence)
 
 
 def _taken_apart(text: str) -> tuple[str, dict[str, str]]:
-    """The message that it is made of, and what was filled in; the text itself where it is none of ours."""
+    """The message that it is made of, and what was filled in; the text itself where it is none with values."""
     for pattern, message in _patterns():
         if match := pattern.fullmatch(text):
             return message, match.groupdict()
     return text, {}
 
 
-def _words(name: str, value: str, translate: Translate) -> str:
-    """The codes that a value of a sentence consists of, as the form has them; else the value as it stands."""
+def _in_words(name: str, value: str, translate: Translate) -> str:
+    """Codes as the form has them; any other value as it stands."""
     labels = option_labels(CODED.get(name, ""), translate)
-    codes = value.split(", ")
-    if not all(code in labels for code in codes):
-        return value
-    return ", ".join(_inside(labels[code]) for code in codes)
-
-
-def _of_the_form(place: str, translate: Translate) -> str:
-    return _inside(label_of(place, translate)) if place.startswith(COUNTED) else f'"{label_of(place, translate)}"'
+    return ", ".join(_inside(labels[code]) if code in labels else code for code in value.split(", "))
 
 
 def _inside(label: str) -> str:

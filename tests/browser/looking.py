@@ -176,11 +176,12 @@ def watched(
 
 
 def shoot(watch: Watched, width: int, *files: Path) -> None:
-    """The whole page, in a window as high as it: frames outside of the window would stay blank.
+    """The whole page; with frames in it in a window as high as it, or those outside of the window would stay blank.
 
     The first file in light, the second in dark; with a palette, which makes them a third as large.
     """
-    height = watch.page.evaluate("document.documentElement.scrollHeight")
+    frames = watch.page.locator("iframe").count()
+    height = watch.page.evaluate("document.documentElement.scrollHeight") if frames else HEIGHT
     watch.page.set_viewport_size({"width": width, "height": max(HEIGHT, height)})
     for file, scheme in zip(files, SCHEMES, strict=True):
         watch.page.emulate_media(color_scheme=scheme)

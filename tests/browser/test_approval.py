@@ -91,6 +91,21 @@ def test_buttons_when_they_are_opposite_stand_apart_and_one_is_folded_away(
         assert reject["y"] - (approve["y"] + approve["height"]) > 100
 
 
+def test_renderings_when_folded_can_each_be_opened_before_the_decision(
+    shared_baken: Running, browser: Browser, waiting: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("supervisor1").open(f"/console/alerts/{waiting}").page
+        web = page.locator(".pending > details").first
+        assert [one.is_visible() for one in web.locator("iframe").all()] == [True] + [False] * 5
+        for folded in web.locator("details > summary").all():
+            folded.click()
+        web.locator("iframe").last.scroll_into_view_if_needed()
+        expect(web.frame_locator("iframe").last.locator("body")).to_contain_text("Noor")
+        assert all(one.is_visible() for one in web.locator("iframe, pre").all())
+        assert watch.problems() == []
+
+
 def test_decision_when_made_by_another_is_seen_at_once_with_who_and_when(
     shared_baken: Running, browser: Browser, waiting: str
 ) -> None:

@@ -49,7 +49,7 @@ def test_killed_at_every_stage_the_alert_goes_on_by_itself(own_baken: Running, t
     alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
     baken.kill()  # while verifying, or just after
     baken.start()
-    baken.until_pending(alert_id)
+    baken.until_pending(alert_id, live=True)
     baken.kill()  # awaiting approval
     baken.start()
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")

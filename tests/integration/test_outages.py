@@ -54,6 +54,7 @@ def test_mail_down_delays_nobody_else_and_goes_out_by_itself(own_baken: Running,
         alert_id,
         lambda view: any(one["channel"] == "email" and one["error"] for one in view["channels"]),
         what="error",
+        live=True,
     )
     (mail,) = [one for one in trouble["channels"] if one["channel"] == "email"]
     assert mail["state"] == "retrying"

@@ -59,7 +59,7 @@ def test_approval_is_refused_to_everybody_it_should_be(shared_baken: Running, tm
     assert "changed since" in _refused(baken, alert_id, Action.APPROVE, "supervisor1", digest="0" * 64)
     patch = {"public": {"situation": "Een meisje is in een bestelbus gestapt."}}
     baken.accepted(alert_id, Action.AMEND, "operator2", content={"patch": patch})
-    baken.until(alert_id, lambda view: view["stage"] == WAITS, what="the amended edition")
+    baken.until_pending(alert_id, edition=2)
     assert "changed since" in _refused(baken, alert_id, Action.APPROVE, "supervisor1", digest=old)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until(alert_id, lambda view: view["standing"] == "edition", what="the approved edition declared")

@@ -45,7 +45,15 @@ def test_sentences_with_places_and_codes_of_a_case_say_them_as_the_form_does() -
         "de grondslag voor openbaarheid is toestemming van een ouder, het kind zelf, 16 jaar of ouder"
     )
     assert said("en", "children/1 is 19; every child must be under 18").startswith("child 2 is 19;")
-    assert said("en", "chris (police) added or paused parent; another supervisor must let alerts go to it (four eyes)")
+    sheltered = "the child may be with somebody (parent) who fled to a shelter: check first, then set "
+    assert "somebody (a parent) who fled" in said("en", f"{sheltered}assessment/sheltered_checked to yes")
+
+
+def test_names_and_addresses_in_sentences_are_no_codes_or_places() -> None:
+    user = "parent wrote or changed this edition; somebody else must approve it (four eyes)"
+    assert said("nl", user).startswith("parent ")
+    address = "https://partner.example/publicity/basis does not answer"
+    assert said("en", address) == address
 
 
 def test_sentences_nobody_translated_are_marked_as_english() -> None:

@@ -164,20 +164,21 @@ class Running:
     def until_stage(self, alert_id: str, *stages: str, within: float = 20.0) -> dict[str, Any]:
         return self.until(alert_id, lambda view: view["stage"] in stages, within, f"stage {stages}")
 
-    def until_pending(self, alert_id: str, edition: int = 1) -> dict[str, Any]:
-        return self.until(
-            alert_id, lambda view: bool(view["pending"]) and view["pending"]["edition"] == edition, what="pending"
-        )
+    def until_pending(self, alert_id: str, edition: int = 1, *, live: bool = False) -> dict[str, Any]:
+        def waits(view: dict[str, Any]) -> bool:
+            return bool(view["pending"]) and view["pending"]["edition"] == edition
+
+        return self.until(alert_id, waits, what="pending", live=live)
 
     def until_channels(
-        self, alert_id: str, state: str, edition: int | None = None, within: float = 20.0
+        self, alert_id: str, state: str, edition: int | None = None, within: float = 20.0, *, live: bool = False
     ) -> dict[str, Any]:
         def reached(view: dict[str, Any]) -> bool:
             channels = view["channels"]
             right = [one["state"] == state and (edition is None or one["edition"] == edition) for one in channels]
             return bool(channels) and all(right)
 
-        return self.until(alert_id, reached, within, f"every channel {state} {edition or ''}")
+        return self.until(alert_id, reached, within, f"every channel {state} {edition or ''}", live=live)
 
     def until(
         self,
@@ -189,7 +190,10 @@ class Running:
         *,
         live: bool = False,
     ) -> dict[str, Any]:
-        """Looks each `every` seconds at what was recorded; `live` asks the workflow, for five times the CPU."""
+        """Looks each `every` seconds at what was recorded, which may lag a moment behind.
+
+        With `live` it asks the workflow, for five times the CPU: where the state before a command would do as well.
+        """
 
         async def look(baken: Baken) -> dict[str, Any]:
             deadline = asyncio.get_running_loop().time() + within

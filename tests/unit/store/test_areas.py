@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from alerts.area import AreaError, AreaSpec
 from alerts.case import Case
@@ -71,11 +72,32 @@ def test_larger_areas_when_stated_in_the_file_count_before_the_map(db: Database,
 
 def test_two_files_when_the_second_is_bad_leave_everything_as_it_was(db: Database, tmp_path: Path) -> None:
     import_areas(db, SYNTHETIC)
-    before = (country(db), last_import(db))
+    before = (_read_anew(db), last_import(db))
     (tmp_path / "bad.csv").write_text("pc4,lon,lat,population\n3811,5.3,52.1,ten\n", "utf-8")
     with pytest.raises(AreaError, match=r"bad\.csv: line 2: needs lon and lat"):
         import_areas(db, LARGER, tmp_path / "bad.csv")
-    assert (country(db), last_import(db)) == before
+    assert (_read_anew(db), last_import(db)) == before
+
+
+def _read_anew(db: Database) -> Country:
+    """By another process: nothing of it was read before."""
+    other = Database(db.engine.url.render_as_string())
+    try:
+        return country(other)
+    finally:
+        other.close()
+
+
+def test_country_when_postcodes_follow_is_read_again_whatever_the_clock_said(db: Database, tmp_path: Path) -> None:
+    import_areas(db, SYNTHETIC)
+    assert country(db).postcodes == ()
+    (tmp_path / "pc4.csv").write_text("pc4,lon,lat,population\n3811,5.3,52.1,10\n", "utf-8")
+    with db.write() as session:
+        session.connection().execute(text("UPDATE area_source SET imported_at = '2099-01-01 00:00:00+00:00'"))
+    known = country(db)
+    import_areas(db, tmp_path / "pc4.csv")
+    assert known.postcodes == ()
+    assert [code for code, *_ in country(db).postcodes] == ["3811"]
 
 
 @pytest.mark.parametrize(

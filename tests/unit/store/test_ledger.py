@@ -12,11 +12,13 @@ from store.database import Database
 from store.ledger import (
     KINDS,
     Outside,
+    Reach,
     Status,
     Wave,
     channel_counts,
     plan,
     progress,
+    reach,
     receipts,
     record_outcomes,
     settled_to,
@@ -133,6 +135,19 @@ def test_counts_are_the_same_however_they_are_found(db: Database) -> None:
         by_positions = channel_counts(session, "a", "push", 1)
     assert (by_sums.recipients, by_sums.reached, by_sums.failed, by_sums.in_doubt) == (3, 2, 1, 1)
     assert (by_positions.recipients, by_positions.reached, by_positions.failed) == (4, 3, 1)
+
+
+def test_reach_of_several_editions_and_channels_is_that_of_each(db: Database) -> None:
+    _send(db, _wave(), (R, G, D))
+    _send(db, _wave(announcement=1, announces=True), (R, R, R))
+    _send(db, _wave(edition=2), (R, R, J))
+    asked = {("push", 1), ("push", 2), ("mail", 1)}
+    with db.read() as session:
+        found = reach(session, "a", asked)
+        alone = {one: reach(session, "a", {one})[one] for one in asked}
+    assert found == alone
+    assert found["push", 2] == Reach(reached=2, failed=1)
+    assert found["mail", 1] == Reach()
 
 
 def test_receipts_say_what_one_recipient_got_and_when(db: Database) -> None:
