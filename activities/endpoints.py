@@ -448,10 +448,18 @@ class SiteOwner(Value):
     """Where faults of security are reported; empty: at `contact`."""
 
 
+class RecordTerm(Value):
+    """How long the record of an alert can be read: the case, decisions, reasons and tips."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """From its closing; None: nobody said, so it is never destroyed."""
+
+
 class ChannelsFile(Value):
-    """What a file can say of channels, of the public site and of the console's map."""
+    """What a file can say of channels, of the public site, of records and of the console's map."""
 
     site: SiteOwner = SiteOwner()
+    record: RecordTerm = RecordTerm()
     channels: LiveChannels = LiveChannels()
     exercise: ExerciseChannels = ExerciseChannels()
     map: TileServer | None = None

@@ -19,7 +19,7 @@ from alerts.vocabulary import Kind
 from starter.parts import Parts
 from store import duty
 
-Fault = Literal["", "unconfigured", "away", "nonsense", "denied", "nobody", "other"]
+Fault = Literal["", "unconfigured", "away", "nonsense", "denied", "nobody", "forever", "other"]
 Language = Literal["nl", "en"]
 Row = dict[str, Any]
 OWN = {"web": "/", "cap": "/feeds/cap.atom"}
@@ -34,6 +34,7 @@ VERDICT: Mapping[Fault, Mapping[str, str]] = {
     "nonsense": {"nl": "antwoordt onzin", "en": "answers nonsense"},
     "denied": {"nl": "weigert onze gegevens", "en": "refuses our credentials"},
     "nobody": {"nl": "niemand heeft dienst", "en": "nobody is on duty"},
+    "forever": {"nl": "blijft altijd leesbaar", "en": "can be read for ever"},
     "other": {"nl": "er is iets mis", "en": "something is wrong"},
 }
 REMEDY: Mapping[Fault, Mapping[str, str]] = {
@@ -58,6 +59,10 @@ REMEDY: Mapping[Fault, Mapping[str, str]] = {
         "nl": "Laat een supervisor zijn dienst beginnen: 'baken duty begin', of in de console.",
         "en": "Have a supervisor begin a shift: 'baken duty begin', or in the console.",
     },
+    "forever": {
+        "nl": "Zet uw bewaartermijn in het instellingenbestand: [record] keep_days (docs/settings.md).",
+        "en": "Put your retention term into the settings file: [record] keep_days (docs/settings.md).",
+    },
     "other": {
         "nl": "Lees wat het kanaal zegt; docs/channels heeft van elk kanaal een bladzijde.",
         "en": "Read what the channel says; docs/channels has a page about each.",
@@ -66,7 +71,7 @@ REMEDY: Mapping[Fault, Mapping[str, str]] = {
 
 
 async def examine(parts: Parts, language: Language = "en") -> list[Row]:
-    """A row for each channel, for the public and for exercises, and one for the roster.
+    """A row for each channel, for the public and for exercises, one for the roster and one for the records.
 
     `ok` is false where somebody has something to do. That there is no counterpart for exercises is said and is no
     fault; nor is it for a channel no programme uses.
@@ -82,7 +87,7 @@ async def examine(parts: Parts, language: Language = "en") -> list[Row]:
         _row(channel.name, kind, trouble, language, needed=kind is Kind.ACTUAL and channel.name in used)
         for (kind, channel), trouble in zip(asked, said, strict=True)
     ]
-    return [*rows, _roster(parts, language)]
+    return [*rows, _roster(parts, language), _records(parts, language)]
 
 
 def _roster(parts: Parts, language: Language) -> Row:
@@ -98,6 +103,22 @@ def _roster(parts: Parts, language: Language) -> Row:
         "label": {"nl": "Dienstrooster", "en": "Duty roster"}[language],
         "verdict": VERDICT[fault][language],
         "trouble": None if on_duty else "no supervisor is on duty: an alert would wait until one of all looks",
+        "remedy": REMEDY[fault][language] or None,
+    }
+
+
+def _records(parts: Parts, language: Language) -> Row:
+    """Whether somebody said for how long the record of an alert can be read; on an embedded home it is no fault."""
+    term = parts.settings.record_term()
+    fault: Fault = "forever" if term is None else ""
+    return {
+        "channel": "record",
+        "for": "retention",
+        "ok": term is not None or parts.settings.embedded,
+        "fault": fault or None,
+        "label": {"nl": "Dossiers", "en": "Records"}[language],
+        "verdict": VERDICT[fault][language],
+        "trouble": None if term else "nobody said when the record of a closed alert is destroyed",
         "remedy": REMEDY[fault][language] or None,
     }
 

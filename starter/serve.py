@@ -33,6 +33,7 @@ from starter.web.console import console_router
 from starter.web.demo import demo_router
 from store import audit
 from store.drafts import Drafts
+from store.records import end_records
 from store.witness import StoreRestored, Witness
 
 HERE = Path(__file__).resolve().parent
@@ -168,8 +169,8 @@ class Server(uvicorn.Server):
 
 
 async def _pump(baken: Baken, app: FastAPI) -> None:
-    """Bring what the outbox holds and let old drafts go, for ever; what goes wrong is said and tried again."""
-    db, keys = baken.parts.db, baken.parts.keys
+    """Bring what the outbox holds and let go what is old, for ever; what goes wrong is said and tried again."""
+    db, keys, term = baken.parts.db, baken.parts.keys, baken.parts.settings.record_term()
     witness, drafts, sweep_at = Witness(db, keys), Drafts(db, keys), 0.0
     while True:
         try:
@@ -178,7 +179,10 @@ async def _pump(baken: Baken, app: FastAPI) -> None:
             await asyncio.to_thread(audit.remember_head, db, keys)
             if (clock := time.monotonic()) >= sweep_at:
                 sweep_at = clock + SWEEP_EVERY
-                await asyncio.to_thread(drafts.sweep, datetime.now(UTC))
+                now = datetime.now(UTC)
+                await asyncio.to_thread(drafts.sweep, now)
+                if term is not None:
+                    await asyncio.to_thread(end_records, db, keys, now - term, now)
         except Exception as error:
             with suppress(OSError):  # a disk that is full is full for the log too, and must not end the pump
                 print(f"outbox: {type(error).__name__}", file=sys.stderr, flush=True)

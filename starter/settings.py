@@ -7,7 +7,7 @@
 | Temporal | `BAKEN_TEMPORAL_ADDRESS`, `TEMPORAL_ADDRESS` | a server embedded in the home |
 | namespace | `BAKEN_TEMPORAL_NAMESPACE`, `TEMPORAL_NAMESPACE` | `default` |
 | programmes | `--programmes` | those of the package |
-| channels, map | `--config`, `config.toml` in the home | none |
+| channels, map, records | `--config`, `config.toml` in the home | none |
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,11 @@ class Settings(Value):
     def tile_server(self) -> TileServer | None:
         """Where the console's map gets its background; None: it draws borders only."""
         return self._config().map
+
+    def record_term(self) -> timedelta | None:
+        """After closing, how long the record of an alert can be read; None: nobody said."""
+        days = self._config().record.keep_days
+        return None if days is None else timedelta(days=days)
 
     def _config(self) -> ChannelsFile:
         return _read_config(self.config or self.home / "config.toml", must_exist=self.config is not None)

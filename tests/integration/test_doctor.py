@@ -14,7 +14,7 @@ import pytest
 
 from activities.channels import CAPABILITIES, NAMES
 from simulators.received import read_received
-from starter.doctor import REMEDY, VERDICT, examine
+from starter.doctor import REMEDY, VERDICT, _records, examine
 from starter.home import write_private
 from starter.parts import Parts, open_parts
 from starter.settings import load_settings
@@ -66,7 +66,9 @@ def shown(baken: Running) -> int:
 def test_doctor_when_all_is_well_finds_nothing_and_sends_nothing(shared_baken: Running, parts: Parts) -> None:
     before = shown(shared_baken)
     found = look(parts)
-    assert set(found) == {("duty", "approvals")} | {(name, side) for name in NAMES for side in BOTH}
+    assert set(found) == {("duty", "approvals"), ("record", "retention")} | {
+        (name, side) for name in NAMES for side in BOTH
+    }
     assert {key: row["trouble"] for key, row in found.items() if not row["ok"]} == {}
     assert shown(shared_baken) == before
 
@@ -81,7 +83,7 @@ def test_doctor_when_counterparts_have_a_fault_says_which_of_each(
         faulty.fault(channel, mode, 60)
     found = look(parts)
     wrong = {(name, side): fault for name in channels for side in BOTH}
-    assert {key: row["fault"] for key, row in found.items() if row["fault"]} == wrong
+    assert {key: row["fault"] for key, row in found.items() if not row["ok"]} == wrong
     assert {key for key, row in found.items() if not row["ok"]} == set(wrong)
 
 
@@ -125,3 +127,14 @@ def test_faults_when_told_have_a_verdict_and_a_remedy_in_each_language() -> None
     assert set(VERDICT) == set(REMEDY)
     assert {language for said in (*VERDICT.values(), *REMEDY.values()) for language in said} == {"nl", "en"}
     assert [fault for fault, said in REMEDY.items() if fault and not all(said.values())] == []
+
+
+def test_doctor_when_nobody_said_how_long_records_are_kept_says_so_where_it_is_real(tmp_path: Path) -> None:
+    settings = silent_home(tmp_path / "home")
+    with closing(open_parts(settings)) as opened:
+        embedded = _records(opened, "nl")
+        assert (embedded["ok"], embedded["fault"], embedded["verdict"]) == (True, "forever", "blijft altijd leesbaar")
+        elsewhere = settings.model_copy(update={"temporal_address": "127.0.0.1:7233"})
+        assert not _records(dataclasses.replace(opened, settings=elsewhere), "nl")["ok"]
+        (settings.home / "config.toml").write_text("[record]\nkeep_days = 1826\n")
+        assert _records(opened, "en")["fault"] is None
