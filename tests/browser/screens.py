@@ -40,6 +40,7 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False, 
         _look(operator, see, {"list": "/console/", "form": "/console/new/actual"})
         _choose_area(operator, see)
         _draft(operator, nobody, see)
+        _refused(operator, see)
         _look(operator, see, {"exercise": f"/console/exercises/{drill}"})
         with seat("engineer1") as engineer:
             _look(engineer, see, {"engineer": f"/console/exercises/{drill}"})
@@ -58,6 +59,11 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False, 
             _look(witness, see, {"tip": f"/tip/{alert_id}", "child": f"/i/{alert_id}"})
         aside(lambda: _tell(running, alert_id))
         _look(operator, see, {"tips": f"{here}/tips", "tipped": here})
+        aside(lambda: running.accepted(alert_id, Action.HOLD, "operator1", reason="Iemand belde dat ze thuis is."))
+        aside(lambda: running.until_stage(alert_id, "held"))
+        with seat("supervisor1") as supervisor:
+            _look(supervisor, see, {"held": here, "partners": "/console/partners"})
+        _look(nobody, see, {"public-held": f"/alerts/{alert_id}"})
         aside(lambda: running.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"}))
         aside(lambda: running.until_channels(alert_id, "withdrawn"))
         _look(operator, see, {"closing": here, "report": f"{here}/report"})
@@ -98,6 +104,21 @@ def _draft(operator: Watched, parent: Watched, see: See) -> None:
     parent.page.wait_for_load_state()
     see(parent, "intake-thanks", parent.page.viewport_size["width"] if parent.page.viewport_size else HEIGHT)
     _look(operator, see, {"draft": f"/console/drafts/{draft}", "list-drafts": "/console/"})
+
+
+def _refused(watch: Watched, see: See) -> None:
+    """A form that cannot be sent so, and a page that is not there: that they are refused is no fault of theirs."""
+    watch.open("/console/new/exercise").page.locator("#send").click()
+    watch.page.locator(".govuk-error-summary").wait_for()
+    _excuse(watch, 422)
+    _see(watch, see, "refused")
+    watch.open("/console/alerts/nosuchone2")
+    _excuse(watch, 404)
+    _see(watch, see, "problem")
+
+
+def _excuse(watch: Watched, status: int) -> None:
+    watch.faults[:] = [fault for fault in watch.faults if str(status) not in fault]
 
 
 def _begin(running: Running) -> tuple[str, str]:
