@@ -120,9 +120,14 @@ def _story(edition: Edition, language: str) -> str:
         f"{one.title}: " + "; ".join(f"{fact.label}: {fact.value}" for fact in one.facts) for one in text.children
     ]
     cars = vehicles(text, language)
-    new = [fact for fact in text.more if fact.value not in body and f"{fact.label}: {fact.value}" not in cars]
+    new = [fact for fact in text.more if not _says(body, fact.value) and f"{fact.label}: {fact.value}" not in cars]
     more = [f"{fact.label}: {fact.value.removesuffix(text.warning or '').strip()}" for fact in new]
     return "\n".join(map(plain, (body, *children, *more)))
+
+
+def _says(text: str, value: str) -> bool:
+    """In whole words: who was seen near the "treinstation" did not go by "trein" for that."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text) is not None
 
 
 def _lines(*lines: str) -> str:

@@ -140,11 +140,11 @@ def _whole(text: LanguageText, contents: Sequence[str]) -> bool:
 
 
 def _piece(part: Part, translate: Translate) -> Piece:
+    label = piece_label(part.name, translate)
     if _is_notification(part):
         said = json.loads(part.content)
-        label = piece_label(f"notification.{part.name.partition('.')[2]}", translate)
         return Piece(part.name, label, "text", f"{said['title']}\n{said['body']}", changed=False)
-    return Piece(part.name, piece_label(part.name, translate), part.media, part.content, changed=False)
+    return Piece(part.name, label, part.media, part.content, changed=False)
 
 
 def _is_notification(part: Part) -> bool:

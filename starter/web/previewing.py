@@ -55,6 +55,7 @@ NAMES = {
     "screen": N_("On a screen"),
     "sign": N_("On a road sign"),
     "message": N_("Message to screens"),
+    "topics": N_("Message to topics"),
     "poster": N_("Words on the poster"),
 }
 
@@ -110,6 +111,7 @@ def _planned(
     now, old = (_rendition(session, key, edition.alert_id, one, name) for one in (edition.digest, before))
     known = {part.name: part.content for part in old.parts} if old else {}
     translate = translator(language)
+    trouble = (*(arm["trouble"] if arm else ()), *(now.problems if now else ()))
     pieces = tuple(
         _piece(part, piece_label(part.name, translate), known.get(part.name), anew=old is not None)
         for part in (now.parts if now else ())
@@ -119,7 +121,7 @@ def _planned(
         label=channel_label(name, language),
         personal=CAPABILITIES[name].audience == "personal",
         recipients=arm["recipients"] if arm else 0,
-        trouble=tuple(arm["trouble"] if arm else ()) + (now.problems if now else ()),
+        trouble=tuple(dict.fromkeys(trouble)),  # arming tells of the rendition's problems as well
         pieces=pieces,
         sheets=sheets_of(session, edition) if name == "poster" else (),
         armed=arm is not None,
@@ -152,8 +154,13 @@ def _exercise_counterparts(config: ChannelsConfig, channel: str) -> tuple[str, .
 
 
 def piece_label(name: str, translate: Translate) -> str:
-    """`html.nl` as people say it."""
+    """`html.nl` as people say it.
+
+    A `message` in one language is what app and browsers show; that to screens has all languages in one.
+    """
     kind, _, language = name.partition(".")
+    if language and kind == "message":
+        kind = "notification"
     label = translate(NAMES[kind]) if kind in NAMES else kind
     return f"{label} ({language})" if language else label
 

@@ -29,6 +29,8 @@ from tests.support.push import SECRET, Push, columns, job
 AREAS = ROOT / "tests" / "fixtures" / "areas" / "gemeenten-synthetic.geojson"
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications()).map(
   ({ tag, title, body, image, renotify, data }) => ({ tag, title, body, image, renotify, url: data.url }))"""
+SHOW = """async () => (await navigator.serviceWorker.ready).showNotification(
+  "Vermist: Noor Voorbeeld", { tag: "a1", data: { url: "/alerts/a1" } })"""
 DISMISS = """async () => {
   for (const one of await (await navigator.serviceWorker.ready).getNotifications()) one.close();
 }"""
@@ -200,9 +202,11 @@ def test_subscribing_when_a_place_is_chosen_takes_two_clicks_and_one_ends_it(
         watch.page.get_by_text("Meldingen staan aan").wait_for()
         watch.check("on")
         assert subscribed(parts) == [Entry(subscription, "nl", (place,))]
+        watch.page.evaluate(f"({SHOW})()")
         watch.page.get_by_role("button", name="Stop de meldingen").click()
         watch.page.get_by_text("Meldingen staan uit").wait_for()
         assert subscribed(parts) == []
+        assert watch.page.evaluate(SHOWN) == []
         watch.open("/subscribe?lang=en").check("in English")
 
 

@@ -48,12 +48,15 @@ async function begin(event) {
   }
 }
 
-// The browser's own end counts, whatever we hear of it: its push service then tells us that it is gone.
+// The browser's own end counts, whatever we hear of it: its push service then tells us that it is gone. What is shown
+// goes too, for nobody could tell this browser any more that a child was found.
 async function end(event) {
   event.preventDefault();
   const subscription = await kept();
   await tell("/subscribe/end", subscription).catch(() => {});
   await subscription.unsubscribe();
+  const worker = await navigator.serviceWorker.getRegistration("/");
+  for (const shown of await worker.getNotifications()) shown.close();
   place(null);
   say("ended");
 }

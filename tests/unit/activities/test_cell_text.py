@@ -66,6 +66,13 @@ def test_full_text_says_all_of_it_and_no_fact_twice() -> None:
     ]
 
 
+def test_full_text_when_a_longer_word_of_the_story_begins_so_says_the_fact_all_the_same() -> None:
+    seen = {"at": "2026-11-24T11:00:00Z", "place": "Amersfoort", "travel_mode": "train"}
+    for story, said in (("Ze liep naar het treinstation.", 1), ("Ze nam de trein naar Zwolle.", 0)):
+        text = broadcast(edition(last_seen=seen, public={"situation": story}), "nl", BASE_URL, FULL)
+        assert text.count("Vervoer: trein") == said
+
+
 def test_short_text_says_whom_and_what_to_look_for_and_whom_to_call_in_both_languages() -> None:
     assert [broadcast(edition(), language, BASE_URL, SHORT) for language in ("nl", "en")] == [
         "AMBER Alert: Vermist: Noor Voorbeeld...\nVoertuig: grijze Opel VX-1?3-B\nBel 0800-6070",
