@@ -12,7 +12,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.delivery import DeliveryActivities
+from activities.channels.webpush import WebPushChannel
+from activities.delivery import CHUNKS_AT_ONCE, DeliveryActivities
 from activities.revisions import RevisionWatch
 from alerts.vocabulary import Kind, Meaning
 from simulators.http2 import CUT, Asked, Reply
@@ -27,6 +28,7 @@ from tests.support.push import Push
 from workflows import ports
 
 BROWSERS = 3
+CHUNK = WebPushChannel.capabilities.chunk
 
 
 class Wave:
@@ -181,3 +183,22 @@ async def test_batch_whose_push_service_is_away_is_tried_where_it_is(ended: Wave
     ended.failing = {}
     assert (await ended.deliver(may_leave=True)).left == 0
     assert ended.finished() == 1
+
+
+async def test_browsers_that_stay_silent_keep_no_other_chunk_from_a_try(tmp_path: Path) -> None:
+    """Not even when there is one in each of the chunks that are under way at once."""
+    wave = Wave(tmp_path, CHUNKS_AT_ONCE * CHUNK + 5)
+    try:
+        silent = {f"r{number * CHUNK}" for number in range(CHUNKS_AT_ONCE)}
+        last = f"r{CHUNKS_AT_ONCE * CHUNK}"
+        wave.failing = dict.fromkeys([*silent, last], Reply(503))
+        with pytest.raises(ApplicationError, match="asks for patience"):
+            await wave.deliver()
+        wave.failing = dict.fromkeys(silent, CUT)
+        with pytest.raises(ApplicationError, match="a push service"):
+            await wave.deliver(attempt=2)
+        asked = Counter(one.headers[":path"].rsplit("/", 1)[1] for one in wave.push.asked)
+        assert asked[last] == 2
+        assert all(asked[name] == 1 for name in asked if name not in {*silent, last})
+    finally:
+        wave.close()
