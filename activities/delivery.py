@@ -103,11 +103,15 @@ class DeliveryActivities:
 
     @activity.defn(name=ports.DELIVER.name)
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
-        """Send one batch; raises `Unreachable` or `Busy` (retried) after writing down what did get through."""
+        """Send one batch; raises `Unreachable` or `Busy` (retried) after writing down what did get through.
+
+        Where it may, it answers instead that a few are left, if it was with them alone that it did not get through.
+        """
         overtaken = False
         await asyncio.to_thread(self._witness.check)
         async with beating(), self._watch.watching(asked.alert_id, asked.desired.revision) as watched:
             batch = await asyncio.to_thread(self._open_batch, asked)
+            batch.may_leave = asked.may_leave
             if asked.purpose == "show":
                 batch.still = watched.still
             working = asyncio.gather(*(self._work_off(batch) for _ in range(CHUNKS_AT_ONCE)), return_exceptions=True)
@@ -123,9 +127,12 @@ class DeliveryActivities:
             raise error
         trouble = batch.trouble or (BLIND if batch.stopped else None)
         if trouble is not None and not overtaken:
-            await asyncio.to_thread(self._note, asked, trouble)
+            await asyncio.to_thread(self._note, asked, trouble, until_next_try(trouble.next_retry_delay))
             raise trouble
-        await asyncio.to_thread(self._clear, asked)
+        if batch.few is not None and not overtaken:
+            await asyncio.to_thread(self._note, asked, batch.few, None)
+        else:
+            await asyncio.to_thread(self._clear, asked)
         return batch.answer(superseded=overtaken)
 
     def assume(self, asked: ports.Deliver, judge: Callable[[int], Status | None], at: datetime) -> tuple[Status, int]:
@@ -294,8 +301,7 @@ class DeliveryActivities:
         self._witness.note_now_and_then()
         return intent
 
-    def _note(self, asked: ports.Deliver, trouble: ApplicationError) -> None:
-        waits = until_next_try(trouble.next_retry_delay)
+    def _note(self, asked: ports.Deliver, trouble: ApplicationError, waits: float | None) -> None:
         with self._db.write() as session:
             ledger.note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now(), waits)
 
@@ -328,6 +334,9 @@ class _Batch:
         self.stopped = False
         """Somebody was not sent to because `still` said no."""
         self.trouble: ApplicationError | None = None
+        self.may_leave = False
+        self.few: ApplicationError | None = None
+        """Why a few may be left for later, all others having been told."""
         self._stuck = False
         self._display = display
         self._prefixes: dict[tuple[int, int], str] = {}
@@ -363,11 +372,17 @@ class _Batch:
         if not any(outcomes):
             return
         self.stopped = self.stopped or any(isinstance(outcome, NotSent) for outcome in outcomes)
-        self._stuck = self._stuck or all(isinstance(outcome, Unreachable) for outcome in outcomes)
+        few = _are_few(sent)
+        self._stuck = self._stuck or (not few and all(isinstance(outcome, Unreachable) for outcome in outcomes))
         away = next((one for one in outcomes if isinstance(one, (Busy, Unreachable))), None)
         trouble = away or self._owed(outcomes, sent.statuses)
-        if trouble is not None and self.trouble is None:
-            self.trouble = failure(trouble, activity.info().attempt, takes_away=self._takes_away)
+        if trouble is None:
+            return
+        told = failure(trouble, activity.info().attempt, takes_away=self._takes_away)
+        if few and self.may_leave:
+            self.few = self.few or told
+        else:
+            self.trouble = self.trouble or told
 
     def statuses(self, outcomes: Sequence[Outcome], intent: Intent) -> bytes:
         """One byte for each. What takes away and was refused is still to be done: what it is about still stands.
@@ -404,13 +419,22 @@ class _Batch:
         return self._prefixes[code, announcement]
 
     def answer(self, *, superseded: bool) -> ports.Delivered:
+        few = None if superseded else self.few
+        asked = few.next_retry_delay if few else None
         return ports.Delivered(
             reached=self._counts[Status.REACHED],
             failed=self._counts[Status.GONE] + self._counts[Status.REJECTED],
             superseded=superseded,
             first_at=self._first,
             last_at=now() if self._first else None,
+            left=sum(self._counts[status] for status in ledger.OPEN) if few else 0,
+            patience=asked.total_seconds() if asked else 0.0,
         )
+
+
+def _are_few(sent: _Sent) -> bool:
+    """Whether less than half of a chunk are still to be told: not their counterpart is away, but they fail alone."""
+    return 2 * sum(map(sent.statuses.count, ledger.OPEN)) < len(sent.intent.intended)
 
 
 def _spoken(languages: Sequence[str]) -> Sequence[str]:

@@ -230,7 +230,7 @@ class _Again:
         """Batch by batch, all of it."""
         with self._db.read() as session:
             size = audience_size(session, self._alert_id, deed.asked.channel)
-        said = deed.asked.model_dump(exclude={"start", "done"})
+        said = deed.asked.model_dump(exclude={"start", "left", "done"})
         for start in range(0, size, LARGEST_BATCH):
             batch = ports.Deliver(**said, start=start, count=min(LARGEST_BATCH, size - start))
             self._deliver(deed._replace(asked=batch))
@@ -244,10 +244,11 @@ def _status(deed: Deed, due: int) -> Status | None:
 
     An alert that went through its batch reached all who are due. The end went to those who had the alert then; the
     ledger now takes more for such, of whom it is in doubt, so only where the numbers agree it surely reached them.
-    A batch under way is in doubt as after any crash: its next attempt sends it again, under the same ids.
+    A batch under way is in doubt as after any crash: its next attempt sends it again, under the same ids. So is one of
+    which a few were left for later: which of them, nobody knows any more.
     """
     answer = deed.answer
-    if answer is None:
+    if answer is None or answer.left:
         return Status.DOUBT
     shows, once = deed.asked.purpose == "show", deed.attempts <= 1
     if once and not answer.reached and not answer.failed and (answer.superseded or not shows):

@@ -71,14 +71,18 @@ ARM = Way(
 """Arming freezes the audience (some 5 s for a million) and tells the approver about trouble; it never keeps anybody
 from approving."""
 
+FIRST_WAIT, LONGEST_WAIT = 1.0, 8.0
+"""Seconds between two tries of a batch, each time twice as long: it goes out soon after an outage ends."""
 SEND = Way(
     start_to_close=timedelta(minutes=10),
     heartbeat=timedelta(seconds=5),
     retry=RetryPolicy(
-        initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=8)
+        initial_interval=timedelta(seconds=FIRST_WAIT),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(seconds=LONGEST_WAIT),
     ),
 )
-"""A batch to a counterpart: at most 8 s between tries, so it goes out soon after an outage ends."""
+"""A batch to a counterpart."""
 
 
 async def call(port: Port[In, Out], request: In, way: Way, *, says: str, queue: str | None = None) -> Out:

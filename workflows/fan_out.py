@@ -1,18 +1,20 @@
 """One statement to everybody it concerns on a personal channel: batches, so many at once, from the first to the last.
 
 A batch is a retryable activity; the ledger knows what each of its recipients got, so this workflow holds a cursor and
-sums and nothing of any recipient. After the first pass it looks who joined meanwhile, until nobody did.
+sums and nothing of any recipient. A batch of which only a few are not told yet makes room for those behind it and is
+tried again after them. After that it looks who joined meanwhile, until nobody did.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows import ports
-    from workflows.calls import CONTROL, SEND, call
+    from workflows.calls import CONTROL, FIRST_WAIT, LONGEST_WAIT, SEND, call
     from workflows.messages import FAN_OUT_WORKFLOW
 
 SAYS = {"show": "Send", "end": "Send the end message", "outcome": "Send the outcome message"}
@@ -29,7 +31,10 @@ class FanOutWorkflow:
     def __init__(self, given: ports.FanOutInput) -> None:
         self._given = given
         self._next = given.start
+        self._left = list(given.left)
         self._done = given.done
+        self._last_ones = False
+        """Nobody waits for a lane any more: those under way are tried where they are, until all have been told."""
 
     @workflow.run
     async def run(self, given: ports.FanOutInput) -> ports.Delivered:
@@ -39,8 +44,9 @@ class FanOutWorkflow:
             await self._work_off(plan)
             if self._done.superseded:
                 return self._done
-            if self._next < plan.size:
-                workflow.continue_as_new(given.model_copy(update={"start": self._next, "done": self._done}))
+            if self._next < plan.size or self._left:
+                so_far = {"start": self._next, "left": tuple(self._left), "done": self._done}
+                workflow.continue_as_new(given.model_copy(update=so_far))
             if given.purpose != "show":
                 return self._done
             grown = await self._plan(grow=True)
@@ -50,6 +56,7 @@ class FanOutWorkflow:
 
     async def _work_off(self, plan: ports.WavePlan) -> None:
         """All lanes to their end, of a cancelled wave too: the next wave goes by what each batch wrote down."""
+        self._last_ones = False
         lanes = [self._lane(plan) for _ in range(plan.lanes)]
         ended = await asyncio.gather(*lanes, return_exceptions=workflow.patched("all-lanes-end"))
         for error in filter(None, ended):
@@ -73,20 +80,40 @@ class FanOutWorkflow:
 
         A batch that was through before its cancellation came answers as if there had been none: hence the look at it.
         """
-        me = asyncio.current_task()
+        me, given = asyncio.current_task(), self._given
         assert me is not None
-        while self._next < plan.size and not self._done.superseded and not me.cancelling():
-            if workflow.info().is_continue_as_new_suggested():
-                return
-            start = self._next
-            self._next = min(start + plan.batch, plan.size)
-            self._done += await self._deliver(start, self._next - start)
+        while not me.cancelling() and (batch := self._take(plan)):
+            if batch.waits:
+                with suppress(TimeoutError):
+                    await workflow.wait_condition(
+                        lambda: self._done.superseded, timeout=batch.waits, timeout_summary="Try the few who are left"
+                    )
+                if self._done.superseded or me.cancelling():
+                    return
+            others_wait = self._next < plan.size or bool(self._left)
+            self._last_ones = self._last_ones or not others_wait
+            answer = await self._deliver(batch.start, batch.count, may_leave=others_wait and given.purpose != "end")
+            self._done += answer
+            if answer.left:
+                waits = max(answer.patience, min(2 * batch.waits or FIRST_WAIT, LONGEST_WAIT))
+                self._left.append(batch.model_copy(update={"waits": waits}))
             workflow.set_current_details(
                 f"{self._done.reached:,} reached, {self._done.failed:,} refused; "
                 f"begun up to recipient {self._next:,} of {plan.size:,}"
             )
 
-    async def _deliver(self, start: int, count: int) -> ports.Delivered:
+    def _take(self, plan: ports.WavePlan) -> ports.LeftBatch | None:
+        """Those who had no turn yet go first. With the last ones under way, which may be so for long, no new run is
+        begun: what comes now is little."""
+        if self._done.superseded or (workflow.info().is_continue_as_new_suggested() and not self._last_ones):
+            return None
+        if self._next >= plan.size:
+            return self._left.pop(0) if self._left else None
+        start = self._next
+        self._next = min(start + plan.batch, plan.size)
+        return ports.LeftBatch(start=start, count=self._next - start, waits=0.0)
+
+    async def _deliver(self, start: int, count: int, *, may_leave: bool) -> ports.Delivered:
         given = self._given
         request = ports.Deliver(
             alert_id=given.alert_id,
@@ -97,6 +124,7 @@ class FanOutWorkflow:
             lapsed=given.lapsed,
             start=start,
             count=count,
+            may_leave=may_leave,
         )
         says = f"{SAYS[given.purpose]} by {given.channel} to recipients {start + 1:,} to {start + count:,}"
         return await call(ports.DELIVER, request, SEND, says=says, queue=ports.send_queue(given.channel))

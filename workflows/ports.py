@@ -189,6 +189,8 @@ class Deliver(Value):
     lapsed: bool = False
     start: int
     count: int
+    may_leave: bool = False
+    """Others wait for its lane: single recipients that fail may be left for later."""
 
 
 class Delivered(Value):
@@ -201,6 +203,10 @@ class Delivered(Value):
     superseded: bool = False
     first_at: datetime | None = None
     last_at: datetime | None = None
+    left: int = 0
+    """Of one batch: recipients still to be told, when all others of it have been; in no sum."""
+    patience: float = 0.0
+    """Seconds that their counterpart asks for before it is tried again."""
 
     def __add__(self, other: Delivered) -> Delivered:
         firsts = [at for at in (self.first_at, other.first_at) if at]
@@ -214,6 +220,15 @@ class Delivered(Value):
         )
 
 
+class LeftBatch(Value):
+    """A batch of which all have been told but a few, who are tried again when everybody had a turn."""
+
+    start: int
+    count: int
+    waits: float
+    """Seconds before that."""
+
+
 class FanOutInput(Value):
     """One wave of a channel: everybody whom it concerns gets this, once."""
 
@@ -224,7 +239,8 @@ class FanOutInput(Value):
     purpose: Purpose
     lapsed: bool = False
     start: int = 0
-    """Positions before this one are done; carried through continue-as-new, as is `done`."""
+    """Positions before this one are done, but for those `left`; carried through continue-as-new, as are the others."""
+    left: tuple[LeftBatch, ...] = ()
     done: Delivered = Delivered()
 
 

@@ -15,14 +15,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import WorkflowHistory
+from temporalio.client import WorkflowHandle, WorkflowHistory
 
 from alerts.vocabulary import Action
 from store.subscribers import Entry, Subscribers
 from tests.support.cases import amber_case
 from tests.support.environment import Alert, World, skip, world
 from tests.support.programmes import programme
+from tests.support.waiting import eventually_async
+from tests.support.waves import BATCHES, LANES, Failing, under_way
+from workflows.codec import Reader
 from workflows.ports import channel_workflow_id, wave_workflow_id
+from workflows.runtime import data_converter
 
 FOLDER = Path(__file__).parent / "histories"
 
@@ -193,9 +197,25 @@ async def record(story: Story) -> None:
                 await _keep(here, "by_mail-fan_out", wave_workflow_id(alert.alert_id, "email", "show-1.0"))
 
 
+async def record_left_for_later() -> None:
+    """A wave that waits for some who fail, in more batches than it has lanes."""
+    batches = Failing(set(range(2 * LANES)))
+
+    async def tried_again() -> bool:
+        return len(batches.turns) > BATCHES + 2 * LANES
+
+    async with under_way(batches, "show", data_converter(TestKeys(), Reader.WORKER)) as wave:
+        await eventually_async(tried_again, what="all who fail to be tried again")
+        await _keep_history("left_for_later-fan_out", wave)
+
+
 async def _keep(here: World, name: str, workflow_id: str) -> None:
-    history = await here.client.get_workflow_handle(workflow_id).fetch_history()
-    document = {"workflow_id": workflow_id, "history": _nameless(history.to_json_dict())}
+    await _keep_history(name, here.client.get_workflow_handle(workflow_id))
+
+
+async def _keep_history(name: str, handle: WorkflowHandle[Any, Any]) -> None:
+    history = await handle.fetch_history()
+    document = {"workflow_id": handle.id, "history": _nameless(history.to_json_dict())}
     (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
 
@@ -211,6 +231,7 @@ async def main() -> None:
     for story in STORIES:
         await record(story)
         print(story.__name__)
+    await record_left_for_later()
 
 
 if __name__ == "__main__":

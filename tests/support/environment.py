@@ -179,14 +179,18 @@ async def world(
             gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
 
 
-async def start_server(skipping: bool) -> WorkflowEnvironment:
+async def start_server(skipping: bool, *options: str) -> WorkflowEnvironment:
+    """`options` are the dev server's, on its command line."""
     if skipping:
         return await WorkflowEnvironment.start_time_skipping(
             test_server_existing_path=str(BIN / "temporal-test-server")
         )
     return await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(BIN / "temporal"),
-        dev_server_extra_args=[part for name in ATTRIBUTES for part in ("--search-attribute", f"{name}=Keyword")],
+        dev_server_extra_args=[
+            *(part for name in ATTRIBUTES for part in ("--search-attribute", f"{name}=Keyword")),
+            *options,
+        ],
         dev_server_log_level="error",
     )
 

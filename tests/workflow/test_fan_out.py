@@ -1,24 +1,16 @@
-"""A wave that is cancelled ends when every batch of it has: the next one goes by what they wrote down."""
+"""A wave goes round those who fail for ever, and comes back to them; cancelled, it ends when every batch of it has."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-from datetime import timedelta
 
 import pytest
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Worker
+from temporalio.client import WorkflowFailureError
 
-from alerts.state import Desired
-from alerts.vocabulary import Kind
-from tests.support.environment import start_server
 from tests.support.waiting import eventually_async
+from tests.support.waves import BATCHES, LANES, SIZE, Failing, under_way
 from workflows import ports
-from workflows.fan_out import FanOutWorkflow
-from workflows.runtime import HEARTBEAT_THROTTLE, sandbox_runner
 
 SLOW = 2.0
 """Seconds that a batch's last messages are under way."""
@@ -30,6 +22,7 @@ class Batches:
     def __init__(self) -> None:
         self._begun: list[int] = []
         self.ended: list[int] = []
+        self.may_leave = False
 
     async def both_begun(self) -> bool:
         return len(self._begun) == 2
@@ -41,6 +34,7 @@ class Batches:
     @activity.defn(name=ports.DELIVER.name)
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
         self._begun.append(asked.start)
+        self.may_leave = self.may_leave or asked.may_leave
         try:
             while True:
                 activity.heartbeat()
@@ -53,34 +47,44 @@ class Batches:
             raise
 
 
-async def test_cancelled_wave_ends_after_the_last_batch_wrote_down_what_it_sent() -> None:
-    env = await start_server(skipping=False)
-    batches = Batches()
-    config = env.client.config()
-    config["data_converter"] = pydantic_data_converter
-    client = Client(**config)
-    queues = {
-        ports.CONTROL_QUEUE: Worker(client, task_queue=ports.CONTROL_QUEUE, activities=[batches.plan]),
-        ports.send_queue("app"): Worker(
-            client,
-            task_queue=ports.send_queue("app"),
-            activities=[batches.deliver],
-            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-            default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        ),
-        "waves": Worker(client, task_queue="waves", workflows=[FanOutWorkflow], workflow_runner=sandbox_runner()),
-    }
-    given = ports.FanOutInput(alert_id="a", kind=Kind.ACTUAL, channel="app", desired=Desired(), purpose="end")
-    try:
-        async with queues[ports.CONTROL_QUEUE], queues[ports.send_queue("app")], queues["waves"]:
-            wave = await client.start_workflow(
-                FanOutWorkflow.run, given, id="a/app/end", task_queue="waves", run_timeout=timedelta(seconds=30)
-            )
-            await eventually_async(batches.both_begun, what="both batches")
+@pytest.mark.parametrize(("failing", "history"), [(LANES, 4096), (2 * LANES, 30)])
+async def test_recipients_that_fail_for_ever_keep_nobody_behind_them_waiting(failing: int, history: int) -> None:
+    """Whether there are lanes enough for all batches with such a one or not, and across several runs."""
+    batches = Failing(set(range(failing)))
+    async with under_way(batches, "show", history=history) as wave:
+        await eventually_async(batches.all_others_are_told, what="all others to be told")
+        assert len(set(batches.turns[:BATCHES])) == BATCHES, "nobody had a second turn before everybody had one"
+        batches.silent.clear()
+        batches.joined = 1
+        done = await wave.result()
+        continued = (await wave.describe()).run_id != wave.first_execution_run_id
+    assert continued is (history < 100)
+    assert batches.told == dict.fromkeys(range(BATCHES + 1), SIZE)
+    assert (done.reached, done.superseded) == (SIZE * (BATCHES + 1), False)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_wave_that_waits_for_the_few_ends_with_what_it_says(cancelled: bool) -> None:
+    """Overtaken, or cancelled by its channel that heard first."""
+    batches = Failing(set(range(2 * LANES)))
+    async with under_way(batches, "show") as wave:
+        await eventually_async(batches.all_others_are_told, what="all others to be told")
+        if cancelled:
             await wave.cancel()
             with pytest.raises(WorkflowFailureError):
                 await wave.result()
-            assert sorted(batches.ended) == [0, 1]
-    finally:
-        await env.shutdown()
-        gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
+        else:
+            batches.overtaken = True
+            assert (await wave.result()).superseded
+    assert batches.told == {number: SIZE - (number in batches.silent) for number in range(BATCHES)}
+
+
+async def test_cancelled_wave_ends_after_the_last_batch_wrote_down_what_it_sent() -> None:
+    batches = Batches()
+    async with under_way(batches, "end") as wave:
+        await eventually_async(batches.both_begun, what="both batches")
+        await wave.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await wave.result()
+    assert sorted(batches.ended) == [0, 1]
+    assert not batches.may_leave, "what takes away is tried where it is"

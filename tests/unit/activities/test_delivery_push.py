@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,30 +12,35 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.delivery import DeliveryActivities
+from activities.channels.webpush import WebPushChannel
+from activities.delivery import CHUNKS_AT_ONCE, DeliveryActivities
 from activities.revisions import RevisionWatch
 from alerts.vocabulary import Kind, Meaning
-from simulators.http2 import Reply
+from simulators.http2 import CUT, Asked, Reply
 from starter.parts import open_parts
 from store import editions
 from store.audience import AudienceStore
 from store.subscribers import Entry, Subscribers
+from store.tables.sending import ChannelTrouble, FinishedBatches
 from tests.support.editions import BASE_URL, LEASE, NOW, ShownAlert
 from tests.support.homes import silent_home
 from tests.support.push import Push
 from workflows import ports
 
 BROWSERS = 3
+CHUNK = WebPushChannel.capabilities.chunk
 
 
 class Wave:
-    """An alert that is shown, with some browsers in its audience; nothing is taken for `refused` addresses."""
+    """An alert that is shown, with some browsers in its audience; nothing is taken for `refused` addresses, nor
+    for now for `failing` browsers."""
 
     def __init__(self, folder: Path, browsers: int) -> None:
         self.refused: set[str] = set()
+        self.failing: dict[str, Reply] = {}
         self.browsers = browsers
         self._parts = open_parts(silent_home(folder / "home"))
-        self.push = Push(folder, lambda asked: Reply(400 if asked.headers[":path"] in self.refused else 201))
+        self.push = Push(folder, self._answer)
         self._parts.keys.create("abcdefghij")
         display = self._parts.keys.display_key("abcdefghij")
         self.alert = alert = ShownAlert(self._parts.db, alert_id="abcdefghij", key=display)
@@ -48,7 +54,26 @@ class Wave:
         with self._parts.db.write() as session:
             editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "webpush", rendition)
 
-    async def deliver(self, purpose: ports.Purpose = "show", attempt: int = 1) -> ports.Delivered:
+    def _answer(self, asked: Asked) -> Reply:
+        path = asked.headers[":path"]
+        usual = Reply(400 if path in self.refused else 201)
+        return self.failing.get(path.rsplit("/", 1)[1], usual)
+
+    def trouble(self) -> str | None:
+        """Why its operators are told that the channel does not get on."""
+        with self._parts.db.read() as session:
+            row = session.get(ChannelTrouble, (self.alert.alert_id, "webpush"))
+            return row.error if row else None
+
+    def finished(self) -> int:
+        """Batches that came to their end."""
+        with self._parts.db.read() as session:
+            row = session.get(FinishedBatches, (self.alert.alert_id, "webpush"))
+            return row.number if row else 0
+
+    async def deliver(
+        self, purpose: ports.Purpose = "show", attempt: int = 1, *, may_leave: bool = False
+    ) -> ports.Delivered:
         watch = RevisionWatch(self._parts.db, lambda: self.alert.now)
         delivery = DeliveryActivities(self._parts.db, self._parts.keys, {"webpush": self.push.channel}, watch)
         asked = ports.Deliver(
@@ -59,6 +84,7 @@ class Wave:
             purpose=purpose,
             start=0,
             count=self.browsers,
+            may_leave=may_leave,
         )
         environment = ActivityEnvironment()
         environment.info = dataclasses.replace(environment.info, attempt=attempt)
@@ -129,3 +155,50 @@ async def test_end_that_all_refuse_is_asked_until_it_is_taken(ended: Wave) -> No
             await ended.deliver("end", attempt)
     ended.refused = set()
     assert (await ended.deliver("end", 21)).reached == BROWSERS
+
+
+async def test_one_browser_that_is_not_told_is_left_for_later_where_others_wait(ended: Wave) -> None:
+    for failing, reached, patience in ((Reply(503), BROWSERS - 1, 1.0), (CUT, 0, 0.0)):
+        ended.failing = {"r0": failing}
+        done = await ended.deliver(may_leave=True)
+        assert (done.reached, done.failed, done.left, done.patience) == (reached, 0, 1, patience)
+        assert ended.trouble()
+    with pytest.raises(ApplicationError, match="a push service"):
+        await ended.deliver()
+    assert ended.finished() == 0
+    ended.failing = {}
+    done = await ended.deliver(may_leave=True)
+    assert (done.reached, done.left, ended.trouble(), ended.finished()) == (1, 0, None, 1)
+    asked = Counter(one.headers[":path"] for one in ended.push.asked)
+    assert sorted(asked.values())[:-1] == [1] * (BROWSERS - 1)
+
+
+@pytest.mark.parametrize("failing", [Reply(503), CUT])
+async def test_batch_whose_push_service_is_away_is_tried_where_it_is(ended: Wave, failing: Reply) -> None:
+    """Those behind them would fare no better."""
+    ended.failing = {"r0": failing, "r1": failing}
+    for attempt in (1, 2):
+        with pytest.raises(ApplicationError, match="a push service"):
+            await ended.deliver(attempt=attempt, may_leave=True)
+    ended.failing = {}
+    assert (await ended.deliver(may_leave=True)).left == 0
+    assert ended.finished() == 1
+
+
+async def test_browsers_that_stay_silent_keep_no_other_chunk_from_a_try(tmp_path: Path) -> None:
+    """Not even when there is one in each of the chunks that are under way at once."""
+    wave = Wave(tmp_path, CHUNKS_AT_ONCE * CHUNK + 5)
+    try:
+        silent = {f"r{number * CHUNK}" for number in range(CHUNKS_AT_ONCE)}
+        last = f"r{CHUNKS_AT_ONCE * CHUNK}"
+        wave.failing = dict.fromkeys([*silent, last], Reply(503))
+        with pytest.raises(ApplicationError, match="asks for patience"):
+            await wave.deliver()
+        wave.failing = dict.fromkeys(silent, CUT)
+        with pytest.raises(ApplicationError, match="a push service"):
+            await wave.deliver(attempt=2)
+        asked = Counter(one.headers[":path"].rsplit("/", 1)[1] for one in wave.push.asked)
+        assert asked[last] == 2
+        assert all(asked[name] == 1 for name in asked if name not in {*silent, last})
+    finally:
+        wave.close()

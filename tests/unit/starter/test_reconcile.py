@@ -27,6 +27,7 @@ DUE = 100
         ("show", ports.Delivered(reached=40), 2, Status.REACHED),  # the first attempt reached the others
         ("show", ports.Delivered(reached=98, failed=2), 1, Status.ASSUMED),  # who failed is not known
         ("show", ports.Delivered(reached=40, superseded=True), 1, Status.DOUBT),
+        ("show", ports.Delivered(reached=DUE - 1, left=1), 1, Status.DOUBT),  # which one it was is not known
         ("show", ports.Delivered(superseded=True), 1, None),
         ("show", ports.Delivered(superseded=True), 2, Status.DOUBT),
         ("end", None, 1, Status.DOUBT),
