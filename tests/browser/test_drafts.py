@@ -199,8 +199,11 @@ def test_photo_when_cropped_by_keyboard_is_shown_so_everywhere(
     page.locator(".drafted summary").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    for _ in range(8):
+    slow = {"offline": False, "latency": 600, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    for n in range(8):
         page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(300 if n == 3 else 0)  # so that it is asked half-way, and answered at the end
     expect(page.locator(".drafted")).to_contain_text("428 x 428")
     assert page.evaluate("document.activeElement.name").endswith("/near")
     shown = page.request.get(f"{operator.web}{page.locator('.drafted img').get_attribute('src')}")

@@ -99,6 +99,18 @@ form.addEventListener('click', event => {
   button.replaceWith(done)
 })
 
+// A slider that moved on meanwhile is not set back by an older answer; its own answer follows.
+const slid = drop => [...drop.querySelectorAll('input[type=range]')].map(one => one.value).join()
+form.addEventListener('htmx:beforeRequest', event => {
+  const drop = event.target.closest('.drop')
+  if (drop) drop.dataset.slid = slid(drop)
+})
+form.addEventListener('htmx:beforeSwap', event => {
+  const drop = event.detail.target
+  const asked = event.detail.requestConfig.elt
+  if (asked.type === 'range' && drop.dataset.slid !== slid(drop)) event.detail.shouldSwap = false
+})
+
 // Photos: chosen, dropped, pasted or taken, they go to the draft at once.
 function addPhotos(drop, files) {
   const images = [...files].filter(file => file.type.startsWith('image/'))

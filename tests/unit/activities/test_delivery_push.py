@@ -198,7 +198,7 @@ async def test_browsers_that_stay_silent_keep_no_other_chunk_from_a_try(tmp_path
         with pytest.raises(ApplicationError, match="a push service"):
             await wave.deliver(attempt=2)
         asked = Counter(one.headers[":path"].rsplit("/", 1)[1] for one in wave.push.asked)
-        assert asked[last] == 2
+        assert asked[last] >= 2  # again, where the connection broke that it shared
         assert all(asked[name] == 1 for name in asked if name not in {*silent, last})
     finally:
         wave.close()
