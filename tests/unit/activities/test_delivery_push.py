@@ -195,10 +195,14 @@ async def test_browsers_that_stay_silent_keep_no_other_chunk_from_a_try(tmp_path
         with pytest.raises(ApplicationError, match="asks for patience"):
             await wave.deliver()
         wave.failing = dict.fromkeys(silent, CUT)
-        with pytest.raises(ApplicationError, match="a push service"):
-            await wave.deliver(attempt=2)
-        asked = Counter(one.headers[":path"].rsplit("/", 1)[1] for one in wave.push.asked)
-        assert asked[last] >= 2  # again, where the connection broke that it shared
+        asked: Counter[str] = Counter()
+        for attempt in range(2, 12):  # a cut ends the connection, perhaps before the last one is read from it
+            with pytest.raises(ApplicationError, match="a push service"):
+                await wave.deliver(attempt=attempt)
+            asked = Counter(one.headers[":path"].rsplit("/", 1)[1] for one in wave.push.asked)
+            if asked[last] > 1:
+                break
+        assert asked[last] > 1
         assert all(asked[name] == 1 for name in asked if name not in {*silent, last})
     finally:
         wave.close()
