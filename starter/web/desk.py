@@ -110,7 +110,11 @@ def go_to(address: str) -> RedirectResponse:
 
 def _about(problem: Problem) -> tuple[int, str, str]:
     if isinstance(problem, UnknownAlert):
-        return 404, N_("There is no such alert"), str(problem)
+        return (
+            404,
+            N_("There is no such alert"),
+            N_("It is not in the list; look whether its address was typed right."),
+        )
     if isinstance(problem, CannotReach):
         return 503, N_("A part does not answer"), str(problem)
     if isinstance(problem, RefusedByRule):

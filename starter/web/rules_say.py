@@ -63,6 +63,10 @@ RULES_SAY_OF = (
     ),
     N_("who gave leave to show the child is not known: set publicity/basis to one of {accepted}"),
     N_("{basis} needs publicity/given_by and publicity/reason"),
+    N_("needs at least {min_length}"),
+    N_("takes at most {max_length}, not {actual_length}"),
+    N_("must be {ge} or more"),
+    N_("must be {le} or less"),
     N_("{programme} does not accept the basis {basis} for publicity"),
     N_(
         "the child may be with somebody ({relation}) who fled to a shelter: check first, then set "
