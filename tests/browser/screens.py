@@ -47,6 +47,7 @@ def tour(running: Running, browser: Browser, see: See, *, closes: bool = False, 
         with seat("supervisor1") as supervisor:
             _look(supervisor, see, {"approval": here, "exercise-approval": f"/console/exercises/{drill}"})
             _look(supervisor, see, {"duty": "/console/duty"})
+        _stopped(running, operator, drill, see)
         aside(lambda: running.accepted(alert_id, Action.APPROVE, "supervisor1"))
         aside(lambda: running.until_channels(alert_id, "showing"))
         _look(operator, see, {"live": here, "amend": f"{here}/amend"})
@@ -119,6 +120,21 @@ def _refused(watch: Watched, see: See) -> None:
 
 def _excuse(watch: Watched, status: int) -> None:
     watch.faults[:] = [fault for fault in watch.faults if str(status) not in fault]
+
+
+def _stopped(running: Running, watch: Watched, drill: str, see: See) -> None:
+    """Alerts that cannot be approved as they are: something is missing, it does not fit, or it was sent back."""
+    with tempfile.TemporaryDirectory() as folder:
+        case = write_demo_case(Path(folder))
+        grown = {**case, "children": [{**case["children"][0], "age": 18}]}
+        unsaid = {**case, "publicity": {**case["publicity"], "basis": "unknown"}}
+        for stage, document in (("ineligible", grown), ("needs_information", unsaid)):
+            exercise = aside(partial(running.start_alert, document, Path(folder), Kind.EXERCISE))
+            aside(partial(running.until_stage, exercise, stage))
+            _look(watch, see, {stage.replace("_", "-"): f"/console/exercises/{exercise}"})
+    aside(lambda: running.accepted(drill, Action.RETURN_FOR_EDIT, "supervisor1", reason="De foto is van een ander."))
+    aside(lambda: running.until_stage(drill, "returned"))
+    _look(watch, see, {"returned": f"/console/exercises/{drill}"})
 
 
 def _begin(running: Running) -> tuple[str, str]:
