@@ -92,6 +92,12 @@ class KeyStore:
             row = self._row(session, alert_id, purpose)
         return row is not None and row[1] is not None
 
+    def readable(self, purpose: Purpose) -> set[str]:
+        """The alerts whose key of that purpose was not destroyed."""
+        kept = text("SELECT owner FROM key WHERE purpose = :purpose AND wrapped IS NOT NULL")
+        with self._session() as session:
+            return set(session.connection().execute(kept, {"purpose": purpose}).scalars())
+
     def system_key(self, purpose: str) -> bytes:
         """A key of the installation itself (`subscribers`, `audit`, `session`, ...), made at first use."""
         with suppress(KeyMissing):  # almost always it is there: no page waits for who writes

@@ -23,7 +23,8 @@ def end_records(db: Database, keys: KeyStore, before: datetime, now: datetime) -
     with db.read() as session:
         over = select(AlertStanding.alert_id).where(col(AlertStanding.closed_at) < before)
         closed = session.exec(over.order_by(col(AlertStanding.closed_at))).all()
-    ended = [alert_id for alert_id in closed if not keys.destroyed(alert_id, "record")]
+    readable = keys.readable("record")
+    ended = [alert_id for alert_id in closed if alert_id in readable]
     for alert_id in ended:
         with db.write() as session:
             audit.append(

@@ -90,7 +90,19 @@ async def test_withdrawn_while_its_sender_is_frozen_takes_down_once_the_sender_i
         gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
 
 
-class Faulty:
+class StillLive:
+    """What a channel asks when its lease ran out: the alert lives, and shows its first edition."""
+
+    @activity.defn(name=ports.READ_STANDING.name)
+    async def read_standing(self, _: ports.AlertId) -> ports.Standing:
+        return ports.Standing(revision=1, meaning=Meaning.EDITION, lease_until=None, closed=False)
+
+    @activity.defn(name=ports.ASK_AFTER_ALERT.name)
+    async def ask_after_alert(self, _: ports.AlertId) -> ports.AlertFate:
+        return ports.AlertFate(running=True)
+
+
+class Faulty(StillLive):
     """Shows; each thing it is asked fails for good the first time, as when an engineer ended it by hand."""
 
     def __init__(self) -> None:
@@ -110,14 +122,6 @@ class Faulty:
     @activity.defn(name=ports.TAKE_DOWN.name)
     async def take_down(self, asked: ports.Publish) -> ports.Published:
         return self._ask("take down", asked)
-
-    @activity.defn(name=ports.READ_STANDING.name)
-    async def read_standing(self, _: ports.AlertId) -> ports.Standing:
-        return ports.Standing(revision=1, meaning=Meaning.EDITION, lease_until=None, closed=False)
-
-    @activity.defn(name=ports.ASK_AFTER_ALERT.name)
-    async def ask_after_alert(self, _: ports.AlertId) -> ports.AlertFate:
-        return ports.AlertFate(running=True)
 
     async def is_dark(self) -> bool:
         return self.asked[-2:] == [("take down", True)] * 2
@@ -152,7 +156,7 @@ async def test_what_fails_for_good_is_tried_again_until_nothing_is_shown_any_mor
         gc.collect()
 
 
-class Mailboxes:
+class Mailboxes(StillLive):
     """A personal channel of which one recipient refuses what takes away, for as long as `refuses` says so."""
 
     def __init__(self, refuses: Callable[[ports.Deliver], bool]) -> None:
@@ -173,14 +177,6 @@ class Mailboxes:
     @activity.defn(name=ports.COUNT_CHANNEL.name)
     async def count_channel(self, _: ports.CountChannel) -> ports.ChannelCounts:
         return ports.ChannelCounts(recipients=1, reached=1, failed=0, first_dispatch=None, last_dispatch=None)
-
-    @activity.defn(name=ports.READ_STANDING.name)
-    async def read_standing(self, _: ports.AlertId) -> ports.Standing:
-        return ports.Standing(revision=1, meaning=Meaning.EDITION, lease_until=None, closed=False)
-
-    @activity.defn(name=ports.ASK_AFTER_ALERT.name)
-    async def ask_after_alert(self, _: ports.AlertId) -> ports.AlertFate:
-        return ports.AlertFate(running=True)
 
     async def is_asked_to_end(self) -> bool:
         return any(purpose == "end" for purpose, _, _ in self.sent)
