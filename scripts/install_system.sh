@@ -16,17 +16,25 @@ while read -r package; do
   esac
   missing+=("$package")
 done < <(if [ $# = 0 ]; then cat apt.txt; else printf '%s\n' "$@"; fi)
-if [ ${#missing[@]} = 0 ]; then exit 0; fi
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+as_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+apt_install() {
   # The tests start a server of their own: Debian's package shall neither make a cluster nor run one.
   no_cluster=/etc/postgresql-common/createcluster.d/baken.conf
   trap 'rm -f $no_cluster' EXIT
   mkdir -p "${no_cluster%/*}"
   echo 'create_main_cluster = false' >$no_cluster
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  exit 0
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+if [ ${#missing[@]} != 0 ]; then
+  if as_root; then
+    apt_install "${missing[@]}"
+  elif [ "${missing[*]}" != chromium ] || ! .venv/bin/playwright install chromium; then
+    echo "this needs more of the system: type 'sudo apt-get install ${missing[*]}' and try again" >&2
+    exit 1
+  fi
 fi
-if [ "${missing[*]}" = chromium ] && .venv/bin/playwright install chromium; then exit 0; fi
-echo "this needs more of the system: type 'sudo apt-get install ${missing[*]}' and try again" >&2
-exit 1
+# Half the cost of a whole Chromium, and all that most tests need of it; Ubuntu and others have no such package.
+if [ $# = 0 ] && as_root && ! command -v chromium-headless-shell >/dev/null; then
+  (apt_install chromium-headless-shell) || echo "the browser tests take the whole Chromium, which takes longer"
+fi

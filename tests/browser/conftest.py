@@ -1,4 +1,4 @@
-"""One browser for a file of tests, and a home of which only the web runs."""
+"""One browser for all of these tests that a process runs, and a home of which only the web runs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from starter.demo_case import draw_portrait
 from starter.parts import Parts, open_parts
 from store import editions
-from tests.browser.looking import chromium
+from tests.browser.looking import launched
 from tests.browser.serving import ALERT, OwnWeb
 from tests.support.editions import ShownAlert
 from tests.support.homes import silent_home
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with launched(playwright, whole=False) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def whole_browser(playwright: Playwright) -> Iterator[Browser]:
+    """One that shows notifications."""
+    with launched(playwright, whole=True) as opened:
         yield opened
 
 

@@ -12,7 +12,17 @@ from shutil import which
 from typing import Any, Literal, TypeVar
 
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Frame,
+    Page,
+    Playwright,
+    Request,
+    Response,
+    sync_playwright,
+)
 
 from tests.structure.files import ROOT
 from tests.support.waiting import eventually
@@ -23,6 +33,8 @@ WIDTHS = (360, 1280)
 HEIGHT = 900
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+SHELL = "chromium-headless-shell"
+"""Chromium without its own windows: pages are the same, a start costs half; notifications it has none."""
 
 CLIPPED = """() => [...document.querySelectorAll('main *, header *')].filter(one => {
   const style = getComputedStyle(one), box = one.getBoundingClientRect()
@@ -101,12 +113,12 @@ class Watched:
         clipped = [f"clipped: {one}" for one in self.page.evaluate(CLIPPED)]
         overlapping = [f"overlaps: {one}" for one in self.page.evaluate(OVERLAPPING)]
         keys = [f"untranslated: {key}" for key in KEY.findall(self.page.locator("body").inner_text())]
-        return [*sideways, *clipped, *overlapping, *keys, *axe(self.page, runOnly=TAGS, iframes=False), *self.faults]
+        return [*sideways, *clipped, *overlapping, *keys, *axe(self.page, runOnly=TAGS), *self.faults]
 
     def dark(self) -> list[str]:
         """What cannot be read in the dark scheme; all else is the same in both."""
         self.page.emulate_media(color_scheme="dark")
-        found = [f"dark {one}" for one in axe(self.page, runOnly=["color-contrast"], iframes=False)]
+        found = [f"dark {one}" for one in axe(self.page, runOnly=["color-contrast"])]
         self.page.emulate_media(color_scheme="light")
         return found
 
@@ -133,20 +145,26 @@ def axe(page: Page, **options: Any) -> list[str]:
     if page.evaluate("() => !window.axe"):
         page.evaluate(AXE.read_text("utf-8"))
     run = "options => axe.run(document, options).then((all) => all.violations)"  # all that it looked at is megabytes
-    found = page.evaluate(run, {**options, "resultTypes": ["violations"]})
+    found = page.evaluate(run, {**options, "resultTypes": ["violations"], "iframes": False})
     return [f"{one['id']}: {[node['target'] for node in one['nodes']][:4]}" for one in found]
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The machine's Chromium, else Playwright's own."""
-    path = next((found for name in NAMES if (found := which(name))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    """A whole one, for programs."""
+    with sync_playwright() as playwright, launched(playwright, whole=True) as browser:
         yield browser
-        browser.close()
+
+
+@contextmanager
+def launched(playwright: Playwright, *, whole: bool) -> Iterator[Browser]:
+    """The machine's Chromium, else Playwright's own; its shell where there is one, unless the `whole` is asked for."""
+    path = next((found for name in (*(() if whole else (SHELL,)), *NAMES) if (found := which(name))), None)
+    browser = playwright.chromium.launch(
+        executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
+    )
+    yield browser
+    browser.close()
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def test_decision_when_made_by_another_is_seen_at_once_with_who_and_when(
         expect(moved).to_be_in_viewport()
         expect(moved.locator("time")).to_have_count(1)
         expect(page.locator(".button-approve")).to_be_hidden()
-        assert axe(page, runOnly=TAGS, iframes=False) == []
+        assert axe(page, runOnly=TAGS) == []
 
 
 def test_two_browsers_when_they_press_opposite_buttons_one_wins_and_the_other_is_told(

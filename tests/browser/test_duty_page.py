@@ -33,8 +33,8 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
         yield opened
 
 
-def test_roster_when_looked_at_is_red_until_a_supervisor_begins(browser: Browser, web: str) -> None:
-    with watched(browser, web) as watch, watched(browser, web, WIDTHS[0], dark=True) as dark:
+def test_roster_when_looked_at_is_red_until_a_supervisor_begins(whole_browser: Browser, web: str) -> None:
+    with watched(whole_browser, web) as watch, watched(whole_browser, web, WIDTHS[0], dark=True) as dark:
         for one in (watch.sign_in("supervisor1"), dark.sign_in("supervisor1")):
             one.open("/console/duty").check("nobody on duty")
         expect(watch.page.locator(".duty--nobody h2")).to_have_text("Niemand kan nu akkoord geven")
@@ -48,10 +48,10 @@ def test_roster_when_looked_at_is_red_until_a_supervisor_begins(browser: Browser
 
 
 def test_calls_when_wanted_come_into_this_browser_until_they_are_not(
-    browser: Browser, own_web: OwnWeb, parts: Parts
+    whole_browser: Browser, own_web: OwnWeb, parts: Parts
 ) -> None:
     subscription = Browsers(9, SECRET).subscription("me")
-    with watched(browser, own_web.web, WIDTHS[0], worker=True) as watch:
+    with watched(whole_browser, own_web.web, WIDTHS[0], worker=True) as watch:
         page = watch.page
         page.add_init_script(f"({PUSH_STUB})({json.dumps(subscription)})")
         page.context.grant_permissions(["notifications"])

@@ -134,7 +134,7 @@ def on_the_wire(
 
 
 def test_message_on_the_wire_when_opened_is_shown_replaced_and_gone(
-    browser: Browser, own_web: OwnWeb, push: Push
+    whole_browser: Browser, own_web: OwnWeb, push: Push
 ) -> None:
     web = own_web.web
     first = on_the_wire(push, web, MessageKind.ALERT)
@@ -142,7 +142,7 @@ def test_message_on_the_wire_when_opened_is_shown_replaced_and_gone(
         push, web, MessageKind.UPDATE, 2, revision=2, last_seen={"at": "2026-11-24T11:00:00Z", "place": "Zwolle"}
     )
     over = on_the_wire(push, web, MessageKind.CANCEL, 2, revision=3)
-    with notified(browser, web) as worker:
+    with notified(whole_browser, web) as worker:
         worker.given(first)
         (shown,) = worker.until("Vermist: Noor Voorbeeld (7), Amersfoort")
         assert (shown["tag"], shown["renotify"]) == (ALERT, False)
@@ -162,13 +162,13 @@ def test_message_on_the_wire_when_opened_is_shown_replaced_and_gone(
     ("revision", "dismissed"), [(2, True), (1, False)], ids=["held-and-dismissed", "lease-over-and-left"]
 )
 def test_show_when_it_comes_after_its_cancel_is_ignored_and_shown_when_reinstated(
-    browser: Browser, own_web: OwnWeb, push: Push, revision: int, *, dismissed: bool
+    whole_browser: Browser, own_web: OwnWeb, push: Push, revision: int, *, dismissed: bool
 ) -> None:
     web = own_web.web
     first = on_the_wire(push, web, MessageKind.ALERT)
     over = on_the_wire(push, web, MessageKind.CANCEL, revision=revision)
     again = on_the_wire(push, web, MessageKind.ALERT, revision=3)
-    with notified(browser, web) as worker:
+    with notified(whole_browser, web) as worker:
         worker.given(first)
         worker.until("Vermist: Noor Voorbeeld (7), Amersfoort")
         worker.given(over)
@@ -187,10 +187,10 @@ def test_show_when_it_comes_after_its_cancel_is_ignored_and_shown_when_reinstate
 
 
 def test_subscribing_when_a_place_is_chosen_takes_two_clicks_and_one_ends_it(
-    browser: Browser, own_web: OwnWeb, parts: Parts
+    whole_browser: Browser, own_web: OwnWeb, parts: Parts
 ) -> None:
     subscription = Browsers(9, SECRET).subscription("me")
-    with watched(browser, own_web.web, 320, worker=True) as watch:
+    with watched(whole_browser, own_web.web, 320, worker=True) as watch:
         context = watch.page.context
         watch.page.add_init_script(f"({PUSH_STUB})({json.dumps(subscription)})")
         context.grant_permissions(["notifications"])
