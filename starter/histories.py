@@ -142,8 +142,6 @@ class Histories:
                 attempts[started.scheduled_event_id] = started.attempt
             elif event.HasField("activity_task_completed_event_attributes"):
                 ended[event.activity_task_completed_event_attributes.scheduled_event_id] = event
-            elif event.HasField("activity_task_canceled_event_attributes"):
-                attempts.setdefault(event.activity_task_canceled_event_attributes.scheduled_event_id, 0)
         deeds = []
         for number, event in asked.items():
             scheduled = event.activity_task_scheduled_event_attributes
@@ -156,6 +154,7 @@ class Histories:
                 result = done.activity_task_completed_event_attributes.result.payloads
                 answer = await self._read(result, port.output)
             last = done if done is not None and port.name in AFTER_ITS_EFFECT else event
+            # That an attempt began is written when it ends well: one that was cancelled between two may have had many.
             tried = attempts.get(number, run.attempts.get(scheduled.activity_id, 1))
             request = await self._read(scheduled.input.payloads, port.input)
             deeds.append(Deed(_time(last), port.name, request, answer, tried))

@@ -242,10 +242,10 @@ class _Again:
 def _status(deed: Deed, due: int) -> Status | None:
     """What those `due` have to be taken for; None when surely nothing was sent.
 
-    An alert that went through its batch reached all who are due. The end went to those who had the alert then; the
-    ledger now takes more for such, of whom it is in doubt, so only where the numbers agree it surely reached them.
+    Who was due then is due by the copy too: one that reached as many reached them all. Else some were settled by an
+    attempt or a wave before it, and which of them, and whether they were reached or refused, nobody knows any more.
     A batch under way is in doubt as after any crash: its next attempt sends it again, under the same ids. So is one of
-    which a few were left for later: which of them, nobody knows any more.
+    which a few were left for later.
     """
     answer = deed.answer
     if answer is None or answer.left:
@@ -255,9 +255,7 @@ def _status(deed: Deed, due: int) -> Status | None:
         return None
     if answer.superseded:
         return Status.DOUBT
-    if answer.failed:
-        return Status.ASSUMED
-    return Status.REACHED if shows or (once and answer.reached == due) else Status.ASSUMED
+    return Status.REACHED if answer.reached == due else Status.ASSUMED
 
 
 def _stands(row: AlertStanding) -> str:

@@ -8,6 +8,7 @@ import pytest
 from temporalio import activity
 from temporalio.client import WorkflowFailureError
 
+from starter.histories import Histories
 from tests.support.waiting import eventually_async
 from tests.support.waves import BATCHES, LANES, SIZE, Failing, under_way
 from workflows import ports
@@ -88,3 +89,18 @@ async def test_cancelled_wave_ends_after_the_last_batch_wrote_down_what_it_sent(
             await wave.result()
     assert sorted(batches.ended) == [0, 1]
     assert not batches.may_leave, "what takes away is tried where it is"
+
+
+async def test_batch_cancelled_between_two_attempts_is_remembered_as_begun() -> None:
+    """After a restore it is in doubt: its first attempt told many, and they have to hear the end."""
+    batches = Failing({0})
+    async with under_way(batches, "end") as wave:
+        await eventually_async(batches.all_others_are_told, what="all others to be told")
+        await wave.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await wave.result()
+        histories = Histories(wave._client)
+        (run,) = await histories._runs(wave.id, ())
+        deeds = {deed.asked.start: deed for deed in await histories._deeds(run) if deed.name == ports.DELIVER.name}
+    assert (deeds[0].answer, deeds[0].attempts) == (None, 1)
+    assert deeds[SIZE].answer == ports.Delivered(reached=SIZE)

@@ -23,8 +23,14 @@ DUE = 100
     [
         ("show", None, 1, Status.DOUBT),
         ("show", ports.Delivered(reached=DUE), 1, Status.REACHED),
-        ("show", ports.Delivered(), 1, Status.REACHED),  # all had it already
-        ("show", ports.Delivered(reached=40), 2, Status.REACHED),  # the first attempt reached the others
+        ("show", ports.Delivered(reached=DUE), 2, Status.REACHED),  # nobody was settled by the first attempt
+        ("show", ports.Delivered(), 1, Status.ASSUMED),  # an earlier wave reached them, or they were refused in it
+        (
+            "show",
+            ports.Delivered(reached=40),
+            2,
+            Status.ASSUMED,
+        ),  # the first attempt reached the others, or it did not
         ("show", ports.Delivered(reached=98, failed=2), 1, Status.ASSUMED),  # who failed is not known
         ("show", ports.Delivered(reached=40, superseded=True), 1, Status.DOUBT),
         ("show", ports.Delivered(reached=DUE - 1, left=1), 1, Status.DOUBT),  # which one it was is not known
@@ -34,7 +40,7 @@ DUE = 100
         ("end", ports.Delivered(reached=DUE), 1, Status.REACHED),
         ("end", ports.Delivered(reached=40), 1, Status.ASSUMED),  # it went to those who had the alert then
         ("end", ports.Delivered(), 1, None),
-        ("end", ports.Delivered(reached=DUE), 2, Status.ASSUMED),
+        ("end", ports.Delivered(reached=DUE), 2, Status.REACHED),
     ],
 )
 def test_batch_is_taken_for_what_is_sure(
