@@ -31,7 +31,7 @@ from store.areas import resolve_case_area
 from store.audience import forget_audiences
 from store.database import Database
 from store.keys import KeyStore
-from store.ledger import channel_counts
+from store.reach import channel_counts
 from store.witness import Witness
 from workflows import ports
 

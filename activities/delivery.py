@@ -49,6 +49,7 @@ from store.keys import KeyStore
 from store.ledger import Chunk, Intent, Status, Wave
 from store.rates import Urgency
 from store.standing import leased_until
+from store.trouble import clear_trouble, note_trouble
 from store.witness import Witness
 from workflows import ports
 
@@ -303,11 +304,11 @@ class DeliveryActivities:
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError, waits: float | None) -> None:
         with self._db.write() as session:
-            ledger.note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now(), waits)
+            note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now(), waits)
 
     def _clear(self, asked: ports.Deliver) -> None:
         with self._db.write() as session:
-            ledger.clear_trouble(session, asked.alert_id, asked.channel)
+            clear_trouble(session, asked.alert_id, asked.channel)
             ledger.count_batch(session, asked.alert_id, asked.channel)
 
 

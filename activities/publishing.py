@@ -30,13 +30,14 @@ from activities.trying_again import failure, until_next_try
 from alerts.edition import Edition
 from alerts.state import ArmReport
 from alerts.vocabulary import Kind
-from store import editions, ledger
+from store import editions
 from store.areas import codes_of
 from store.audience import AudienceStore
 from store.database import Database
 from store.keys import KeyStore
 from store.standing import Superseded
 from store.tables.sending import ChannelTrouble
+from store.trouble import clear_trouble, note_trouble
 from store.witness import Witness
 from workflows import ports
 
@@ -125,7 +126,7 @@ class PublishingActivities:
             failed = failure(error, takes_away, takes_away=takes_away > 0)
             waits = until_next_try(failed.next_retry_delay)
             with self._db.write() as session:
-                ledger.note_trouble(session, asked.alert_id, asked.channel, str(error), now(), waits)
+                note_trouble(session, asked.alert_id, asked.channel, str(error), now(), waits)
             raise failed from error
         self._clear(asked)
         return ports.Published(at=now(), superseded=superseded)
@@ -136,7 +137,7 @@ class PublishingActivities:
             troubled = session.get(ChannelTrouble, (asked.alert_id, asked.channel)) is not None
         if troubled:
             with self._db.write() as session:
-                ledger.clear_trouble(session, asked.alert_id, asked.channel)
+                clear_trouble(session, asked.alert_id, asked.channel)
 
     def _public(self, name: str) -> PublicChannel:
         channel = self._channels[name]

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from activities.channels.app import AppChannel
 from activities.delivery import LARGEST_BATCH
-from store import ledger
+from store import ledger, reach
 from store.audience import AudienceStore
 from store.database import Database
 from store.ledger import Status, Wave
@@ -106,7 +106,7 @@ def ask(books: Books) -> dict[str, dict[str, float]]:
         position = books.audience.position_of(found.id)
         assert position is not None
         with books.db.read() as session:
-            said = ledger.receipts(session, books.alert_id, CHANNEL, position, GRID)
+            said = reach.receipts(session, books.alert_id, CHANNEL, position, GRID)
         status = "rejected" if at % ONE_REFUSED_IN == 0 else "reached"
         assert [(one.edition, one.status) for one in said] == [(1, status), (2, status)]
 
@@ -118,7 +118,7 @@ def ask(books: Books) -> dict[str, dict[str, float]]:
 
     def count() -> None:
         with books.db.read() as session:
-            counts = ledger.channel_counts(session, books.alert_id, CHANNEL, 2)
+            counts = reach.channel_counts(session, books.alert_id, CHANNEL, 2)
         assert counts.reached == books.recipients - -(-books.recipients // ONE_REFUSED_IN)
 
     return {"one subscriber": timed(one), f"a batch of {LARGEST_BATCH:,}": timed(batch), "how many": timed(count, 10)}

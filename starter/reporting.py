@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session
 
 from starter.parts import Parts
-from store import audit, editions, ledger, removals, social
+from store import audit, editions, reach, removals, social
 from store.network_messages import acknowledged
 from store.standing import standing
 
@@ -47,7 +47,7 @@ def report_of(parts: Parts, view: dict[str, Any]) -> dict[str, Any]:
                 {"number": number, "digest": digest, "shown": digest == row.digest}
                 for number, digest in editions.numbered(session, alert_id)
             ],
-            "waves": [wave.model_dump(mode="json") for wave in ledger.waves(session, alert_id)],
+            "waves": [wave.model_dump(mode="json") for wave in reach.waves(session, alert_id)],
             "networks": acknowledged(session, alert_id),
             "removals": _removals(session, alert_id),
             "posts": [proof.model_dump(mode="json") for proof in social.proofs(session, alert_id)],

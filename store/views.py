@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from alerts.sealing import seal, unseal
 from store import proof, social
 from store.audience import audience_sizes
-from store.ledger import progress, reach
+from store.reach import progress, reach
 from store.rows import put
 from store.tables.alert import AlertStanding, AlertView
 from store.tables.sending import ChannelTrouble, ChannelTry

@@ -12,19 +12,14 @@ from store.database import Database
 from store.ledger import (
     KINDS,
     Outside,
-    Reach,
     Status,
     Wave,
-    channel_counts,
     plan,
-    progress,
-    reach,
-    receipts,
     record_outcomes,
     settled_to,
-    waves,
     write_intent,
 )
+from store.reach import Reach, channel_counts, progress, reach, receipts, waves
 from store.subscribers import Entry, Subscribers
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

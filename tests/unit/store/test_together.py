@@ -21,10 +21,10 @@ from store import audit, outbox, tips
 from store.audience import AudienceStore
 from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
-from store.ledger import note_trouble
 from store.standing import declare, incarnation_of, open_alert, require_revision, standing, take_away
 from store.subscribers import Entry, Subscribers
 from store.tables.sending import ChannelTrouble
+from store.trouble import note_trouble
 from store.views import get_view, put_view
 
 T = TypeVar("T")

@@ -1,0 +1,33 @@
+"""What keeps a channel from going on, for whoever watches it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlmodel import Session, col
+
+from store.rows import put
+from store.tables.sending import ChannelTrouble, ChannelTry
+
+
+def note_trouble(
+    session: Session, alert_id: str, channel: str, error: str, now: datetime, waits: float | None = None
+) -> None:
+    """Remember what keeps a channel from going on, for whoever watches; a counterpart may have said anything.
+
+    `waits` is how many seconds go by until it is tried again.
+    """
+    error = error.replace("\0", "\ufffd")
+    row = session.get(ChannelTrouble, (alert_id, channel), with_for_update=True)
+    if row is None:
+        put(session, ChannelTrouble(alert_id=alert_id, channel=channel, error=error, since=now))
+    else:
+        row.error, row.attempts = error, row.attempts + 1
+        session.add(row)
+    put(session, ChannelTry(alert_id=alert_id, channel=channel, at=now, waits=waits))
+
+
+def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
+    for table in (ChannelTrouble, ChannelTry):
+        session.exec(delete(table).where(col(table.alert_id) == alert_id, col(table.channel) == channel))
