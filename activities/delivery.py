@@ -428,6 +428,7 @@ class _Batch:
             superseded=superseded,
             first_at=self._first,
             last_at=now() if self._first else None,
+            in_doubt=sum(self._counts[status] for status in ledger.DOUBTFUL),
             left=sum(self._counts[status] for status in ledger.OPEN) if few else 0,
             patience=asked.total_seconds() if asked else 0.0,
         )

@@ -88,8 +88,7 @@ class Inbox:
         return list(self._kept.values())
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self._faults.mode("email") == "slow":
-            await asyncio.sleep(SLOW)
+        slow = self._faults.mode("email") == "slow"
         failure = self._faults.fails("email")
         if failure:
             return REFUSED[failure]
@@ -106,6 +105,8 @@ class Inbox:
                 id=mail["Baken-Id"] or "",
             )
         self._keep(mail, whole, envelope.rcpt_tos[0])
+        if slow:
+            await asyncio.sleep(SLOW)
         return "250 2.0.0 accepted"
 
     def _keep(self, head: Message, whole: bytes, recipient: str) -> None:

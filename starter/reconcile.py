@@ -251,7 +251,8 @@ def _status(deed: Deed, due: int) -> Status | None:
     if answer is None or answer.left:
         return Status.DOUBT
     shows, once = deed.asked.purpose == "show", deed.attempts <= 1
-    if once and not answer.reached and not answer.failed and (answer.superseded or not shows):
+    nobody = not answer.reached and not answer.failed and not answer.in_doubt
+    if once and nobody and (answer.superseded or not shows):
         return None
     if answer.superseded:
         return Status.DOUBT

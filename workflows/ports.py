@@ -203,6 +203,8 @@ class Delivered(Value):
     superseded: bool = False
     first_at: datetime | None = None
     last_at: datetime | None = None
+    in_doubt: int = 0
+    """Perhaps reached when something newer held, and not counted as reached here."""
     left: int = 0
     """Of one batch: recipients still to be told, when all others of it have been; in no sum."""
     patience: float = 0.0
@@ -217,6 +219,7 @@ class Delivered(Value):
             superseded=self.superseded or other.superseded,
             first_at=min(firsts, default=None),
             last_at=max(lasts, default=None),
+            in_doubt=self.in_doubt + other.in_doubt,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Wave:
     def __init__(self, folder: Path, browsers: int) -> None:
         self.refused: set[str] = set()
         self.failing: dict[str, Reply] = {}
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What happens while the push service has a message."""
         self.browsers = browsers
         self._parts = open_parts(silent_home(folder / "home"))
         self.push = Push(folder, self._answer)
@@ -55,6 +57,7 @@ class Wave:
             editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "webpush", rendition)
 
     def _answer(self, asked: Asked) -> Reply:
+        self.meanwhile()
         path = asked.headers[":path"]
         usual = Reply(400 if path in self.refused else 201)
         return self.failing.get(path.rsplit("/", 1)[1], usual)
@@ -126,6 +129,14 @@ async def test_wave_that_outlasts_its_lease_sends_nothing_until_it_is_renewed_an
     assert (await wave.deliver()).reached == 1
     (asked,) = wave.push.asked
     assert int(asked.headers["ttl"]) == (LEASE + timedelta(hours=1)).total_seconds(), "the push service's clock is NOW"
+
+
+async def test_wave_that_is_overtaken_says_how_many_it_may_have_reached(wave: Wave) -> None:
+    """A store that is restored from before it has nothing else to know them by."""
+    wave.failing = {"r0": CUT}
+    wave.meanwhile = lambda: wave.alert.pass_time(hours=LEASE / timedelta(hours=1))
+    done = await wave.deliver()
+    assert (done.superseded, done.reached, done.failed, done.in_doubt) == (True, 0, 0, 1)
 
 
 async def test_end_that_one_browser_refuses_is_asked_again_of_it_alone_and_lets_other_batches_go_on(

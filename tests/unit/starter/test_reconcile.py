@@ -35,6 +35,7 @@ DUE = 100
         ("show", ports.Delivered(reached=40, superseded=True), 1, Status.DOUBT),
         ("show", ports.Delivered(reached=DUE - 1, left=1), 1, Status.DOUBT),  # which one it was is not known
         ("show", ports.Delivered(superseded=True), 1, None),
+        ("show", ports.Delivered(superseded=True, in_doubt=3), 1, Status.DOUBT),  # connections broke off
         ("show", ports.Delivered(superseded=True), 2, Status.DOUBT),
         ("end", None, 1, Status.DOUBT),
         ("end", ports.Delivered(reached=DUE), 1, Status.REACHED),
