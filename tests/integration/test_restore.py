@@ -36,6 +36,16 @@ def baken(tmp_path: Path) -> Iterator[Running]:
     running.stop()
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Running]:
+    """With people at home, partners and phones to tell, two hundred of each at most."""
+    channels = json.dumps(["web", "email", "webhook", "app"])
+    options = ("--recipients", "200", "--programmes", str(write_programme(tmp_path / "programmes", channels=channels)))
+    running = Running(tmp_path / "home", *options, forked=True).start()
+    yield running
+    running.stop()
+
+
 def _copy(baken: Running, to: Path) -> Path:
     """As a backup makes it, while Baken writes."""
     with sqlite3.connect(baken.home / "baken.db") as live, sqlite3.connect(to) as copy:
@@ -108,9 +118,9 @@ def test_copy_from_the_middle_of_a_wave_all_are_told_and_all_hear_the_end(baken:
 
 @pytest.mark.timeout(180)
 def test_copy_from_before_an_end_and_before_an_alert_what_ended_stays_dark_and_the_other_goes_on(
-    own_baken: Running, tmp_path: Path
+    small: Running, tmp_path: Path
 ) -> None:
-    baken = own_baken
+    baken = small
     ended = _approved(baken, tmp_path)
     baken.until_channels(ended, "showing", 1, 40)
     copy = _copy(baken, tmp_path / "copy.db")
@@ -137,9 +147,9 @@ def test_copy_from_before_an_end_and_before_an_alert_what_ended_stays_dark_and_t
 
 
 @pytest.mark.timeout(180)
-def test_store_exchanged_while_it_runs_nothing_is_sent_or_shown(own_baken: Running, tmp_path: Path) -> None:
+def test_store_exchanged_while_it_runs_nothing_is_sent_or_shown(small: Running, tmp_path: Path) -> None:
     """The keys are told of sendings that this store does not know: so an older one looks to all who are running."""
-    baken = own_baken
+    baken = small
     alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
     baken.until_pending(alert_id)
     settings = load_settings({}, home=baken.home)

@@ -115,16 +115,14 @@ def test_the_newest_alert_comes_first_however_many_are_live(shared_baken: Runnin
     assert re.findall(r"<strong>Alert (\w+)", wall) == ids[:0:-1]
 
 
-def test_wall_is_right_after_a_kill_of_everything(own_baken: Running, tmp_path: Path) -> None:
+def test_kill_of_everything_and_then_of_the_simulators_leaves_the_wall_right_and_nobody_without_the_end(
+    own_baken: Running, tmp_path: Path
+) -> None:
     alert_id = _live(own_baken, tmp_path)
     own_baken.kill()
     own_baken.start()
     assert eventually(lambda: _verdict(own_baken, alert_id) == "is-shown")
     assert "<strong>200</strong> mailboxes" in own_baken.get("/demo/", lang="en").text
-
-
-def test_simulators_killed_alone_come_back_and_the_end_reaches_everybody(own_baken: Running, tmp_path: Path) -> None:
-    alert_id = _live(own_baken, tmp_path)
     (pid,) = own_baken.pids("-m simulators")
     os.kill(pid, signal.SIGKILL)
     own_baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})

@@ -44,8 +44,8 @@ async def test_real_plan_gives_twelve_refreshes_on_the_grid(tmp_path: Path, data
         assert len((await alert.view())["refreshes"]) == 12
 
 
-async def test_undo_over_closes_and_destroys_the_display_key(tmp_path: Path, database_url: str) -> None:
-    async with world(tmp_path / "home", skipping=True, database_url=database_url) as here:
+async def test_undo_over_closes_and_destroys_the_display_key(tmp_path: Path) -> None:
+    async with world(tmp_path / "home", skipping=True) as here:
         alert = await here.start(_case(tmp_path), programme())
         await alert.approve()
         await alert.until_channels("showing")
@@ -58,8 +58,8 @@ async def test_undo_over_closes_and_destroys_the_display_key(tmp_path: Path, dat
         assert here.parts.keys.destroyed(alert.alert_id, "display")
 
 
-async def test_found_taken_back_during_undo_shows_again(tmp_path: Path, database_url: str) -> None:
-    async with world(tmp_path / "home", skipping=True, database_url=database_url) as here:
+async def test_found_taken_back_during_undo_shows_again(tmp_path: Path) -> None:
+    async with world(tmp_path / "home", skipping=True) as here:
         alert = await here.start(_case(tmp_path), programme())
         await alert.approve()
         await alert.until_channels("showing")
@@ -72,8 +72,8 @@ async def test_found_taken_back_during_undo_shows_again(tmp_path: Path, database
         assert (await alert.view())["stage"] == "live"
 
 
-async def test_nobody_answers_escalates_again_and_again(tmp_path: Path, database_url: str) -> None:
-    async with world(tmp_path / "home", skipping=True, database_url=database_url) as here:
+async def test_nobody_answers_escalates_again_and_again(tmp_path: Path) -> None:
+    async with world(tmp_path / "home", skipping=True) as here:
         alert = await here.start(_case(tmp_path), programme())
         await alert.until_stage("awaiting_approval")
         for _ in range(3):
@@ -82,8 +82,8 @@ async def test_nobody_answers_escalates_again_and_again(tmp_path: Path, database
         assert view["stage"] == "awaiting_approval"
 
 
-async def test_burgernet_closes_by_itself_within_the_hour(tmp_path: Path, database_url: str) -> None:
-    async with world(tmp_path / "home", skipping=True, database_url=database_url) as here:
+async def test_burgernet_closes_by_itself_within_the_hour(tmp_path: Path) -> None:
+    async with world(tmp_path / "home", skipping=True) as here:
         local = {"circle": {"lat": 52.15, "lon": 5.38, "radius_m": 3000}}
         case = _case(tmp_path, programme="burgernet", area=local)
         alert = await here.start(case, programme("burgernet"))
@@ -94,8 +94,8 @@ async def test_burgernet_closes_by_itself_within_the_hour(tmp_path: Path, databa
         assert view["outcome"] == "expired"
 
 
-async def test_returned_amended_and_approved_goes_live(tmp_path: Path, database_url: str) -> None:
-    async with world(tmp_path / "home", skipping=True, database_url=database_url) as here:
+async def test_returned_amended_and_approved_goes_live(tmp_path: Path) -> None:
+    async with world(tmp_path / "home", skipping=True) as here:
         alert = await here.start(_case(tmp_path), programme())
         first = await alert.until(lambda view: view["pending"], "pending")
         digest = first["pending"]["digest"]
@@ -111,8 +111,8 @@ async def test_returned_amended_and_approved_goes_live(tmp_path: Path, database_
         await alert.until_channels("showing")
 
 
-async def test_outcome_message_is_an_edition_of_its_own(tmp_path: Path, database_url: str) -> None:
-    async with world(tmp_path / "home", skipping=True, database_url=database_url) as here:
+async def test_outcome_message_is_an_edition_of_its_own(tmp_path: Path) -> None:
+    async with world(tmp_path / "home", skipping=True) as here:
         alert = await here.start(_case(tmp_path), programme())
         await alert.approve()
         await alert.until_channels("showing")
