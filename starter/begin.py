@@ -114,7 +114,9 @@ def _phone(name: str) -> str:
     return f"{TOPIC}{topic}" if name.endswith("0000000") else f"{name}:demo"
 
 
-def fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -> None:
+def fill_subscribers(
+    parts: Parts, recipients: int, channels: Collection[str], *, exercise: int = EXERCISE_RECIPIENTS
+) -> None:
     """Made-up recipients of those of these channels that have no partners: so many of each in all, not again."""
     key, now = parts.keys.system_key("subscribers"), datetime.now(UTC)
     browsers = Browsers.of_demo(parts.settings.paths.demo, quiet_port)
@@ -127,8 +129,8 @@ def fill_subscribers(parts: Parts, recipients: int, channels: Collection[str]) -
     for channel, address_of in addresses.items():
         if channel not in channels:
             continue
-        for name, number, exercise in (("recipient", recipients, False), ("exercise", EXERCISE_RECIPIENTS, True)):
-            subscribers = Subscribers(key, channel, exercise=exercise)
+        for name, number, drills in (("recipient", recipients, False), ("exercise", exercise, True)):
+            subscribers = Subscribers(key, channel, exercise=drills)
             with parts.db.read() as session:
                 new = range(subscribers.count(session), number)
             subscribers.fill(parts.db, (Entry(address_of(f"{name}{n:07d}")) for n in new), now)

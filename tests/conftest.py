@@ -47,7 +47,7 @@ def db(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def shared_baken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One running Baken for tests that leave it whole; each starts alerts of its own, by AMBER or FEW."""
+    """One running Baken for tests that leave it whole; each starts its own alerts, by AMBER or a small programme."""
     folder = tmp_path_factory.mktemp("shared")
     programmes = write_few(folder / "programmes")
     options = ("--recipients", "40", "--programmes", str(programmes))
@@ -58,7 +58,7 @@ def shared_baken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def own_baken(tmp_path: Path) -> Iterator[Running]:
-    """A running Baken that a test may break; it has AMBER and FEW."""
+    """A running Baken that a test may break; it has AMBER and the small programmes."""
     options = ("--recipients", "200", "--programmes", str(write_few(tmp_path / "programmes")))
     running = Running(tmp_path / "home", *options, forked=True).start()
     yield running

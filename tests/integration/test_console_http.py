@@ -22,18 +22,30 @@ from starter.begin import read_tokens
 from starter.settings import load_settings
 from starter.web.case_form import values_of
 from tests.support.cases import amber_case
-from tests.support.programmes import FEW
+from tests.support.programmes import FEW, PAGE
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
 CHILD = "Noor Voorbeeld"
 
 
-@pytest.fixture
-def waiting(shared_baken: Running, tmp_path: Path) -> str:
-    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
-    shared_baken.until_pending(alert_id)
+def until_waiting(running: Running, folder: Path, programme: str) -> str:
+    """An alert that waits for its approval; the id."""
+    alert_id = running.start_alert(amber_case(folder, programme=programme), folder)
+    running.until_pending(alert_id)
     return alert_id
+
+
+@pytest.fixture(scope="module")
+def waiting(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One that many tests look at and all leave as it is."""
+    return until_waiting(shared_baken, tmp_path_factory.mktemp("waiting"), FEW)
+
+
+@pytest.fixture
+def own_alert(shared_baken: Running, tmp_path: Path) -> str:
+    """One that a test may end."""
+    return until_waiting(shared_baken, tmp_path, PAGE)
 
 
 @contextmanager
@@ -140,7 +152,7 @@ def test_area_when_widened_is_said_to_who_approves_and_one_abroad_is_refused(
     shared_baken: Running, tmp_path: Path
 ) -> None:
     area = {"circle": {"lat": 52.1561, "lon": 5.3878, "radius_m": 10_000}}
-    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW, area=area), tmp_path)
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=PAGE, area=area), tmp_path)
     shared_baken.until_pending(alert_id)
     shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     here = f"/console/alerts/{alert_id}"
@@ -217,13 +229,13 @@ def test_form_when_its_token_is_of_another_session_changes_nothing(shared_baken:
     assert shared_baken.show(waiting)["rulings"] == []
 
 
-def test_command_when_its_form_is_sent_twice_has_one_effect(shared_baken: Running, waiting: str) -> None:
+def test_command_when_its_form_is_sent_twice_has_one_effect(shared_baken: Running, own_alert: str) -> None:
     with visitor(shared_baken, "operator1") as client:
-        token = token_of(client.get(f"/console/alerts/{waiting}").text)
+        token = token_of(client.get(f"/console/alerts/{own_alert}").text)
         said = {"token": token, "id": "0123456789abcdef", "why": "error", "reason": "x"}
-        answers = [client.post(f"/console/alerts/{waiting}/cancel", data=said) for _ in range(2)]
+        answers = [client.post(f"/console/alerts/{own_alert}/cancel", data=said) for _ in range(2)]
     assert answers[0].status_code == 303
-    rulings = shared_baken.show(waiting)["rulings"]
+    rulings = shared_baken.show(own_alert)["rulings"]
     assert [ruling["action"] for ruling in rulings] == ["cancel"]
 
 
@@ -255,24 +267,24 @@ def test_piece_when_shown_in_a_frame_may_load_nothing_else(shared_baken: Running
     assert shared_baken.get(f"/console/alerts/{waiting}/pieces/{digest}/email/html.nl").status_code == 303
 
 
-def test_readyz_when_temporal_is_stopped_says_so_and_the_page_too(own_baken: Running) -> None:
-    (server,) = own_baken.pids("start-dev")
+def test_readyz_when_temporal_is_stopped_says_so_and_the_page_too(shared_baken: Running) -> None:
+    (server,) = shared_baken.pids("start-dev")
     os.kill(server, signal.SIGSTOP)
     try:
-        eventually(lambda: own_baken.get("/readyz").status_code == 503, what="the watchdog")
-        assert "Temporal" in own_baken.get("/readyz").json()["problems"][0]
-        with visitor(own_baken, "operator1") as client:
+        eventually(lambda: shared_baken.get("/readyz").status_code == 503, what="the watchdog")
+        assert "Temporal" in shared_baken.get("/readyz").json()["problems"][0]
+        with visitor(shared_baken, "operator1") as client:
             assert "Temporal" in client.get("/console/").text
     finally:
         os.kill(server, signal.SIGCONT)
-    eventually(lambda: own_baken.get("/readyz").status_code == 200, what="readiness")
+    eventually(lambda: shared_baken.get("/readyz").status_code == 200, what="readiness")
 
 
-def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running, waiting: str) -> None:
-    shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running, own_alert: str) -> None:
+    shared_baken.accepted(own_alert, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
     with visitor(shared_baken, "operator1") as client:
         page = client.get("/console/").text
-    assert page.index('class="drills"') > page.index(waiting)
+    assert page.index('class="drills"') > page.index(own_alert)
 
 
 @pytest.mark.parametrize(
@@ -303,7 +315,7 @@ def test_kinds_when_approved_differ_in_address_words_and_confirmation(
 def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervisors(
     shared_baken: Running, tmp_path: Path
 ) -> None:
-    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, Kind.PUBLIC_TEST)
+    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=PAGE), tmp_path, Kind.PUBLIC_TEST)
     digest = shared_baken.until_pending(alert_id)["pending"]["digest"]
     here = f"/console/tests/{alert_id}"
     for user in ("supervisor1", "supervisor2"):
@@ -321,8 +333,9 @@ def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervi
 
 
 def test_live_page_when_a_counterpart_is_away_says_what_baken_does_and_then_no_more(
-    shared_baken: Running, waiting: str
+    shared_baken: Running, tmp_path: Path
 ) -> None:
+    waiting = until_waiting(shared_baken, tmp_path, FEW)
     shared_baken.fault("email", "down", 60)
     try:
         shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
@@ -344,15 +357,15 @@ def _trouble_of(client: httpx.Client, alert_id: str, channel: str) -> str | None
     return found[1] if found else None
 
 
-def test_events_when_an_alert_changes_tell_every_page_in_its_language(shared_baken: Running, waiting: str) -> None:
+def test_events_when_an_alert_changes_tell_every_page_in_its_language(shared_baken: Running, own_alert: str) -> None:
     with visitor(shared_baken, "operator1") as dutch, visitor(shared_baken, "operator2") as english:
         english.get("/console/language?lang=en")
-        here = f"/console/alerts/{waiting}/events"
+        here = f"/console/alerts/{own_alert}/events"
         with dutch.stream("GET", here, timeout=30) as first, english.stream("GET", here, timeout=30) as second:
             lines = [first.iter_lines(), second.iter_lines()]
             for one in lines:
                 assert next(one) == "event: live"
-            shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Nee", content={"why": "error"})
+            shared_baken.accepted(own_alert, Action.CANCEL, "operator1", reason="Nee", content={"why": "error"})
             said = [_until_news(one) for one in lines]
             assert [list(one)[-3] for one in lines] == ["event: done"] * 2
     assert said[0].startswith("De fase is nu: Gesloten.")
@@ -365,8 +378,9 @@ def _until_news(lines: Iterator[str]) -> str:
 
 
 def test_report_when_an_alert_was_sent_has_its_figures_alike_everywhere_and_nothing_of_the_child(
-    shared_baken: Running, waiting: str
+    shared_baken: Running, tmp_path: Path
 ) -> None:
+    waiting = until_waiting(shared_baken, tmp_path, FEW)
     shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
     shared_baken.until_channels(waiting, "showing")
     shared_baken.accepted(waiting, Action.FOUND, "operator2", content={"confirmed_by": "police"})
@@ -398,12 +412,12 @@ def _words_of(pdf: bytes) -> str:
 
 
 def test_report_when_the_display_key_is_destroyed_still_answers_and_says_so(
-    shared_baken: Running, waiting: str
+    shared_baken: Running, own_alert: str
 ) -> None:
-    shared_baken.accepted(waiting, Action.CANCEL, "operator1", reason="Vergissing", content={"why": "error"})
-    shared_baken.until(waiting, lambda view: view["stage"] == "closed", what="closed")
+    shared_baken.accepted(own_alert, Action.CANCEL, "operator1", reason="Vergissing", content={"why": "error"})
+    shared_baken.until(own_alert, lambda view: view["stage"] == "closed", what="closed")
     with visitor(shared_baken, "supervisor1") as client:
-        here = f"/console/alerts/{waiting}/report"
+        here = f"/console/alerts/{own_alert}/report"
         found = eventually(lambda: not client.get(f"{here}.json").json()["readable"], what="the key's destruction")
         page = client.get(here).text
         assert found

@@ -46,7 +46,7 @@ def _resends(baken: Running, alert_id: str) -> int:
 @pytest.mark.timeout(240)
 def test_killed_at_every_stage_the_alert_goes_on_by_itself(own_baken: Running, tmp_path: Path) -> None:
     baken = own_baken
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.kill()  # while verifying, or just after
     baken.start()
     baken.until_pending(alert_id, live=True)
@@ -74,8 +74,8 @@ def test_killed_at_every_stage_the_alert_goes_on_by_itself(own_baken: Running, t
     print(f"broken off after {broken_off} of {RECIPIENTS}; resends {_resends(baken, alert_id)}")
 
 
-def test_a_killed_worker_is_started_again_and_the_alert_goes_on(own_baken: Running, tmp_path: Path) -> None:
-    baken = own_baken
+def test_a_killed_worker_is_started_again_and_the_alert_goes_on(shared_baken: Running, tmp_path: Path) -> None:
+    baken = shared_baken
     alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path)
     baken.until_pending(alert_id)
     for pid in baken.pids("-m worker"):

@@ -11,14 +11,14 @@ import httpx
 
 from alerts.vocabulary import Action
 from tests.support.cases import amber_case
-from tests.support.programmes import FEW
+from tests.support.programmes import PAGE
 from tests.support.running import Running
 
 WAITS = "awaiting_approval"
 
 
 def _started(baken: Running, folder: Path) -> str:
-    alert_id = baken.start_alert(amber_case(folder, programme=FEW), folder)
+    alert_id = baken.start_alert(amber_case(folder, programme=PAGE), folder)
     baken.until(alert_id, lambda view: view["stage"] == WAITS, what="verification")
     return alert_id
 
@@ -132,7 +132,7 @@ def test_the_same_command_twice_has_one_effect(shared_baken: Running, tmp_path: 
 
 
 def test_programs_start_and_end_an_alert_with_its_photo(shared_baken: Running, tmp_path: Path) -> None:
-    new = {"case": amber_case(tmp_path, programme=FEW), "kind": "exercise"}
+    new = {"case": amber_case(tmp_path, programme=PAGE), "kind": "exercise"}
     new["photos"] = {"noor.jpg": base64.b64encode((tmp_path / "noor.jpg").read_bytes()).decode()}
     started = _post(shared_baken, "/api/v1/alerts", new, "operator1")
     assert started.status_code == 201, started.text

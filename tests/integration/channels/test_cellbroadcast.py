@@ -10,6 +10,7 @@ from alerts.vocabulary import Action
 from simulators.cellbroadcast import LIVE
 from tests.integration.channels.eyes import coat
 from tests.support.cases import amber_case
+from tests.support.programmes import AIRED
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
@@ -27,7 +28,7 @@ def test_b_takes_over_from_a_and_one_that_is_back_is_told_without_a_human(
 ) -> None:
     baken = shared_baken
     baken.fault(f"{CHANNEL}.a", "down", 600)
-    alert_id = baken.start_alert(amber_case(tmp_path), tmp_path)
+    alert_id = baken.start_alert(amber_case(tmp_path, programme=AIRED), tmp_path)
     baken.until_pending(alert_id)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until_channels(alert_id, "showing", 1)

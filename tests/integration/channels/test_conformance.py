@@ -5,21 +5,26 @@ A channel more is a line in `activities.channels.CHANNELS`, and an eye where it 
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from activities.channels import CAPABILITIES, NAMES
+from starter.begin import EXERCISE_RECIPIENTS
 from tests.integration.channels import cases
 from tests.integration.channels.eyes import EYES
 from tests.integration.channels.story import (
+    CHILD,
     COUNTERPARTS,
     LATE,
     NAME,
+    PLATE,
     QUICK,
     RECIPIENTS,
     Story,
-    play_drill,
     play_life,
     play_middle,
     play_refreshes,
@@ -45,11 +50,6 @@ def baken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def life(baken: Running, tmp_path_factory: pytest.TempPathFactory) -> Story:
     return play_life(baken, tmp_path_factory.mktemp("life"))
-
-
-@pytest.fixture(scope="module")
-def drill(baken: Running, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    return play_drill(baken, tmp_path_factory.mktemp("drill"))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_change_when_approved_reaches_all(life: Story, channel: str) -> None:
 
 @cases.RENEWED
 def test_refresh_renews_past_the_first_lease_and_tells_again_as_declared(refreshed: Story, channel: str) -> None:
-    assert refreshed.of(channel) == ["edition 1", "edition 1", "gone"]
+    assert refreshed.of(channel) == ["nothing", "edition 1", "edition 1", "gone"]
     again, renews = refreshed.recipients(channel, "refresh"), CAPABILITIES[channel].renews
     assert again == refreshed.recipients(channel) or renews != "announce"
     assert again == set() or renews != "late_joiners"
@@ -113,7 +113,7 @@ def test_refresh_renews_past_the_first_lease_and_tells_again_as_declared(refresh
 @cases.JOINED_LATE
 def test_late_ones_get_the_alert_once_and_the_end(refreshed: Story, channel: str) -> None:
     alerts = [line["recipient"] for line in refreshed.received(channel, "alert")]
-    assert len(alerts) == len(set(alerts)) == RECIPIENTS + LATE
+    assert len(alerts) == len(set(alerts)) == EXERCISE_RECIPIENTS + LATE
     assert refreshed.recipients(channel, "cancel") == set(alerts)
 
 
@@ -131,10 +131,11 @@ def test_found_is_gone_or_said_to_be_over_to_all_reached(life: Story, channel: s
 
 @cases.KINDS
 def test_exercise_looks_the_same_and_reaches_counterparts_of_exercises_only(
-    life: Story, drill: Story, channel: str
+    life: Story, refreshed: Story, channel: str
 ) -> None:
-    assert drill.of(channel) == [life.seen[turn][channel] for turn in ("waiting", "flaky", "found")]
-    assert drill.recipients(channel).isdisjoint(life.recipients(channel))
+    showed = [refreshed.seen[turn][channel] for turn in ("waiting", "approved", "found")]
+    assert showed == [life.seen[turn][channel] for turn in ("waiting", "flaky", "found")]
+    assert refreshed.recipients(channel).isdisjoint(life.recipients(channel))
 
 
 @cases.DOWN
@@ -194,7 +195,7 @@ def test_found_in_the_middle_leaves_nobody_with_the_alert(middle: Story, channel
 
 @cases.LIMITS
 def test_longest_texts_of_any_characters_are_shown_and_ended(refreshed: Story, channel: str) -> None:
-    assert refreshed.of(channel) == ["edition 1", "edition 1", "gone"]
+    assert refreshed.of(channel) == ["nothing", "edition 1", "edition 1", "gone"]
     assert refreshed.last(channel)["failed"] == 0
 
 
@@ -207,5 +208,30 @@ def test_logs_when_all_is_over_name_neither_child_nor_recipient(
     assert logs
     personal = CAPABILITIES[channel].audience == "personal" and not CAPABILITIES[channel].partners
     recipients = {line["recipient"] for story in (life, middle) for line in story.received(channel)}
-    private = {"Noor", NAME[:3], "VX-123-B", "Verzonnen", *(recipients if personal else ())}
+    private = {CHILD, PLATE, "Noor", NAME[:3], *(recipients if personal else ())}
     assert [word for word in private if word in logs] == []
+
+
+def test_history_and_home_when_all_is_over_hold_nothing_personal_without_the_codec(
+    baken: Running, life: Story, middle: Story, refreshed: Story
+) -> None:
+    """Neither in histories, nor anywhere in the home: logs, databases, ports, records."""
+    shown = baken.temporal("workflow", "show", "-w", f"alert-{life.alert_id}", "--output", "json")
+    listed = baken.temporal("workflow", "list", "--output", "json")
+    assert f"alert-{life.alert_id}" in listed
+    for history in (shown, listed):
+        assert CHILD not in history
+        payloads = _payloads(json.loads(history))
+        assert payloads
+        assert [one for one in payloads if CHILD.encode() in base64.b64decode(one)] == []
+    for path in (found for found in baken.home.rglob("*") if found.is_file()):
+        content = path.read_bytes()
+        assert CHILD.encode() not in content, path.name
+        assert PLATE.encode() not in content, path.name
+
+
+def _payloads(document: Any) -> list[str]:
+    if isinstance(document, dict):
+        here = [document["data"]] if isinstance(document.get("data"), str) and "metadata" in document else []
+        return here + [found for value in document.values() for found in _payloads(value)]
+    return [found for value in document for found in _payloads(value)] if isinstance(document, list) else []

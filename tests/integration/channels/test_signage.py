@@ -11,6 +11,7 @@ import httpx
 from alerts.vocabulary import Action
 from simulators.screens import LIVE
 from tests.support.cases import amber_case
+from tests.support.programmes import AIRED
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
@@ -28,7 +29,7 @@ def until_trouble(baken: Running, alert_id: str, said: str) -> None:
 
 
 def test_broker_when_away_delays_no_player_and_is_brought_what_holds(shared_baken: Running, tmp_path: Path) -> None:
-    baken, alert_id = shared_baken, shared_baken.start_alert(amber_case(tmp_path), tmp_path)
+    baken, alert_id = shared_baken, shared_baken.start_alert(amber_case(tmp_path, programme=AIRED), tmp_path)
     baken.until_pending(alert_id)
     baken.fault("signage", "down", 60)
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
