@@ -35,8 +35,9 @@ class Deed(NamedTuple):
     asked: Any
     answer: Any | None
     """None when it did not come to an end, or not to a good one."""
-    attempts: int
-    """0: nobody ever began it."""
+    attempts: int | None
+    """0: nobody ever began it. None: it was cancelled while it waited, and whether for its first attempt or for
+    another one is not known: that one began is written when it ends well."""
 
 
 class Story(NamedTuple):
@@ -133,7 +134,7 @@ class Histories:
     async def _deeds(self, run: _Run) -> list[Deed]:
         asked: dict[int, HistoryEvent] = {}
         ended: dict[int, HistoryEvent] = {}
-        attempts: dict[int, int] = {}
+        attempts: dict[int, int | None] = {}
         for event in run.events:
             if event.HasField("activity_task_scheduled_event_attributes"):
                 asked[event.event_id] = event
@@ -142,6 +143,8 @@ class Histories:
                 attempts[started.scheduled_event_id] = started.attempt
             elif event.HasField("activity_task_completed_event_attributes"):
                 ended[event.activity_task_completed_event_attributes.scheduled_event_id] = event
+            elif event.HasField("activity_task_canceled_event_attributes"):
+                attempts.setdefault(event.activity_task_canceled_event_attributes.scheduled_event_id, None)
         deeds = []
         for number, event in asked.items():
             scheduled = event.activity_task_scheduled_event_attributes
@@ -154,7 +157,6 @@ class Histories:
                 result = done.activity_task_completed_event_attributes.result.payloads
                 answer = await self._read(result, port.output)
             last = done if done is not None and port.name in AFTER_ITS_EFFECT else event
-            # That an attempt began is written when it ends well: one that was cancelled between two may have had many.
             tried = attempts.get(number, run.attempts.get(scheduled.activity_id, 1))
             request = await self._read(scheduled.input.payloads, port.input)
             deeds.append(Deed(_time(last), port.name, request, answer, tried))

@@ -14,7 +14,7 @@ import os
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -48,6 +48,7 @@ from workflows.codec import Reader
 from workflows.messages import FAN_OUT_WORKFLOW
 
 CONNECT_WITHIN = 30.0
+SENDS = (ports.DELIVER.name, FAN_OUT_WORKFLOW)
 LOST = (
     "Lost for good, as Temporal never had it: who subscribed after the copy was made, and that somebody left since "
     "(they get alerts again); areas, people on duty and partners that were changed; photos of alerts that were "
@@ -89,7 +90,7 @@ class Reconciler:
             return f"alert {alert_id}: its workflow is gone, so it is withdrawn and closed ({before})"
         if row is None:
             self._open(alert_id, story)
-        again = _Again(self, alert_id)
+        again = _Again(self, alert_id, story.deeds)
         for deed in story.deeds:
             again.do(deed)
         if not story.running:
@@ -132,12 +133,13 @@ class Reconciler:
 class _Again:
     """Does the deeds of one alert once more, and keeps what came of it."""
 
-    def __init__(self, reconciler: Reconciler, alert_id: str) -> None:
+    def __init__(self, reconciler: Reconciler, alert_id: str, deeds: Sequence[Deed]) -> None:
         self._db = reconciler._db
         self._alerts = reconciler._alerts
         self._publishing = reconciler._publishing
         self._delivery = reconciler._delivery
         self._alert_id = alert_id
+        self._said_again = _said_again(deeds)
         self._view: ports.RecordView | None = None
         self._told: Counter[tuple[str, Status]] = Counter()
         self._problems: dict[str, None] = {}
@@ -156,7 +158,7 @@ class _Again:
 
     def do(self, deed: Deed) -> None:
         how = self._how.get(deed.name)
-        if how is None or not (deed.attempts or deed.name == ports.DECLARE.name):
+        if how is None or (deed.attempts == 0 and deed.name != ports.DECLARE.name):
             return
         try:
             how(deed)
@@ -223,6 +225,8 @@ class _Again:
         self._publishing.hide(deed.asked)
 
     def _deliver(self, deed: Deed) -> None:
+        if deed.attempts is None and deed.asked.purpose == "show" and self._said_again(deed):
+            return  # whoever had nothing was told then, and what came of that is known
         status, number = self._delivery.assume(deed.asked, partial(_status, deed), deed.at)
         self._told[deed.asked.channel, status] += number
 
@@ -250,13 +254,27 @@ def _status(deed: Deed, due: int) -> Status | None:
     answer = deed.answer
     if answer is None or answer.left:
         return Status.DOUBT
-    shows, once = deed.asked.purpose == "show", deed.attempts <= 1
+    shows, once = deed.asked.purpose == "show", deed.attempts in (0, 1)
     nobody = not answer.reached and not answer.failed and not answer.in_doubt
     if once and nobody and (answer.superseded or not shows):
         return None
     if answer.superseded:
         return Status.DOUBT
     return Status.REACHED if answer.reached == due else Status.ASSUMED
+
+
+def _said_again(deeds: Sequence[Deed]) -> Callable[[Deed], bool]:
+    """Whether the same edition was sent to the same channel once more after a deed, such as after a hold."""
+    last: dict[tuple[str, int], int] = {}
+    for deed in deeds:
+        if deed.name in SENDS and deed.asked.purpose == "show":
+            last[_statement(deed)] = max(last.get(_statement(deed), 0), deed.asked.desired.announcement)
+    return lambda deed: last.get(_statement(deed), 0) > deed.asked.desired.announcement
+
+
+def _statement(deed: Deed) -> tuple[str, int]:
+    edition = deed.asked.desired.edition
+    return deed.asked.channel, edition.number if edition else 0
 
 
 def _stands(row: AlertStanding) -> str:

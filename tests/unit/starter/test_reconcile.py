@@ -10,7 +10,7 @@ from alerts.edition import EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from starter.histories import Deed
-from starter.reconcile import _status
+from starter.reconcile import _said_again, _status
 from store.ledger import Status
 from workflows import ports
 
@@ -47,12 +47,28 @@ DUE = 100
 def test_batch_is_taken_for_what_is_sure(
     purpose: ports.Purpose, answer: ports.Delivered | None, attempts: int, expected: Status | None
 ) -> None:
-    desired = Desired(
-        meaning=Meaning.EDITION,
-        edition=EditionRef(number=1, digest="d", approval_digest="a", channels={}),
-        revision=1,
-    )
+    assert _status(_deed(purpose, answer, attempts), DUE) is expected
+
+
+def test_edition_that_is_announced_anew_is_known_as_said_again_to_that_channel_alone() -> None:
+    first, other, again = _deed("show"), _deed("show", channel="email"), _deed("show", announcement=1)
+    amended, ended = _deed("show", edition=2), _deed("end", announcement=2)
+    said_again = _said_again([first, other, amended, again, ended])
+    assert [said_again(deed) for deed in (first, other, amended, again)] == [True, False, False, False]
+
+
+def _deed(
+    purpose: ports.Purpose,
+    answer: ports.Delivered | None = None,
+    attempts: int | None = None,
+    *,
+    channel: str = "app",
+    edition: int = 1,
+    announcement: int = 0,
+) -> Deed:
+    ref = EditionRef(number=edition, digest="d", approval_digest="a", channels={})
+    desired = Desired(meaning=Meaning.EDITION, edition=ref, revision=1, announcement=announcement)
     asked = ports.Deliver(
-        alert_id="a", channel="app", kind=Kind.ACTUAL, purpose=purpose, desired=desired, start=0, count=DUE
+        alert_id="a", channel=channel, kind=Kind.ACTUAL, purpose=purpose, desired=desired, start=0, count=DUE
     )
-    assert _status(Deed(NOW, ports.DELIVER.name, asked, answer, attempts), DUE) is expected
+    return Deed(NOW, ports.DELIVER.name, asked, answer, attempts)
