@@ -103,7 +103,7 @@ def _draft(operator: Watched, parent: Watched, see: See) -> None:
         parent.page.locator('[id="children/0/hair"]').fill("rood")
         parent.page.locator("main button").click()
     parent.page.wait_for_load_state()
-    see(parent, "intake-thanks", parent.page.viewport_size["width"] if parent.page.viewport_size else HEIGHT)
+    _see(parent, see, "intake-thanks")
     _look(operator, see, {"draft": f"/console/drafts/{draft}", "list-drafts": "/console/"})
 
 

@@ -13,7 +13,7 @@ from alerts.vocabulary import Action, Kind
 from tests.browser.looking import WIDTHS, Watched, aside, until_true, watched
 from tests.browser.screens import tour
 from tests.support.cases import amber_case
-from tests.support.programmes import FEW, FEW_CHANNELS
+from tests.support.programmes import FEW
 from tests.support.running import Running
 
 APART = """() => Math.min(...[...document.querySelectorAll('.takes button, .button-found')].flatMap(one =>
@@ -58,31 +58,12 @@ def test_pages_when_looked_at_neither_clip_nor_fail_nor_exclude(shared_baken: Ru
     faults: list[str] = []
 
     def see(watch: Watched, name: str, width: int) -> None:
-        dark = watch.dark() if width == WIDTHS[0] else []
-        faults.extend(f"{name} at {width}: {fault}" for fault in [*watch.problems(), *dark])
+        narrow = width == WIDTHS[0]
+        found = [*watch.problems(contrast=narrow), *(watch.dark() if narrow else [])]
+        faults.extend(f"{name} at {width}: {fault}" for fault in found)
 
     tour(shared_baken, browser, see)
     assert faults == []
-
-
-def test_alert_when_approved_and_found_in_the_browser_ends_on_every_page(
-    shared_baken: Running, browser: Browser, tmp_path: Path
-) -> None:
-    alert_id = waiting(shared_baken, tmp_path)
-    web, here = shared_baken.web, f"/console/alerts/{alert_id}"
-    with watched(browser, web) as supervisor, watched(browser, web) as operator, watched(browser, web) as public:
-        supervisor.sign_in("supervisor1").open(here).page.locator(".button-approve").click()
-        expect(supervisor.page.locator(".govuk-notification-banner--success")).to_be_visible()
-        stage(supervisor, "live")
-        expect(supervisor.page.locator('[data-state="showing"]')).to_have_count(len(FEW_CHANNELS), timeout=20_000)
-        operator.sign_in("operator1").open(here).page.locator(".button-found").click()
-        expect(operator.page.locator(".govuk-notification-banner--success")).to_be_visible()
-        stage(supervisor, "closing")
-        expect(supervisor.page.locator(".moved")).to_be_visible()
-        expect(supervisor.page.locator('[data-state="withdrawn"]')).to_have_count(len(FEW_CHANNELS), timeout=20_000)
-        public.open(f"/alerts/{alert_id}?lang=nl")
-        expect(public.page.locator("main")).to_contain_text("beëindigd")
-        assert supervisor.faults == operator.faults == public.faults == []
 
 
 def test_case_when_typed_wrong_keeps_what_was_typed(shared_baken: Running, browser: Browser, tmp_path: Path) -> None:
@@ -112,7 +93,14 @@ def test_case_when_typed_wrong_keeps_what_was_typed(shared_baken: Running, brows
     assert len((view["draft"] or view)["case"]["children"][0]["photos"]) == 1
 
 
-def test_alert_when_held_without_script_goes_dark(shared_baken: Running, browser: Browser, live: str) -> None:
+def test_plate_when_chosen_is_taken_off_in_one_step_and_all_goes_dark_when_held_without_script(
+    shared_baken: Running, browser: Browser, live: str
+) -> None:
+    with watched(browser, shared_baken.web) as watch:
+        page = watch.sign_in("operator2").open(f"/console/alerts/{live}").page
+        page.get_by_role("button", name="Haal weg: Kenteken: VX-123-B").click()
+        expect(page.locator(".govuk-notification-banner--success")).to_be_visible()
+    aside(lambda: shared_baken.until(live, lambda view: "vehicles/0/plate" in view["withheld"]))
     with watched(browser, shared_baken.web, 360, script=False) as watch:
         watch.sign_in("supervisor1").open(f"/console/alerts/{live}")
         watch.page.get_by_role("button", name="Alles stilzetten").click()
@@ -124,27 +112,25 @@ def test_alert_when_held_without_script_goes_dark(shared_baken: Running, browser
         expect(watch.page.locator("#reinstate-reason")).to_have_value("Het klopte toch")
 
 
-def test_plate_when_chosen_is_taken_off_in_one_step(shared_baken: Running, browser: Browser, live: str) -> None:
-    with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator2").open(f"/console/alerts/{live}").page
-        page.get_by_role("button", name="Haal weg: Kenteken: VX-123-B").click()
-        expect(page.locator(".govuk-notification-banner--success")).to_be_visible()
-    aside(lambda: shared_baken.until(live, lambda view: "vehicles/0/plate" in view["withheld"]))
-
-
-def test_change_when_asked_for_is_marked_for_the_supervisor(
+def test_change_when_asked_for_is_marked_for_the_supervisor_and_a_photo_not_kept_is_gone(
     shared_baken: Running, browser: Browser, live: str
 ) -> None:
     with watched(browser, shared_baken.web) as operator, watched(browser, shared_baken.web) as supervisor:
         page = operator.sign_in("operator1").open(f"/console/alerts/{live}/amend").page
         page.locator('[id="children/0/hair"]').fill("zwart")
+        page.locator('[id="children/0/photos/0"]').uncheck(force=True)
+        page.get_by_role("button", name="Voertuig toevoegen").click()
+        expect(page.locator('[id="children/0/photos/0"]')).not_to_be_checked()
         page.get_by_role("button", name="Akkoord vragen").click()
         page.wait_for_url("**/console/alerts/*?said=*")
-        aside(lambda: shared_baken.until_pending(live, 2))
+        view = aside(lambda: shared_baken.until_pending(live, 2))
         page = supervisor.sign_in("supervisor2").open(f"/console/alerts/{live}").page
-        expect(page.locator(".facts ins")).to_have_text("[nieuw: zwart]")
-        expect(page.locator(".facts del")).to_have_text("[weg: rood]")
+        expect(page.locator(".facts ins", has_text="zwart")).to_have_text("[nieuw: zwart]")
+        expect(page.locator(".facts del", has_text="rood")).to_have_text("[weg: rood]")
         assert operator.faults == supervisor.faults == []
+    assert view["draft"]["case"]["children"][0]["photos"] == []
+    assert len(view["case"]["children"][0]["photos"]) == 1
+    assert len(view["draft"]["case"]["vehicles"]) == 1
 
 
 def test_exercise_when_a_screen_shows_it_is_confirmed_by_that_screen(
@@ -285,26 +271,3 @@ def test_opposite_buttons_are_never_beside_each_other(shared_baken: Running, bro
             assert taking.evaluate("one => !one.closest('.adds')")
         assert page.evaluate(APART) > 24
         expect(page.locator(".adds").first).to_contain_text("supervisor1, supervisor2")
-
-
-def test_console_when_dark_is_still_readable(shared_baken: Running, browser: Browser, steady: str) -> None:
-    with watched(browser, shared_baken.web, dark=True) as watch:
-        watch.sign_in("operator1", "en")
-        for path in ("/console/", f"/console/alerts/{steady}", "/console/new/exercise"):
-            watch.open(path).check(f"dark {path}")
-
-
-def test_photo_when_not_kept_in_a_change_is_gone_from_the_next_edition(
-    shared_baken: Running, browser: Browser, live: str
-) -> None:
-    with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator1").open(f"/console/alerts/{live}/amend").page
-        page.locator('[id="children/0/photos/0"]').uncheck(force=True)
-        page.get_by_role("button", name="Voertuig toevoegen").click()
-        expect(page.locator('[id="children/0/photos/0"]')).not_to_be_checked()
-        page.get_by_role("button", name="Akkoord vragen").click()
-        page.wait_for_url("**/console/alerts/*?said=*")
-    view = aside(lambda: shared_baken.until_pending(live, 2))
-    assert view["draft"]["case"]["children"][0]["photos"] == []
-    assert len(view["case"]["children"][0]["photos"]) == 1
-    assert len(view["draft"]["case"]["vehicles"]) == 1

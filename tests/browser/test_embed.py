@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import APIResponse, Browser, Frame, Page, Route
 
 from alerts.vocabulary import Action
@@ -16,6 +15,7 @@ from tests.browser.looking import aside, until_true, watched
 from tests.browser.serving import ALERT, OtherSite, OwnWeb, show
 from tests.support.cases import amber_case
 from tests.support.editions import ShownAlert
+from tests.support.programmes import FEW
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
@@ -50,7 +50,7 @@ def test_banner_on_another_site_appears_when_approved_follows_and_is_gone_when_f
     browser: Browser, shared_baken: Running, tmp_path: Path
 ) -> None:
     baken = shared_baken
-    case = amber_case(tmp_path, children=[{"name": "Fenna Verzonnen", "age": 7, "hair": "rood"}])
+    case = amber_case(tmp_path, programme=FEW, children=[{"name": "Fenna Verzonnen", "age": 7, "hair": "rood"}])
     alert_id = aside(lambda: baken.start_alert(case, tmp_path))
     with other_site(browser, baken.web, BANNER) as page:
         eventually(lambda: frames(page), what="the frame")
@@ -131,17 +131,14 @@ def test_widget_when_an_alert_is_shown_has_its_photo_and_leads_to_its_page(
         assert str(link).endswith(f"/alerts/{ALERT}?lang=en")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_pages_for_others_when_opened_fit_and_axe_finds_nothing(
-    browser: Browser, web: str, alert: ShownAlert, *, dark: bool
-) -> None:
+def test_pages_for_others_when_opened_fit_and_axe_finds_nothing(browser: Browser, web: str, alert: ShownAlert) -> None:
     show(alert, "web", children=[{"name": "Noor-Wilhelmina Voorbeeld van den Verzonnenhoven", "age": 7}])
-    with watched(browser, web, 320, dark=dark) as watch:
+    with watched(browser, web, 320) as watch:
         for path in ("/embed?lang=nl", "/embed?lang=en", "/embed/banner?lang=en", "/embed/widget?lang=nl"):
             watch.open(path)
             if "banner" in path or "widget" in path:
                 watch.page.locator(".alert h2", has_text="Noor").wait_for()
             else:
                 watch.page.frame_locator("iframe").last.locator(".alert").wait_for()
-            assert watch.problems() == [], path
+            assert [*watch.problems(), *watch.dark()] == [], path
             assert watch.page.evaluate("document.getAnimations().length") == 0

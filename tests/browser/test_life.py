@@ -1,7 +1,7 @@
 """One alert's whole life in Chromium: operator, supervisor and citizen side by side, each at a page of their own.
 
-Three times: with nothing but a keyboard, on a small phone, and in English. Everybody gets everywhere by what the
-pages offer; only what stands on a poster or in a bookmark is typed as an address.
+Twice: with nothing but a keyboard and in English, and on a small phone and in Dutch. Everybody gets everywhere by
+what the pages offer; only what stands on a poster or in a bookmark is typed as an address.
 """
 
 from __future__ import annotations
@@ -147,8 +147,8 @@ def stage(hand: Mouse, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("hands", "width", "language"),
-    [(Keys, 1280, "nl"), (Thumb, PHONE, "nl"), (Mouse, 1280, "en")],
-    ids=["keyboard", "phone", "english"],
+    [(Keys, 1280, "en"), (Thumb, PHONE, "nl")],
+    ids=["keyboard-english", "phone-dutch"],
 )
 def test_alert_from_an_empty_form_to_its_end_by_what_the_pages_offer(
     shared_baken: Running, browser: Browser, tmp_path: Path, hands: type[Mouse], width: int, language: str
@@ -183,6 +183,7 @@ def test_alert_from_an_empty_form_to_its_end_by_what_the_pages_offer(
         for hand in (supervisor, operator):
             stage(hand, "live")
             expect(hand.page.locator('[data-state="showing"]')).to_have_count(4, timeout=20_000)
+        operator.watch.check("live")
 
         citizen.open("/").follow(shown)
         expect(citizen.page.locator("main")).to_contain_text(SITUATION)
@@ -198,6 +199,7 @@ def test_alert_from_an_empty_form_to_its_end_by_what_the_pages_offer(
         operator.follow(f'main a[href="/console/alerts/{alert_id}"]')
         operator.follow(".button-found")
         expect(operator.page.locator(".govuk-notification-banner--success")).to_be_visible()
+        expect(supervisor.page.locator(".moved")).to_be_visible(timeout=20_000)
         for hand in (operator, supervisor):
             stage(hand, "closing")
             expect(hand.page.locator('[data-state="withdrawn"]')).to_have_count(4, timeout=20_000)

@@ -10,13 +10,14 @@ from playwright.sync_api import Browser, Page
 from alerts.vocabulary import Action
 from tests.browser.looking import WIDTHS, aside, axe
 from tests.support.cases import amber_case
+from tests.support.programmes import FEW
 from tests.support.running import Running
 
 
 @pytest.fixture(scope="module")
 def live(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("wall")
-    alert_id = aside(lambda: shared_baken.start_alert(amber_case(folder), folder))
+    alert_id = aside(lambda: shared_baken.start_alert(amber_case(folder, programme=FEW), folder))
     aside(lambda: shared_baken.until_pending(alert_id))
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing", 1))
@@ -36,9 +37,8 @@ def page(browser: Browser, live: str) -> Iterator[Page]:
     assert complaints == []
 
 
-@pytest.mark.parametrize("language", ["nl", "en"])
-def test_wall_fits_and_axe_finds_nothing(shared_baken: Running, page: Page, language: str) -> None:
-    page.goto(f"{shared_baken.web}/demo/?lang={language}")
+def test_wall_fits_and_axe_finds_nothing(shared_baken: Running, page: Page) -> None:
+    page.goto(f"{shared_baken.web}/demo/?lang=en")  # in Dutch it is in the tour of `screens`
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -57,10 +57,7 @@ def test_an_opened_mail_fits_a_phone_and_axe_finds_nothing(shared_baken: Running
 def test_wall_follows_by_itself_when_the_child_is_found(shared_baken: Running, page: Page, live: str) -> None:
     page.goto(f"{shared_baken.web}/demo/?lang=en")
     line = page.locator("#verdict p", has_text=live)
-    assert (
-        "is now on: Website, CAP feed, E-mail, App, Browsers, Text messages, Partners (webhook), Cell broadcast, "
-        "Social media, Screens and road signs, Posters" in line.inner_text()
-    )
+    assert "is now on: Website, CAP feed, E-mail, Partners (webhook)" in line.inner_text()
     code, _, said = shared_baken.cli("alert", "found", live, "--as", "operator1", "--confirmed-by", "police")
     assert code == 0, said
     page.locator("#verdict p.is-down", has_text=live).wait_for(timeout=15_000)
