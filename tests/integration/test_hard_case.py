@@ -19,14 +19,11 @@ from alerts.vocabulary import Action
 from starter.demo_case import draw_portrait
 from tests.support.cases import release
 from tests.support.partner import OwnPartner
-from tests.support.programmes import write_programme
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
 SENTINEL = "ZQXINTERNAL"
 ELDER, YOUNGER = "Sterre Verzonnen", "Miro Verzonnen"
-CHANNELS = ("web", "cap", "email", "webhook", "social", "poster")
-"""Of AMBER here: those of `vermist-kind` and partners, which is what this day goes through."""
 WRONG_PLATE, RIGHT_PLATE = "XX-99-WW", "KL-42-RT"
 
 
@@ -107,9 +104,7 @@ def partner() -> Iterator[OwnPartner]:
 @pytest.fixture
 def baken(tmp_path: Path, partner: OwnPartner) -> Iterator[Running]:
     config = partner.write_config(tmp_path / "channels.toml")
-    programmes = write_programme(tmp_path / "programmes", channels=json.dumps(CHANNELS))
-    options = ("--recipients", "100", "--config", str(config), "--programmes", str(programmes))
-    running = Running(tmp_path / "home", *options, forked=True).start()
+    running = Running(tmp_path / "home", "--recipients", "100", "--config", str(config), forked=True).start()
     yield running
     running.stop()
 
