@@ -54,6 +54,7 @@ def stage(watch: Watched, expected: str) -> None:
     expect(watch.page.locator("#stage")).to_have_attribute("data-stage", expected, timeout=20_000)
 
 
+@pytest.mark.timeout(400)  # each page there is
 def test_pages_when_looked_at_neither_clip_nor_fail_nor_exclude(shared_baken: Running, browser: Browser) -> None:
     faults: list[str] = []
 
