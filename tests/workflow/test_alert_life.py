@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from alerts.vocabulary import Action
 from store import duty
 from store.duty import Addresses
@@ -134,9 +132,8 @@ async def test_outcome_message_is_an_edition_of_its_own(tmp_path: Path) -> None:
         await alert.until(lambda view: not view["pending"], "approved")
 
 
-@pytest.mark.parametrize(
-    ("changes", "stage", "criterion"),
-    [
+async def test_unfit_case_says_what_and_waits(tmp_path: Path) -> None:
+    unfit: tuple[tuple[dict[str, Any], str, str], ...] = (
         ({"publicity": {"basis": "unknown"}}, "needs_information", "publicity"),
         ({"children": [{"name": "Al 18", "age": 18, "hair": "rood"}]}, "ineligible", "minor"),
         (
@@ -144,20 +141,17 @@ async def test_outcome_message_is_an_edition_of_its_own(tmp_path: Path) -> None:
             "needs_information",
             "sheltered",
         ),
-    ],
-)
-async def test_unfit_case_says_what_and_waits(
-    tmp_path: Path, changes: dict[str, Any], stage: str, criterion: str
-) -> None:
+    )
     async with world(tmp_path / "home", skipping=True) as here:
-        case = {**_case(tmp_path), **changes}
-        alert = await here.start(case, programme())
-        view = await alert.until_stage(stage)
-        judged = {one["id"]: one for one in view["criteria"]}
-        assert judged[criterion]["result"] in ("unknown", "not_met")
-        assert judged[criterion]["why"]
-        assert (await alert.give(Action.CANCEL, "operator1", reason="toch niet", content={"why": "error"}))["accepted"]
-        assert await alert.handle.result() == "cancelled"
+        for changes, stage, criterion in unfit:
+            alert = await here.start({**_case(tmp_path), **changes}, programme())
+            view = await alert.until_stage(stage)
+            judged = {one["id"]: one for one in view["criteria"]}
+            assert judged[criterion]["result"] in ("unknown", "not_met"), criterion
+            assert judged[criterion]["why"], criterion
+            cancel = await alert.give(Action.CANCEL, "operator1", reason="toch niet", content={"why": "error"})
+            assert cancel["accepted"]
+            assert await alert.handle.result() == "cancelled"
 
 
 def _at(text: str) -> datetime:

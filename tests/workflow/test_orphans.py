@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-import pytest
 from sqlmodel import select
 
 from alerts.vocabulary import Action
@@ -58,25 +57,26 @@ async def _dark(here: World, alert_id: str) -> bool:
     return not shown and (not messages or messages[-1].message_type == "Cancel")
 
 
-@pytest.mark.parametrize("stage", [goldens.live, goldens.held])
-async def test_channel_that_is_gone_at_the_deadline_begins_anew_and_lets_its_alert_close(
-    tmp_path: Path, stage: Callable[[World, Path], Awaitable[Alert]]
-) -> None:
+async def test_channel_that_is_gone_at_the_deadline_begins_anew_and_lets_its_alert_close(tmp_path: Path) -> None:
     """It heard of the end and was ended from outside before it did anything, as one that has no worker."""
     async with world(tmp_path / "home", skipping=False) as here:
         here.programme = programme(closing=CLOSING)
-        alert = await stage(here, tmp_path)
-        channel = here.client.get_workflow_handle(channel_workflow_id(alert.alert_id, "web"))
-        await channel.terminate()
-        deaf = await here.client.start_workflow(CHANNEL_WORKFLOW, id=channel.id, task_queue="nobody-is-there")
-        await alert.give(Action.FOUND, "operator1", content={"confirmed_by": "police"})
 
-        async def told() -> bool:
-            history = await deaf.fetch_history()
-            return any(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
+        async def closes(stage: Callable[[World, Path], Awaitable[Alert]]) -> None:
+            alert = await stage(here, tmp_path)
+            channel = here.client.get_workflow_handle(channel_workflow_id(alert.alert_id, "web"))
+            await channel.terminate()
+            deaf = await here.client.start_workflow(CHANNEL_WORKFLOW, id=channel.id, task_queue="nobody-is-there")
+            await alert.give(Action.FOUND, "operator1", content={"confirmed_by": "police"})
 
-        await eventually_async(told, what="the end told to the channel")
-        await deaf.terminate()
-        async with asyncio.timeout(30):
-            assert await alert.handle.result() == "found"
-        assert here.parts.keys.destroyed(alert.alert_id, "display")
+            async def told() -> bool:
+                history = await deaf.fetch_history()
+                return any(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
+
+            await eventually_async(told, what=f"the end told to the channel of one that was {stage.__name__}")
+            await deaf.terminate()
+            async with asyncio.timeout(30):
+                assert await alert.handle.result() == "found"
+            assert here.parts.keys.destroyed(alert.alert_id, "display")
+
+        await asyncio.gather(closes(goldens.live), closes(goldens.held))
