@@ -121,6 +121,7 @@ def test_change_when_asked_for_is_marked_for_the_supervisor_and_a_photo_not_kept
         page.locator('[id="children/0/hair"]').fill("zwart")
         page.locator('[id="children/0/photos/0"]').uncheck(force=True)
         page.get_by_role("button", name="Voertuig toevoegen").click()
+        expect(page.locator('[id="vehicles/1/plate"]')).to_be_visible()
         expect(page.locator('[id="children/0/photos/0"]')).not_to_be_checked()
         page.get_by_role("button", name="Akkoord vragen").click()
         page.wait_for_url("**/console/alerts/*?said=*")

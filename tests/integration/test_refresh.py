@@ -80,7 +80,7 @@ def test_terminated_alert_leaves_nothing_on_show_past_its_lease(quick: Running, 
 
     eventually(lambda: len(told("webhook")) == 3, 15, what="partners told")
     eventually(lambda: len(told("email")) == 20, 15, what="mailboxes told")
-    assert "Cancel" in quick.get(f"/alerts/{alert_id}/cap.xml").text
+    eventually(lambda: "Cancel" in quick.get(f"/alerts/{alert_id}/cap.xml").text, 15, what="a Cancel in the feed")
 
 
 def _drift(refreshed: dict[str, str]) -> float:
