@@ -57,8 +57,8 @@ check: install ## formatting, lint, types, layers
 
 test: check build/.system ## every check there is
 	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
-	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration
-	$(PY) -m pytest -q -m alone tests/integration tests/unit/store/test_rates.py
+	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/unit/store/test_rates.py tests/integration/test_refresh.py
+	$(PY) -m pytest -q -m alone tests/integration/test_hosts.py
 
 build/.system: apt.txt | .venv/.installed
 	@bash scripts/install_system.sh

@@ -66,7 +66,7 @@ def test_clock_set_back_by_an_hour_keeps_nobody_waiting_for_one(db: Database) ->
     assert _reserve(db, 50) == Slots(50, 0)
 
 
-@pytest.mark.alone  # what a busy machine lets pass is lost, so the bound from below holds on one that is not
+@pytest.mark.quiet  # what a busy machine lets pass is lost, so the bound from below holds on one that is not
 async def test_several_who_send_keep_to_the_rate_together(db: Database) -> None:
     sent: list[float] = []
     began = time.monotonic()
