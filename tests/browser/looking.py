@@ -117,6 +117,7 @@ class Watched:
         Of colours no rule depends on the width, and letters are smallest in the narrowest; what only a wide window
         shows is looked at still.
         """
+        self.page.wait_for_load_state()  # behind a link it may have begun only
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         sideways = [f"scrolls sideways by {wide}"] if wide > 0 else []
         clipped = [f"clipped: {one}" for one in self.page.evaluate(CLIPPED)]

@@ -68,6 +68,7 @@ def test_tip_when_told_from_the_alert_takes_four_presses_with_the_place(
         page.context.set_geolocation({"latitude": 52.1561, "longitude": 5.3878, "accuracy": 12})
         phone.open(f"/alerts/{ALERT}?lang=nl")
         page.get_by_role("link", name="Of vertel het ons hier").click()
+        page.get_by_label("Waar?").wait_for()
         phone.check("form")
         page.get_by_label("Waar?").fill("Bij het station")
         page.get_by_role("button", name="Hier, waar ik nu ben").click()
