@@ -152,6 +152,7 @@ def test_childs_door_when_opened_is_calm_left_quickly_and_heard_first(
     with telephone(browser, own_web) as phone:
         page = phone.open(f"/alerts/{ALERT}?lang=nl").page
         page.get_by_role("link", name="Ben jij dit, of ben je bij dit kind?").click()
+        page.get_by_label("Wat wil je zeggen?").wait_for()
         phone.check("door")
         assert page.title() == "Baken"
         page.get_by_label("Wat wil je zeggen?").fill("Ik ben bij oma")

@@ -218,6 +218,16 @@ def test_slow_answers_after_three_seconds(counterparts: Counterparts) -> None:
     assert 2.9 < time.monotonic() - began < 6
 
 
+def test_slow_mail_is_noted_when_it_came_and_not_when_that_was_said(counterparts: Counterparts) -> None:
+    counterparts.fault("email", "slow")
+    began = time.time()
+    counterparts.mail()
+    took = time.time() - began
+    (line,) = counterparts.received()
+    assert took > 2.9
+    assert datetime.fromisoformat(line["at"]).timestamp() < began + took - 2.5
+
+
 def test_flaky_fails_every_second_request(counterparts: Counterparts) -> None:
     counterparts.fault("webhook", "flaky")
     assert [counterparts.call().status_code for _ in range(4)] == [503, 204, 503, 204]
