@@ -254,7 +254,7 @@ def _status(deed: Deed, due: int) -> Status | None:
     answer = deed.answer
     if answer is None or answer.left:
         return Status.DOUBT
-    shows, once = deed.asked.purpose == "show", deed.attempts in (0, 1)
+    shows, once = deed.asked.purpose == "show", deed.attempts == 1
     nobody = not answer.reached and not answer.failed and not answer.in_doubt
     if once and nobody and (answer.superseded or not shows):
         return None

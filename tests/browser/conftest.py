@@ -12,9 +12,10 @@ from starter.demo_case import draw_portrait
 from starter.parts import Parts, open_parts
 from store import editions
 from tests.browser.looking import launched
-from tests.browser.serving import ALERT, OwnWeb
+from tests.browser.serving import ALERT, OwnWeb, start_waiting
 from tests.support.editions import ShownAlert
 from tests.support.homes import silent_home
+from tests.support.running import Running
 
 
 @pytest.fixture(scope="package")
@@ -34,6 +35,18 @@ def whole_browser(playwright: Playwright) -> Iterator[Browser]:
     """One that shows notifications."""
     with launched(playwright, whole=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def waiting(shared_baken: Running, tmp_path: Path) -> str:
+    """An alert that waits for approval."""
+    return start_waiting(shared_baken, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def one_waiting(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One that waits, for all tests of a file that leave it whole or come after those that do."""
+    return start_waiting(shared_baken, tmp_path_factory.mktemp("waiting"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The web server of a home of which nothing else runs, an alert in its store, and a site of somebody else."""
+"""Alerts to look at, the web server of a home of which nothing else runs, and a site of somebody else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -14,7 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starter.client import Baken
 from starter.parts import Parts
 from starter.serve import build_app
+from tests.browser.looking import aside
+from tests.support.cases import amber_case
 from tests.support.editions import ShownAlert, case_document
+from tests.support.programmes import FEW
+from tests.support.running import Running
 from tests.support.waiting import eventually
 
 ALERT = "abcdefghij"
@@ -89,3 +94,10 @@ def show(alert: ShownAlert, channel: str, seconds: float = 3600, **changes: Any)
     alert.show(alert.make(case_document(**changes), number=alert.edition.number), lease=timedelta(seconds=seconds))
     alert.publish(channel)
     return alert.now + timedelta(seconds=seconds)
+
+
+def start_waiting(baken: Running, folder: Path) -> str:
+    """An alert that waits for approval; the id."""
+    alert_id = aside(lambda: baken.start_alert(amber_case(folder, programme=FEW), folder))
+    aside(lambda: baken.until_pending(alert_id))
+    return alert_id

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from alerts.vocabulary import Action
 from tests.browser.looking import TAGS, aside, axe, watched
-from tests.support.cases import amber_case
-from tests.support.programmes import FEW
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
@@ -20,22 +16,6 @@ PHONE = 360
 PRESS_AT = """([button, moment]) => {
   setTimeout(() => document.querySelector(button).click(), moment - Date.now())
 }"""
-
-
-@pytest.fixture
-def waiting(shared_baken: Running, tmp_path: Path) -> str:
-    alert_id = aside(lambda: shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path))
-    aside(lambda: shared_baken.until_pending(alert_id))
-    return alert_id
-
-
-@pytest.fixture(scope="module")
-def looked_at(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One that waits, for tests that only look."""
-    folder = tmp_path_factory.mktemp("looked-at")
-    alert_id = aside(lambda: shared_baken.start_alert(amber_case(folder, programme=FEW), folder))
-    aside(lambda: shared_baken.until_pending(alert_id))
-    return alert_id
 
 
 class Taps:
@@ -85,10 +65,10 @@ def test_supervisor_when_called_decides_in_three_taps_on_a_phone(
 
 
 def test_buttons_when_they_are_opposite_stand_apart_and_one_is_folded_away(
-    shared_baken: Running, browser: Browser, looked_at: str
+    shared_baken: Running, browser: Browser, one_waiting: str
 ) -> None:
     with watched(browser, shared_baken.web, PHONE) as watch:
-        page = watch.sign_in("supervisor1").open(f"/console/alerts/{looked_at}").page
+        page = watch.sign_in("supervisor1").open(f"/console/alerts/{one_waiting}").page
         expect(page.get_by_role("button", name="Afwijzen")).to_be_hidden()
         page.locator(".not-so summary").click()
         approve, reject = (
@@ -101,10 +81,10 @@ def test_buttons_when_they_are_opposite_stand_apart_and_one_is_folded_away(
 
 
 def test_renderings_when_folded_can_each_be_opened_before_the_decision(
-    shared_baken: Running, browser: Browser, looked_at: str
+    shared_baken: Running, browser: Browser, one_waiting: str
 ) -> None:
     with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("supervisor1").open(f"/console/alerts/{looked_at}").page
+        page = watch.sign_in("supervisor1").open(f"/console/alerts/{one_waiting}").page
         web = page.locator(".pending > details").first
         assert [one.is_visible() for one in web.locator("iframe").all()] == [True] + [False] * 5
         for folded in web.locator("details > summary").all():

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from alerts.vocabulary import Action, Kind
 from tests.browser.looking import WIDTHS, Watched, aside, until_true, watched
 from tests.browser.screens import tour
+from tests.browser.serving import start_waiting
 from tests.support.cases import amber_case
-from tests.support.programmes import FEW
 from tests.support.running import Running
 
 APART = """() => Math.min(...[...document.querySelectorAll('.takes button, .button-found')].flatMap(one =>
@@ -25,17 +25,10 @@ APART = """() => Math.min(...[...document.querySelectorAll('.takes button, .butt
 """Pixels between the nearest two buttons of which one takes away and the other adds."""
 
 
-def waiting(baken: Running, folder: Path) -> str:
-    """An alert that waits for approval."""
-    alert_id = aside(lambda: baken.start_alert(amber_case(folder, programme=FEW), folder))
-    aside(lambda: baken.until_pending(alert_id))
-    return alert_id
-
-
 @pytest.fixture
 def live(shared_baken: Running, tmp_path: Path) -> str:
     """One that every channel of its programme shows."""
-    alert_id = waiting(shared_baken, tmp_path)
+    alert_id = start_waiting(shared_baken, tmp_path)
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing"))
     return alert_id
@@ -44,7 +37,7 @@ def live(shared_baken: Running, tmp_path: Path) -> str:
 @pytest.fixture(scope="module")
 def steady(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
     """One that is live, for tests that only look."""
-    alert_id = waiting(shared_baken, tmp_path_factory.mktemp("steady"))
+    alert_id = start_waiting(shared_baken, tmp_path_factory.mktemp("steady"))
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing"))
     return alert_id

@@ -9,8 +9,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from alerts.vocabulary import Action
 from tests.browser.looking import Watched, aside, watched
-from tests.support.cases import amber_case
-from tests.support.programmes import FEW
 from tests.support.running import Running
 
 MOST_STOPS = 250
@@ -38,14 +36,6 @@ MOVING = """() => [...document.querySelectorAll('*')].flatMap(one => ['', '::bef
   const moves = style.animationName !== 'none' || times.some(time => time > 0)
   return moves || style.scrollBehavior === 'smooth' ? one.outerHTML.slice(0, 90) + pseudo : ''
 })).filter(Boolean)"""
-
-
-@pytest.fixture(scope="module")
-def waiting(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("waiting")
-    alert_id = aside(lambda: shared_baken.start_alert(amber_case(folder, programme=FEW), folder))
-    aside(lambda: shared_baken.until_pending(alert_id))
-    return alert_id
 
 
 @pytest.fixture
@@ -78,22 +68,28 @@ def stops(page: Page) -> list[str]:
 
 
 def test_focus_goes_through_form_approval_and_live_page_in_their_order(
-    shared_baken: Running, watch: Watched, waiting: str
+    shared_baken: Running, watch: Watched, one_waiting: str
 ) -> None:
     page = watch.sign_in("operator1").open("/console/new/actual").page
     assert stops(page) == ["skip", "name", "send", "beside"]
-    page = watch.sign_in("supervisor1").open(f"/console/alerts/{waiting}").page
+    page = watch.sign_in("supervisor1").open(f"/console/alerts/{one_waiting}").page
     assert stops(page) == ["skip", "approve", "not so", "take away"]
-    aside(lambda: shared_baken.accepted(waiting, Action.APPROVE, "supervisor1"))
-    aside(lambda: shared_baken.until_channels(waiting, "showing"))
-    page = watch.sign_in("operator1").open(f"/console/alerts/{waiting}").page
+    aside(lambda: shared_baken.accepted(one_waiting, Action.APPROVE, "supervisor1"))
+    aside(lambda: shared_baken.until_channels(one_waiting, "showing"))
+    page = watch.sign_in("operator1").open(f"/console/alerts/{one_waiting}").page
     assert stops(page) == ["skip", "found", "take away", "add"]
 
 
-def test_pages_when_less_motion_is_asked_for_move_nothing(watch: Watched, waiting: str) -> None:
+def test_pages_when_less_motion_is_asked_for_move_nothing(watch: Watched, one_waiting: str) -> None:
     watch.page.emulate_media(reduced_motion="reduce")
     watch.sign_in("operator1")
-    for path in ("/console/", "/console/new/actual", f"/console/alerts/{waiting}", f"/alerts/{waiting}", "/demo/"):
+    for path in (
+        "/console/",
+        "/console/new/actual",
+        f"/console/alerts/{one_waiting}",
+        f"/alerts/{one_waiting}",
+        "/demo/",
+    ):
         assert watch.open(path).page.evaluate(MOVING) == [], path
     expect(watch.open("/console/new/actual").page.locator(".leaflet-container")).to_be_visible()
     expect(watch.page.locator(".leaflet-zoom-anim, .leaflet-fade-anim")).to_have_count(0)
