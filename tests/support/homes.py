@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from alerts.state import Desired
@@ -18,11 +22,30 @@ ALERT = "test234567"
 
 
 def silent_home(folder: Path, database_url: str | None = None) -> Settings:
-    """A home as `baken up` leaves it when everything of it is killed."""
+    """A home as `baken up` leaves it when everything of it is killed.
+
+    Hundreds of tests want one, so it is a copy, keys and all; with this database it is prepared for itself.
+    """
+    if database_url:
+        return other_home(folder, database_url)
+    shutil.copytree(_pattern(), folder, dirs_exist_ok=True)
+    return load_settings({}, home=folder)
+
+
+@cache
+def _pattern() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="baken-home-"))
+    atexit.register(shutil.rmtree, folder)
+    return other_home(folder).home
+
+
+def other_home(folder: Path, database_url: str | None = None) -> Settings:
+    """A silent home whose keys and store are those of no other."""
     settings = load_settings({"BAKEN_DATABASE_URL": database_url} if database_url else {}, home=folder)
     settings.paths.prepare()
-    if not database_url:
-        make_sqlite(settings.home / "baken.db")
+    file = Path(database_url.removeprefix("sqlite:///")) if database_url else settings.paths.database
+    if not file.exists() and (not database_url or database_url.startswith("sqlite:")):
+        make_sqlite(file)
     prepare_home(settings, 0)
     nowhere = {"web": "http://127.0.0.1:9", "temporal": "127.0.0.1:9", "temporal_ui": ""}
     write_private(settings.paths.run, {**nowhere, "namespace": "default", "pid": 1})

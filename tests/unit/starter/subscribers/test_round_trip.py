@@ -27,7 +27,7 @@ from starter.subscribers.rules import Rules
 from starter.subscribers.trace import Trace
 from store import audit
 from store.subscribers import Entry, Subscribers
-from tests.support.homes import silent_home
+from tests.support.homes import other_home
 
 ADDRESSES = {
     "email": st.from_regex(r"[a-z0-9_'][a-z0-9_'+%&!-]{0,20}@[a-z0-9]{1,10}\.example", fullmatch=True),
@@ -49,7 +49,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two homes with keys of their own and nobody in them, to be copied: to make one takes longer than to copy it."""
     folder = tmp_path_factory.mktemp("homes")
     for name in ("here", "there"):
-        silent_home(folder / name)
+        other_home(folder / name)
     return folder
 
 
