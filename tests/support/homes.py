@@ -19,17 +19,21 @@ from store.standing import declare, open_alert
 from tests.support.stores import make_sqlite
 
 ALERT = "test234567"
+SQLITE = "sqlite:///"
 
 
 def silent_home(folder: Path, database_url: str | None = None) -> Settings:
     """A home as `baken up` leaves it when everything of it is killed.
 
-    Hundreds of tests want one, so it is a copy, keys and all; with this database it is prepared for itself.
+    Hundreds of tests want one, so it is a copy, keys and all; on PostgreSQL it is prepared for itself.
     """
-    if database_url:
+    if database_url and not database_url.startswith(SQLITE):
         return other_home(folder, database_url)
     shutil.copytree(_pattern(), folder, dirs_exist_ok=True)
-    return load_settings({}, home=folder)
+    settings = _settings(folder, database_url)
+    if database_url:
+        settings.paths.database.rename(database_url.removeprefix(SQLITE))
+    return settings
 
 
 @cache
@@ -41,15 +45,18 @@ def _pattern() -> Path:
 
 def other_home(folder: Path, database_url: str | None = None) -> Settings:
     """A silent home whose keys and store are those of no other."""
-    settings = load_settings({"BAKEN_DATABASE_URL": database_url} if database_url else {}, home=folder)
+    settings = _settings(folder, database_url)
     settings.paths.prepare()
-    file = Path(database_url.removeprefix("sqlite:///")) if database_url else settings.paths.database
-    if not file.exists() and (not database_url or database_url.startswith("sqlite:")):
-        make_sqlite(file)
+    if not database_url:
+        make_sqlite(settings.paths.database)
     prepare_home(settings, 0)
     nowhere = {"web": "http://127.0.0.1:9", "temporal": "127.0.0.1:9", "temporal_ui": ""}
     write_private(settings.paths.run, {**nowhere, "namespace": "default", "pid": 1})
     return settings
+
+
+def _settings(home: Path, database_url: str | None) -> Settings:
+    return load_settings({"BAKEN_DATABASE_URL": database_url} if database_url else {}, home=home)
 
 
 def add_alert(settings: Settings, *, shows: bool = False) -> str:
