@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from alerts.vocabulary import Action, Kind
@@ -24,6 +25,9 @@ def test_exercise_reaches_exercise_counterparts_only(shared_baken: Running, tmp_
     assert alert_id not in baken.get("/").text
     assert alert_id not in baken.get("/feeds/rss.xml").text
     assert alert_id in baken.get("/exercise").text
+    wall = baken.get("/demo/", lang="en").text
+    assert re.search(rf'<p class="is-shown"><strong>Alert {alert_id}', wall)
+    assert '<strong class="drill">exercise</strong>' in wall
     assert "<status>Exercise" in baken.get(f"/alerts/{alert_id}/cap.xml").text
     baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
 
