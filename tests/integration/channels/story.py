@@ -198,8 +198,8 @@ def _refused(one: View) -> bool:
 
 
 def play_refreshes(baken: Running, folder: Path) -> Story:
-    """An exercise with the longest texts there can be, taken slowly, until the first lease would be over; meanwhile some
-    join who were not there."""
+    """An exercise with the longest texts there can be, taken slowly, until the first lease would be over; meanwhile
+    some join who were not there."""
     document = amber_case(folder)
     child = {**document["children"][0], "name": NAME, "clothing": NAME, "marks": NAME}
     seen = {**document["last_seen"], "place": NAME}
