@@ -30,7 +30,7 @@ from store import social
 from store.database import Database
 from tests.support.editions import BASE_URL, JPEG
 from tests.support.social import PostedAlert, SocialServer
-from tests.support.stores import make_sqlite
+from tests.support.stores import new_store
 
 MASTODON, BLUESKY, OTHERS = "Politie op Mastodon/nl", "Politie op Bluesky/nl", "Kanaal Waterrijk/nl"
 DELETING = (("mastodon", MASTODON), ("bluesky", BLUESKY))
@@ -48,9 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocialServer]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    file = tmp_path_factory.mktemp("store") / "baken.db"
-    make_sqlite(file)
-    db = Database(f"sqlite:///{file}")
+    db = new_store(tmp_path_factory.mktemp("store") / "baken.db")
     yield db
     db.close()
 
