@@ -136,7 +136,7 @@ def test_one_operator_takes_away_at_once_in_any_stage(
     baken.until(alert_id, lambda view: view["standing"] == "edition", what="the reduced edition")
     baken.accepted(alert_id, Action.HOLD, "operator1", reason="twijfel")
     assert baken.show(alert_id)["standing"] == "held"
-    baken.accepted(alert_id, Action.FOUND, "operator2", content={"child": 1})
+    baken.accepted(alert_id, Action.FOUND, "operator1")
     assert baken.show(alert_id)["standing"] == "withdrawn"
 
 
