@@ -29,17 +29,49 @@ from tests.support.waiting import eventually
 CHILD = "Noor Voorbeeld"
 
 
-def until_waiting(running: Running, folder: Path, programme: str) -> str:
-    """An alert that waits for its approval; the id."""
-    alert_id = running.start_alert(amber_case(folder, programme=programme), folder)
-    running.until_pending(alert_id)
+def until_waiting(running: Running, folder: Path, programme: str, kind: Kind = Kind.ACTUAL) -> str:
+    """An alert that waits for its approval, all its channels ready; the id."""
+    alert_id = running.start_alert(amber_case(folder, programme=programme), folder, kind)
+    running.until(alert_id, _all_armed, what="every channel armed")
     return alert_id
+
+
+def _all_armed(view: dict[str, Any]) -> bool:
+    return bool(view["pending"]) and len(view["pending"]["arms"]) == len(view["pending"]["channels"])
 
 
 @pytest.fixture(scope="module")
 def waiting(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One that many tests look at and all leave as it is."""
-    return until_waiting(shared_baken, tmp_path_factory.mktemp("waiting"), FEW)
+    """One on all channels, that many tests look at and all leave as it is."""
+    return until_waiting(shared_baken, tmp_path_factory.mktemp("waiting"), "amber")
+
+
+@pytest.fixture(scope="module")
+def cancelled(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One that was cancelled by a form that came twice."""
+    alert_id = until_waiting(shared_baken, tmp_path_factory.mktemp("cancelled"), PAGE)
+    with visitor(shared_baken, "operator1") as client:
+        token = token_of(client.get(f"/console/alerts/{alert_id}").text)
+        said = {"token": token, "id": "0123456789abcdef", "why": "error", "reason": "Vergissing"}
+        answers = [client.post(f"/console/alerts/{alert_id}/cancel", data=said) for _ in range(2)]
+    assert answers[0].status_code == 303
+    return alert_id
+
+
+@pytest.fixture(scope="module")
+def sent(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str | None, str | None]:
+    """One that is shown: the id, and what its page said of mail while the server was away and once it was back."""
+    alert_id = until_waiting(shared_baken, tmp_path_factory.mktemp("sent"), FEW)
+    shared_baken.fault("email", "down", 60)
+    try:
+        shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
+        with visitor(shared_baken, "operator1") as client:
+            away = eventually(lambda: _trouble_of(client, alert_id, "email"), within=30, what="trouble with mail")
+            shared_baken.clear_faults()
+            shared_baken.until_channels(alert_id, "showing", within=30)
+            return alert_id, away, _trouble_of(client, alert_id, "email")
+    finally:
+        shared_baken.clear_faults()
 
 
 @pytest.fixture
@@ -135,13 +167,9 @@ def test_history_when_an_engineer_asks_is_one_click_away(shared_baken: Running, 
         assert client.get(here).status_code == 403
 
 
-def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(
-    shared_baken: Running, tmp_path: Path
-) -> None:
-    alert_id = shared_baken.start_alert(amber_case(tmp_path), tmp_path)
-    shared_baken.until(alert_id, _all_armed, what="every channel armed")
+def test_approval_page_when_text_messages_wait_tells_their_parts_and_cost(shared_baken: Running, waiting: str) -> None:
     with visitor(shared_baken, "supervisor1") as client:
-        page = client.get(f"/console/alerts/{alert_id}").text
+        page = client.get(f"/console/alerts/{waiting}").text
     told = re.search(r'aria-label="SMS: Delen en kosten \(nl\)">([^<]+)<', page)
     assert told
     assert re.fullmatch(r"2 delen per telefoon, GSM-7, \d+/306; 2 x € 0\.08 = € 0\.16", told[1])
@@ -172,10 +200,6 @@ def test_area_when_widened_is_said_to_who_approves_and_one_abroad_is_refused(
     assert re.search(r'data-more="[1-9]\d+">Groter dan wat live is: ongeveer [\d.]+ mensen meer', page)
     assert "een grove schatting" in page
     assert "CBS, Kerncijfers wijken en buurten 2023 (CC BY 4.0); naar aandeel in het oppervlak van het land" in page
-
-
-def _all_armed(view: dict[str, Any]) -> bool:
-    return bool(view["pending"]) and len(view["pending"]["arms"]) == len(view["pending"]["channels"])
 
 
 def test_readyz_when_all_is_well_says_so(shared_baken: Running, waiting: str) -> None:
@@ -229,13 +253,8 @@ def test_form_when_its_token_is_of_another_session_changes_nothing(shared_baken:
     assert shared_baken.show(waiting)["rulings"] == []
 
 
-def test_command_when_its_form_is_sent_twice_has_one_effect(shared_baken: Running, own_alert: str) -> None:
-    with visitor(shared_baken, "operator1") as client:
-        token = token_of(client.get(f"/console/alerts/{own_alert}").text)
-        said = {"token": token, "id": "0123456789abcdef", "why": "error", "reason": "x"}
-        answers = [client.post(f"/console/alerts/{own_alert}/cancel", data=said) for _ in range(2)]
-    assert answers[0].status_code == 303
-    rulings = shared_baken.show(own_alert)["rulings"]
+def test_command_when_its_form_is_sent_twice_has_one_effect(shared_baken: Running, cancelled: str) -> None:
+    rulings = shared_baken.show(cancelled)["rulings"]
     assert [ruling["action"] for ruling in rulings] == ["cancel"]
 
 
@@ -280,11 +299,10 @@ def test_readyz_when_temporal_is_stopped_says_so_and_the_page_too(shared_baken: 
     eventually(lambda: shared_baken.get("/readyz").status_code == 200, what="readiness")
 
 
-def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running, own_alert: str) -> None:
-    shared_baken.accepted(own_alert, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running, cancelled: str) -> None:
     with visitor(shared_baken, "operator1") as client:
         page = client.get("/console/").text
-    assert page.index('class="drills"') > page.index(own_alert)
+    assert page.index('class="drills"') > page.index(cancelled)
 
 
 @pytest.mark.parametrize(
@@ -295,10 +313,9 @@ def test_list_when_an_alert_is_an_exercise_shows_it_apart(shared_baken: Running,
     ],
 )
 def test_kinds_when_approved_differ_in_address_words_and_confirmation(
-    shared_baken: Running, tmp_path: Path, kind: Kind, place: str, sentence: str, button: str
+    shared_baken: Running, waiting: str, tmp_path: Path, kind: Kind, place: str, sentence: str, button: str
 ) -> None:
-    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, kind)
-    shared_baken.until_pending(alert_id)
+    alert_id = waiting if kind is Kind.ACTUAL else until_waiting(shared_baken, tmp_path, FEW, kind)
     with visitor(shared_baken, "supervisor1") as client:
         for wrong in {"alerts", "exercises", "tests"} - {place}:
             answer = client.get(f"/console/{wrong}/{alert_id}?said=x")
@@ -312,12 +329,11 @@ def test_kinds_when_approved_differ_in_address_words_and_confirmation(
     assert shared_baken.show(alert_id)["url"].endswith(f"/console/{place}/{alert_id}")
 
 
-def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervisors(
+def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervisors_and_shows_no_child(
     shared_baken: Running, tmp_path: Path
 ) -> None:
-    alert_id = shared_baken.start_alert(amber_case(tmp_path, programme=PAGE), tmp_path, Kind.PUBLIC_TEST)
-    digest = shared_baken.until_pending(alert_id)["pending"]["digest"]
-    here = f"/console/tests/{alert_id}"
+    alert_id = until_waiting(shared_baken, tmp_path, FEW, Kind.PUBLIC_TEST)
+    digest, here = shared_baken.show(alert_id)["pending"]["digest"], f"/console/tests/{alert_id}"
     for user in ("supervisor1", "supervisor2"):
         with visitor(shared_baken, user) as client:
             page = client.get(here).text
@@ -326,29 +342,32 @@ def test_public_test_when_approved_in_the_console_wants_the_word_and_two_supervi
             assert client.post(f"{here}/approve", data=said).status_code == 409
             assert client.post(f"{here}/approve", data={**said, "typed": "test"}).status_code == 303
         if user == "supervisor1":
-            once = shared_baken.until(alert_id, lambda view: bool(view["pending"]["approvals"]), what="one approval")
+            again = shared_baken.command(alert_id, Action.APPROVE, user)
+            assert again is not None
+            assert not again.accepted
+            once = shared_baken.show(alert_id)
             assert (once["stage"], once["pending"]["approvals"]) == ("awaiting_approval", [user])
-    shared_baken.until_stage(alert_id, "live")
+    shared_baken.until_channels(alert_id, "showing")
+    page = shared_baken.get(f"/alerts/{alert_id}").text
+    assert "<title>TEST" in page
+    assert CHILD.split(maxsplit=1)[0] not in page
+    assert "/media/" not in page
     shared_baken.accepted(alert_id, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
+    shared_baken.until_channels(alert_id, "withdrawn")
+    assert "door een fout verstuurd" in shared_baken.get(f"/alerts/{alert_id}").text
+    told = shared_baken.received(alert_id, "email", "cancel")
+    assert len(told) == len(shared_baken.received(alert_id, "email", "alert"))
 
 
 def test_live_page_when_a_counterpart_is_away_says_what_baken_does_and_then_no_more(
-    shared_baken: Running, tmp_path: Path
+    sent: tuple[str, str | None, str | None],
 ) -> None:
-    waiting = until_waiting(shared_baken, tmp_path, FEW)
-    shared_baken.fault("email", "down", 60)
-    try:
-        shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
-        with visitor(shared_baken, "operator1") as client:
-            page = eventually(lambda: _trouble_of(client, waiting, "email"), within=30, what="trouble with mail") or ""
-            assert re.match(r"De mailserver antwoordt niet\. Baken probeert het over [1248] s weer", page)
-            assert "De andere kanalen lopen geen vertraging op." in page
-            assert "does not answer (SMTPConnectError)" in page
-            shared_baken.clear_faults()
-            shared_baken.until_channels(waiting, "showing", within=30)
-            assert _trouble_of(client, waiting, "email") is None
-    finally:
-        shared_baken.clear_faults()
+    _, away, back = sent
+    assert away is not None
+    assert re.match(r"De mailserver antwoordt niet\. Baken probeert het over [1248] s weer", away)
+    assert "De andere kanalen lopen geen vertraging op." in away
+    assert "does not answer (SMTPConnectError)" in away
+    assert back is None
 
 
 def _trouble_of(client: httpx.Client, alert_id: str, channel: str) -> str | None:
@@ -378,16 +397,14 @@ def _until_news(lines: Iterator[str]) -> str:
 
 
 def test_report_when_an_alert_was_sent_has_its_figures_alike_everywhere_and_nothing_of_the_child(
-    shared_baken: Running, tmp_path: Path
+    shared_baken: Running, sent: tuple[str, str | None, str | None]
 ) -> None:
-    waiting = until_waiting(shared_baken, tmp_path, FEW)
-    shared_baken.accepted(waiting, Action.APPROVE, "supervisor1")
-    shared_baken.until_channels(waiting, "showing")
-    shared_baken.accepted(waiting, Action.FOUND, "operator2", content={"confirmed_by": "police"})
-    shared_baken.until_channels(waiting, "withdrawn")
-    code, printed, _ = shared_baken.cli("alert", "report", waiting)
+    alert_id = sent[0]
+    shared_baken.accepted(alert_id, Action.FOUND, "operator2", content={"confirmed_by": "police"})
+    shared_baken.until_channels(alert_id, "withdrawn")
+    code, printed, _ = shared_baken.cli("alert", "report", alert_id)
     with visitor(shared_baken, "operator1") as client:
-        here = f"/console/alerts/{waiting}/report"
+        here = f"/console/alerts/{alert_id}/report"
         page, document, pdf = client.get(here), client.get(f"{here}.json"), client.get(f"{here}.pdf")
     assert (code, [one.status_code for one in (page, document, pdf)]) == (0, [200] * 3)
     found = document.json()
@@ -400,7 +417,7 @@ def test_report_when_an_alert_was_sent_has_its_figures_alike_everywhere_and_noth
     assert "40 / 40" in page.text
     assert "AMBER Alert" in page.text
     for said in (page.text, document.text, _words_of(pdf.content)):
-        assert waiting in said
+        assert alert_id in said
         assert CHILD.split(maxsplit=1)[0] not in said
 
 
@@ -412,12 +429,11 @@ def _words_of(pdf: bytes) -> str:
 
 
 def test_report_when_the_display_key_is_destroyed_still_answers_and_says_so(
-    shared_baken: Running, own_alert: str
+    shared_baken: Running, cancelled: str
 ) -> None:
-    shared_baken.accepted(own_alert, Action.CANCEL, "operator1", reason="Vergissing", content={"why": "error"})
-    shared_baken.until(own_alert, lambda view: view["stage"] == "closed", what="closed")
+    shared_baken.until_stage(cancelled, "closed")
     with visitor(shared_baken, "supervisor1") as client:
-        here = f"/console/alerts/{own_alert}/report"
+        here = f"/console/alerts/{cancelled}/report"
         found = eventually(lambda: not client.get(f"{here}.json").json()["readable"], what="the key's destruction")
         page = client.get(here).text
         assert found

@@ -15,6 +15,7 @@ from simulators.received import read_received
 from tests.support.cases import amber_case
 from tests.support.programmes import FEW
 from tests.support.running import Running
+from tests.support.waiting import eventually
 
 RECIPIENTS = 200
 
@@ -64,6 +65,9 @@ def test_killed_at_every_stage_the_alert_goes_on_by_itself(own_baken: Running, t
     assert len(got) == _audience(baken) == RECIPIENTS
     baken.kill()  # live
     baken.start()
+    shown = f'<p class="is-shown"><strong>Alert {alert_id}'
+    eventually(lambda: shown in baken.get("/demo/", lang="en").text, what="the alert on the wall")
+    assert f"<strong>{RECIPIENTS}</strong> mailboxes" in baken.get("/demo/", lang="en").text
     assert "Noor" in baken.get(f"/alerts/{alert_id}").text
     baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
     baken.kill()  # closing

@@ -1,7 +1,8 @@
-"""Exercises and public tests cannot be mixed up with an alert."""
+"""Exercises cannot be mixed up with an alert."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from alerts.vocabulary import Action, Kind
@@ -24,27 +25,8 @@ def test_exercise_reaches_exercise_counterparts_only(shared_baken: Running, tmp_
     assert alert_id not in baken.get("/").text
     assert alert_id not in baken.get("/feeds/rss.xml").text
     assert alert_id in baken.get("/exercise").text
+    wall = baken.get("/demo/", lang="en").text
+    assert re.search(rf'<p class="is-shown"><strong>Alert {alert_id}', wall)
+    assert '<strong class="drill">exercise</strong>' in wall
     assert "<status>Exercise" in baken.get(f"/alerts/{alert_id}/cap.xml").text
     baken.accepted(alert_id, Action.FOUND, "operator1", content={"confirmed_by": "police"})
-
-
-def test_public_test_needs_two_approvals_and_shows_no_child(shared_baken: Running, tmp_path: Path) -> None:
-    baken = shared_baken
-    alert_id = baken.start_alert(amber_case(tmp_path, programme=FEW), tmp_path, Kind.PUBLIC_TEST)
-    baken.until_pending(alert_id)
-    baken.accepted(alert_id, Action.APPROVE, "supervisor1")
-    again = baken.command(alert_id, Action.APPROVE, "supervisor1")
-    assert again is not None
-    assert not again.accepted
-    assert baken.show(alert_id)["stage"] == "awaiting_approval"
-    baken.accepted(alert_id, Action.APPROVE, "supervisor2")
-    baken.until_channels(alert_id, "showing")
-    page = baken.get(f"/alerts/{alert_id}").text
-    assert "<title>TEST" in page
-    assert "Noor" not in page
-    assert "/media/" not in page
-    baken.accepted(alert_id, Action.CANCEL, "operator1", reason="klaar", content={"why": "error"})
-    baken.until_channels(alert_id, "withdrawn")
-    assert "door een fout verstuurd" in baken.get(f"/alerts/{alert_id}").text
-    told = baken.received(alert_id, "email", "cancel")
-    assert len(told) == len(baken.received(alert_id, "email", "alert"))

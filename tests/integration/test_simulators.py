@@ -95,25 +95,23 @@ def test_five_hundred_mails_over_twenty_connections_are_all_written_down(counter
     assert len({line["recipient"] for line in counterparts.received()}) == 500
 
 
-def test_kill_keeps_all_that_was_answered_and_the_next_line_after_a_torn_one(tmp_path: Path) -> None:
+def test_kill_keeps_all_that_was_answered_where_it_was_answered_and_the_next_line_after_a_torn_one(
+    tmp_path: Path,
+) -> None:
     counterparts = Counterparts(tmp_path).start()
+    before = counterparts.ports
     counterparts.mail()
     counterparts.call()
     counterparts.kill()
     with (tmp_path / "demo" / "received.jsonl").open("a") as file:
         file.write('{"channel": "ema')
-    counterparts.start()
+    assert counterparts.start().ports == before, "secrets too"
+    wall = counterparts.wall()
+    assert wall["mailboxes"] == [{"alert_id": "a1", "showing": 1, "ended": 0}]
+    assert wall["partners"][0]["calls"][0]["kind"] == "alert"
     counterparts.mail("cancel")
     assert [line["kind"] for line in counterparts.received()] == ["alert", "alert", "cancel"]
     assert counterparts.ask("GET", "/received.json").json() == counterparts.received()
-    assert counterparts.stop() == 0
-
-
-def test_started_again_alone_it_is_where_it_was_with_the_same_secrets(tmp_path: Path) -> None:
-    counterparts = Counterparts(tmp_path).start()
-    before = counterparts.ports
-    counterparts.kill()
-    assert counterparts.start().ports == before
     assert counterparts.stop() == 0
 
 
@@ -306,17 +304,6 @@ def test_wall_says_what_each_receiver_has_before_it_now(counterparts: Counterpar
     counterparts.call("cancel")
     (call,) = counterparts.wall()["partners"][0]["calls"]
     assert (call["kind"], call["headline"]) == ("cancel", {})
-
-
-def test_wall_is_right_after_a_restart(tmp_path: Path) -> None:
-    counterparts = Counterparts(tmp_path).start()
-    counterparts.mail()
-    counterparts.call()
-    counterparts.kill()
-    wall = counterparts.start().wall()
-    assert wall["mailboxes"] == [{"alert_id": "a1", "showing": 1, "ended": 0}]
-    assert wall["partners"][0]["calls"][0]["kind"] == "alert"
-    assert counterparts.stop() == 0
 
 
 def test_exercises_have_receivers_of_their_own(counterparts: Counterparts) -> None:
