@@ -6,7 +6,7 @@ import dataclasses
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import BufferedReader
 from pathlib import Path
 from types import FrameType
@@ -67,14 +67,9 @@ def import_(
         rules = Rules(rules_of, municipality_codes(parts.db))
         with Rejects(to, form, None if file == STDIN else file) as bad, _progress(quiet=as_json) as went_on:
             work = Import(parts.db, subscribers, rules, bad, trace)
-
-            def went_on_unless_stopped(rows: int) -> None:
-                went_on(rows)
-                stopped()
-
             try:
-                with _ctrl_c() as stopped:
-                    counts = work.run(_source(opened, form), went_on_unless_stopped)
+                with ctrl_c() as whole:
+                    counts = work.run(_source(opened, form), went_on, whole)
             except KeyboardInterrupt:
                 print(
                     f"baken: stopped after {work.counts.rows} rows; what is in stays in, run it again", file=sys.stderr
@@ -173,21 +168,33 @@ def _source(opened: BufferedReader, form: Format) -> Source:
 
 
 @contextmanager
-def _ctrl_c() -> Iterator[Callable[[], None]]:
-    """What it gives raises KeyboardInterrupt once there was one: Python drops those that fall into a finalizer."""
-    heard: list[int] = []
+def ctrl_c() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """A Ctrl-C raises KeyboardInterrupt, within what it gives at the end of that only.
+
+    There also one that Python dropped, as it does with those that fall into a finalizer.
+    """
+    heard, held = False, False
 
     def hear(number: int, _: FrameType | None) -> None:
-        heard.append(number)
-        raise KeyboardInterrupt
+        nonlocal heard
+        heard = True
+        if not held:
+            raise KeyboardInterrupt
 
-    def stopped() -> None:
+    @contextmanager
+    def whole() -> Iterator[None]:
+        nonlocal held
+        held = True
+        try:
+            yield
+        finally:
+            held = False
         if heard:
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, hear)
     try:
-        yield stopped
+        yield whole
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -7,6 +7,7 @@ waits. Run again, what is in is found again: an import that was stopped needs no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -42,14 +43,23 @@ class Import:
         self._rejects = rejects
         self._trace = trace
 
-    def run(self, source: Source, went_on: Callable[[int], object] = lambda _: None) -> Counts:
-        """All of it; `went_on` hears how many rows were read. Raises BadInput before anything went in."""
+    def run(
+        self,
+        source: Source,
+        went_on: Callable[[int], object] = lambda _: None,
+        whole: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> Counts:
+        """All of it; `went_on` hears how many rows were read. Raises BadInput before anything went in.
+
+        `whole` keeps a Ctrl-C waiting while rows go in, so that counts and rejects are always of what is in.
+        """
         with Seen() as seen:
             for rows in _batches(source):
-                refused = self._bring_in(rows, seen)
-                self.counts.rows += len(rows)
-                self.counts.rejected += len(refused)
-                self._rejects.write(source, [(row, refused[row.number]) for row in rows if row.number in refused])
+                with whole():
+                    refused = self._bring_in(rows, seen)
+                    self.counts.rows += len(rows)
+                    self.counts.rejected += len(refused)
+                    self._rejects.write(source, [(row, refused[row.number]) for row in rows if row.number in refused])
                 went_on(self.counts.rows)
         return self.counts
 

@@ -257,7 +257,7 @@ class Round:
     # How it should be afterwards
 
     def _until_shown(self, edition: int) -> None:
-        self._baken.until_channels(self._alert, "showing", edition, PATIENCE, live=True)
+        self._baken.until_channels(self._alert, "showing", edition, PATIENCE, every=0.5, live=True)
         self._note(f"every channel shows edition {edition}")
 
     def _until_over(self) -> None:

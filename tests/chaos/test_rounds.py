@@ -23,9 +23,11 @@ def stage() -> Iterator[Field]:
 @pytest.mark.parametrize(
     ("story", "faults"),
     [
-        ("nothing", (Fault("kill a sender", 0.3), Fault("counterpart cut", 0.2, 2.0))),
         ("amend", (Fault("lock the store", 0.2, 2.0), Fault("counterpart flaky", 0.0, 3.0))),
-        ("found", (Fault("freeze a sender", 0.3, 3.0),)),
+        (
+            "found",
+            (Fault("counterpart cut", 0.2, 2.0), Fault("kill a sender", 0.3), Fault("freeze a sender", 0.3, 3.0)),
+        ),
         ("hold", (Fault("counterpart error", 0.0, 2.0), Fault("set the clock", 0.1, 3.0))),
         ("nothing", (Fault("counterpart slow", 0.0, 4.0), Fault(RESTORE, 0.1, 4.0))),
     ],

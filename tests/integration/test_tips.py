@@ -15,7 +15,7 @@ from alerts.vocabulary import Action
 from starter.demo_case import draw_portrait
 from tests.integration.test_console_http import token_of, visitor
 from tests.support.cases import amber_case
-from tests.support.programmes import FEW
+from tests.support.programmes import PAGE
 from tests.support.running import Running
 
 CALL_BACK, SAID = "06-98765432", "Meisje met een rode jas bij de bushalte"
@@ -24,7 +24,7 @@ CALL_BACK, SAID = "06-98765432", "Meisje met een rode jas bij de bushalte"
 @pytest.fixture(scope="module")
 def alert(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("case")
-    alert_id = shared_baken.start_alert(amber_case(folder, programme=FEW), folder)
+    alert_id = shared_baken.start_alert(amber_case(folder, programme=PAGE), folder)
     shared_baken.until_pending(alert_id)
     shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     shared_baken.until_stage(alert_id, "live")

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import stat
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +19,7 @@ import pytest
 from starter.ports import DEFAULT_PORT, LENT, listen_for_web, quiet_port
 from tests.support.forked import run_baken
 from tests.support.homes import other_home, silent_home
-from tests.support.running import BAKEN, Running, _alive
+from tests.support.running import Running, _alive
 from tests.support.waiting import eventually
 
 
@@ -37,47 +36,40 @@ def running(tmp_path: Path) -> Iterator[Running]:
     running.stop()
 
 
-def test_ready_within_fifteen_seconds(tmp_path: Path) -> None:
+def test_up_is_ready_within_fifteen_seconds_says_where_it_is_and_stops_clean_within_ten(tmp_path: Path) -> None:
     began = time.monotonic()
     running = Running(tmp_path / "home").start()
     took = time.monotonic() - began
     print(f"ready after {took:.1f} s")
-    assert running.stop() == 0
-    assert took < 15
-
-
-def test_up_writes_where_it_is_and_stops_clean_within_ten_seconds(running: Running) -> None:
-    run = json.loads((running.home / "run.json").read_text())
-    assert run["web"] == running.web
-    assert {"web", "temporal", "temporal_ui", "namespace", "pid"} <= run.keys()
-    pids = running.pids()
-    assert len(pids) == 5  # counterparts, Temporal, workers for alerts and for sending, web
-    code, said = _up(running.home)
-    assert code == 4
-    assert str(run["pid"]) in said
-    for path in running.home.rglob("*"):
-        if path.is_file():
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
-    began = time.monotonic()
-    assert running.stop() == 0
+    try:
+        run = json.loads((running.home / "run.json").read_text())
+        assert run["web"] == running.web
+        assert {"web", "temporal", "temporal_ui", "namespace", "pid"} <= run.keys()
+        pids = running.pids()
+        assert len(pids) == 5  # counterparts, Temporal, workers for alerts and for sending, web
+        code, said = _up(running.home)
+        assert code == 4
+        assert str(run["pid"]) in said
+        for path in running.home.rglob("*"):
+            if path.is_file():
+                assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
+    finally:
+        began = time.monotonic()
+        code = running.stop()
+    assert code == 0
     assert time.monotonic() - began < 10
     assert not any(_alive(pid) for pid in pids)
+    assert took < 15
 
 
 def test_explicit_port_that_is_taken_ends_with_four(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = subprocess.run(
-            [BAKEN, "up", "--home", str(tmp_path / "home"), "--port", str(taken.getsockname()[1])],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_baken("up", "--home", str(tmp_path / "home"), "--port", str(taken.getsockname()[1]))
     assert done.returncode == 4
-    assert "something else listens there" in done.stderr
-    assert done.stdout == ""
+    assert b"something else listens there" in done.stderr
+    assert done.stdout == b""
 
 
 def test_default_port_that_is_taken_gives_the_next_and_says_so() -> None:
@@ -137,7 +129,9 @@ def test_store_of_another_home_is_refused(tmp_path: Path) -> None:
     assert "restored from a copy" in said
 
 
-def test_killed_children_are_started_again(running: Running) -> None:
+def test_killed_children_are_started_again_and_one_that_keeps_ending_stops_everything_with_four(
+    running: Running,
+) -> None:
     killed = running.pids("starter.serve") + running.pids("start-dev")
     assert len(killed) == 2
     for pid in killed:
@@ -151,10 +145,6 @@ def test_killed_children_are_started_again(running: Running) -> None:
             return False
 
     eventually(healthy, 15, what="the web process is back")
-    assert running.stop() == 0
-
-
-def test_part_that_keeps_ending_stops_everything_with_four(running: Running) -> None:
     parent = json.loads((running.home / "run.json").read_text())["pid"]
     pids = running.pids()
 

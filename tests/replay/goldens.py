@@ -20,7 +20,7 @@ from temporalio.client import WorkflowHandle, WorkflowHistory
 from alerts.vocabulary import Action
 from store.subscribers import Entry, Subscribers
 from tests.support.cases import amber_case
-from tests.support.environment import Alert, World, skip, world
+from tests.support.environment import Alert, World, server, skip, world
 from tests.support.programmes import programme
 from tests.support.waiting import eventually_async
 from tests.support.waves import BATCHES, LANES, Failing, under_way
@@ -204,7 +204,8 @@ async def record_left_for_later() -> None:
     async def tried_again() -> bool:
         return len(batches.turns) > BATCHES + 2 * LANES
 
-    async with under_way(batches, "show", data_converter(TestKeys(), Reader.WORKER)) as wave:
+    converter = data_converter(TestKeys(), Reader.WORKER)
+    async with server() as env, under_way(env, batches, "show", converter) as wave:
         await eventually_async(tried_again, what="all who fail to be tried again")
         await _keep_history("left_for_later-fan_out", wave)
 

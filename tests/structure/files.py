@@ -38,12 +38,13 @@ def sources(*packages: str) -> Iterator[tuple[str, ast.Module]]:
     for path in project_files():
         name = path.relative_to(ROOT)
         if path.suffix == ".py" and (not packages or name.parts[0] in packages):
-            yield str(name), _tree(path)
+            yield str(name), tree_of(path)
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"), str(path))
+def tree_of(path: Path) -> ast.Module:
+    """Of a Python file. Who looks at many lets go of them after (`cache_clear`): each collection would look too."""
+    return ast.parse(path.read_text("utf-8"), str(path.relative_to(ROOT)))
 
 
 def imports(tree: ast.Module) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 from jinja2.ext import extract_from_ast
 
@@ -11,9 +12,10 @@ from starter.web.pages import TEMPLATES, environment
 from tests.structure.files import ROOT
 
 
-def marked() -> set[str]:
+@cache
+def marked() -> frozenset[str]:
     """All of them, in English."""
-    return {*_in_templates(), *_in_code()}
+    return frozenset((*_in_templates(), *_in_code()))
 
 
 def _in_templates() -> Iterator[str]:

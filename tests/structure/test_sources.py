@@ -6,7 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.structure.files import PACKAGES, imports, sources, texts
+import pytest
+
+from tests.structure.files import PACKAGES, imports, sources, texts, tree_of
 
 LONGEST_FUNCTION = 60
 UNFINISHED = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "HA" + "CK")) + r")\b")
@@ -17,6 +19,12 @@ WORLD = {"httpx", "io", "logging", "os", "socket", "sqlalchemy", "sqlite3", "sql
 CHANCE = {"alerts/sealing.py: os"}
 """A nonce has to be random; sealing is done by codec and store, never in a workflow."""
 CLOCK = {"now", "utcnow", "today"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _let_go() -> Iterator[None]:
+    yield
+    tree_of.cache_clear()
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -8,7 +8,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -160,27 +160,29 @@ async def world(
     """
     settings = load_settings({"BAKEN_DATABASE_URL": database_url}, home=home)
     settings.paths.prepare()
-    async with AsyncExitStack() as stack:
-        env = await start_server(skipping)
+    async with server(skipping=skipping) as env, AsyncExitStack() as stack:
         if skipping:
             await _add_attributes(env.client)
-        parts = _open(settings)
-        try:
-            converter = data_converter(keys or parts.keys, Reader.WORKER)
-            client = _with_converter(env.client, converter)
-            for worker in _workers(parts, client):
-                await stack.enter_async_context(worker)
-            plain = _with_converter(env.client, data_converter(keys or parts.keys, Reader.CLIENT))
-            yield World(parts, plain, env)
-        finally:
-            await stack.aclose()
-            parts.close()
-            await env.shutdown()
-            gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
+        parts = stack.enter_context(closing(_open(settings)))
+        client = with_converter(env.client, data_converter(keys or parts.keys, Reader.WORKER))
+        for worker in _workers(parts, client):
+            await stack.enter_async_context(worker)
+        plain = with_converter(env.client, data_converter(keys or parts.keys, Reader.CLIENT))
+        yield World(parts, plain, env)
 
 
-async def start_server(skipping: bool, *options: str) -> WorkflowEnvironment:
-    """`options` are the dev server's, on its command line."""
+@asynccontextmanager
+async def server(*options: str, skipping: bool = False) -> AsyncIterator[WorkflowEnvironment]:
+    """Temporal's, for one test or for all of a module; `options` are the dev server's, on its command line."""
+    env = await _start_server(skipping, *options)
+    try:
+        yield env
+    finally:
+        await env.shutdown()
+        gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
+
+
+async def _start_server(skipping: bool, *options: str) -> WorkflowEnvironment:
     if skipping:
         return await WorkflowEnvironment.start_time_skipping(
             test_server_existing_path=str(BIN / "temporal-test-server")
@@ -220,7 +222,7 @@ def _workers(parts: Parts, client: Client) -> list[Worker]:
     )
 
 
-def _with_converter(client: Client, converter: Any) -> Client:
+def with_converter(client: Client, converter: Any) -> Client:
     config = client.config()
     config["data_converter"] = converter
     return Client(**config)

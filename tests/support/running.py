@@ -171,14 +171,21 @@ class Running:
         return self.until(alert_id, waits, what="pending", live=live)
 
     def until_channels(
-        self, alert_id: str, state: str, edition: int | None = None, within: float = 20.0, *, live: bool = False
+        self,
+        alert_id: str,
+        state: str,
+        edition: int | None = None,
+        within: float = 20.0,
+        *,
+        every: float = 0.1,
+        live: bool = False,
     ) -> dict[str, Any]:
         def reached(view: dict[str, Any]) -> bool:
             channels = view["channels"]
             right = [one["state"] == state and (edition is None or one["edition"] == edition) for one in channels]
             return bool(channels) and all(right)
 
-        return self.until(alert_id, reached, within, f"every channel {state} {edition or ''}", live=live)
+        return self.until(alert_id, reached, within, f"every channel {state} {edition or ''}", every, live=live)
 
     def until(
         self,

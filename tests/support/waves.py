@@ -1,8 +1,8 @@
-"""A wave alone, on a server of its own: its workflow is real, what it asks for a test answers."""
+"""A wave alone: its workflow is real, what it asks for a test answers."""
 
 from __future__ import annotations
 
-import gc
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,16 +10,17 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from alerts.edition import EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
-from tests.support.environment import start_server
+from tests.support.environment import with_converter
 from workflows import ports
 from workflows.fan_out import FanOutWorkflow
 from workflows.runtime import HEARTBEAT_THROTTLE, sandbox_runner
@@ -74,17 +75,13 @@ class Failing:
 
 @asynccontextmanager
 async def under_way(
+    env: WorkflowEnvironment,
     batches: Wave,
     purpose: ports.Purpose,
     converter: DataConverter = pydantic_data_converter,
-    history: int = 4096,
 ) -> AsyncIterator[WorkflowHandle[Any, Any]]:
-    """A wave of that purpose on a server of its own, which after so many events of history asks for a new run."""
-    at = f"limit.historyCount.suggestContinueAsNew={history}"
-    env = await start_server(False, "--dynamic-config-value", at)
-    config = env.client.config()
-    config["data_converter"] = converter
-    client = Client(**config)
+    """A wave of that purpose, of an alert of its own."""
+    client = with_converter(env.client, converter)
     control = Worker(client, task_queue=ports.CONTROL_QUEUE, activities=[batches.plan])
     sender = Worker(
         client,
@@ -94,18 +91,15 @@ async def under_way(
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
     )
     waves = Worker(client, task_queue="waves", workflows=[FanOutWorkflow], workflow_runner=sandbox_runner())
+    alert_id = uuid.uuid4().hex[:10]
     edition = EditionRef(number=1, digest="d", approval_digest="a", channels={})
     desired = Desired(revision=1, meaning=Meaning.EDITION, edition=edition)
-    given = ports.FanOutInput(alert_id="a", kind=Kind.ACTUAL, channel="app", desired=desired, purpose=purpose)
-    try:
-        async with control, sender, waves:
-            yield await client.start_workflow(
-                FanOutWorkflow.run,
-                given,
-                id=ports.wave_workflow_id("a", "app", "wave"),
-                task_queue="waves",
-                run_timeout=timedelta(seconds=30),
-            )
-    finally:
-        await env.shutdown()
-        gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
+    given = ports.FanOutInput(alert_id=alert_id, kind=Kind.ACTUAL, channel="app", desired=desired, purpose=purpose)
+    async with control, sender, waves:
+        yield await client.start_workflow(
+            FanOutWorkflow.run,
+            given,
+            id=ports.wave_workflow_id(alert_id, "app", "wave"),
+            task_queue="waves",
+            run_timeout=timedelta(seconds=30),
+        )

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+import pytest_asyncio
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from alerts.edition import ChannelTraits, EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import ChannelState, Kind, Meaning
-from tests.support.environment import start_server
+from tests.support.environment import server, with_converter
 from tests.support.waiting import eventually_async
 from workflows import ports
 from workflows.channel import ChannelWorkflow
@@ -27,6 +29,13 @@ from workflows.messages import DESIRED_SIGNAL
 from workflows.runtime import sandbox_runner
 
 EDITION = EditionRef(number=1, digest="d", approval_digest="a", channels={})
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def env() -> AsyncIterator[WorkflowEnvironment]:
+    async with server() as started:
+        yield started
 
 
 class Screen:
@@ -59,12 +68,11 @@ class Screen:
         return ports.Published(at=datetime.now(UTC))
 
 
-async def test_withdrawn_while_its_sender_is_frozen_takes_down_once_the_sender_is_given_up() -> None:
-    env = await start_server(skipping=False)
+async def test_withdrawn_while_its_sender_is_frozen_takes_down_once_the_sender_is_given_up(
+    env: WorkflowEnvironment,
+) -> None:
     screen = Screen()
-    config = env.client.config()
-    config["data_converter"] = pydantic_data_converter
-    client = Client(**config)
+    client = with_converter(env.client, pydantic_data_converter)
     control = Worker(client, task_queue=ports.CONTROL_QUEUE, activities=[screen.take_down])
     sender = Worker(client, task_queue=ports.send_queue("web"), activities=[screen.publish])
     channels = Worker(client, task_queue="c", workflows=[ChannelWorkflow], workflow_runner=sandbox_runner())
@@ -72,22 +80,18 @@ async def test_withdrawn_while_its_sender_is_frozen_takes_down_once_the_sender_i
     showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=lease)
     traits = ChannelTraits(personal=False, recalls=True, renews="renew")
     given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="web", traits=traits, desired=showing)
-    try:
-        async with control, sender, channels:
-            channel = await client.start_workflow(
-                ChannelWorkflow.run, given, id="a/web", task_queue="c", run_timeout=timedelta(seconds=30)
-            )
-            try:
-                await eventually_async(screen.has_begun, what="the screen to begin")
-                gone = Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION)
-                await channel.signal(DESIRED_SIGNAL, gone)
-                assert await channel.result() == ChannelState.WITHDRAWN.value
-                assert screen.taken_down == 1
-            finally:
-                screen.thaw()
-    finally:
-        await env.shutdown()
-        gc.collect()  # without it the process aborts at exit in a third of runs (docs/gotchas.md)
+    async with control, sender, channels:
+        channel = await client.start_workflow(
+            ChannelWorkflow.run, given, id="frozen/web", task_queue="c", run_timeout=timedelta(seconds=30)
+        )
+        try:
+            await eventually_async(screen.has_begun, what="the screen to begin")
+            gone = Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION)
+            await channel.signal(DESIRED_SIGNAL, gone)
+            assert await channel.result() == ChannelState.WITHDRAWN.value
+            assert screen.taken_down == 1
+        finally:
+            screen.thaw()
 
 
 class StillLive:
@@ -129,20 +133,17 @@ class Faulty(StillLive):
 
 async def test_what_fails_for_good_is_tried_again_until_nothing_is_shown_any_more() -> None:
     """Showing, going dark at the end of the lease, and the end: else the alert would wait for the channel for ever."""
-    env = await start_server(skipping=True)
     faulty = Faulty()
-    config = env.client.config()
-    config["data_converter"] = pydantic_data_converter
-    client = Client(**config)
     asked: list[Callable[..., Any]] = [faulty.take_down, faulty.read_standing, faulty.ask_after_alert]
-    control = Worker(client, task_queue=ports.CONTROL_QUEUE, activities=asked)
-    sender = Worker(client, task_queue=ports.send_queue("web"), activities=[faulty.publish])
-    channels = Worker(client, task_queue="c", workflows=[ChannelWorkflow], workflow_runner=sandbox_runner())
-    lease = await env.get_current_time() + timedelta(minutes=5)
-    showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=lease)
-    traits = ChannelTraits(personal=False, recalls=True, renews="renew")
-    given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="web", traits=traits, desired=showing)
-    try:
+    async with server(skipping=True) as env:
+        client = with_converter(env.client, pydantic_data_converter)
+        control = Worker(client, task_queue=ports.CONTROL_QUEUE, activities=asked)
+        sender = Worker(client, task_queue=ports.send_queue("web"), activities=[faulty.publish])
+        channels = Worker(client, task_queue="c", workflows=[ChannelWorkflow], workflow_runner=sandbox_runner())
+        lease = await env.get_current_time() + timedelta(minutes=5)
+        showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=lease)
+        traits = ChannelTraits(personal=False, recalls=True, renews="renew")
+        given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="web", traits=traits, desired=showing)
         async with control, sender, channels:
             channel = await client.start_workflow(ChannelWorkflow.run, given, id="a/web", task_queue="c")
             await env.sleep(timedelta(minutes=6))
@@ -151,9 +152,6 @@ async def test_what_fails_for_good_is_tried_again_until_nothing_is_shown_any_mor
             await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
             assert await channel.result() == ChannelState.WITHDRAWN.value
             assert faulty.asked[-2:] == [("take down", False)] * 2
-    finally:
-        await env.shutdown()
-        gc.collect()
 
 
 class Mailboxes(StillLive):
@@ -183,12 +181,11 @@ class Mailboxes(StillLive):
 
 
 @asynccontextmanager
-async def webhook(boxes: Mailboxes, desired: Desired) -> AsyncIterator[tuple[Client, WorkflowHandle[Any, str]]]:
+async def webhook(
+    env: WorkflowEnvironment, boxes: Mailboxes, desired: Desired, alert_id: str
+) -> AsyncIterator[tuple[Client, WorkflowHandle[Any, str]]]:
     """A channel that follows `desired`, and its client."""
-    env = await start_server(skipping=False)
-    config = env.client.config()
-    config["data_converter"] = pydantic_data_converter
-    client = Client(**config)
+    client = with_converter(env.client, pydantic_data_converter)
     asked: list[Callable[..., Any]] = [
         boxes.plan_wave,
         boxes.count_channel,
@@ -201,34 +198,30 @@ async def webhook(boxes: Mailboxes, desired: Desired) -> AsyncIterator[tuple[Cli
         client, task_queue="c", workflows=[ChannelWorkflow, FanOutWorkflow], workflow_runner=sandbox_runner()
     )
     traits = ChannelTraits(personal=True, recalls=True, renews="renew")
-    given = ports.ChannelInput(alert_id="a", kind=Kind.ACTUAL, channel="webhook", traits=traits, desired=desired)
-    try:
-        async with control, sender, channels:
-            channel = await client.start_workflow(
-                ChannelWorkflow.run, given, id="a/webhook", task_queue="c", run_timeout=timedelta(seconds=30)
-            )
-            yield client, channel
-    finally:
-        await env.shutdown()
-        gc.collect()
+    given = ports.ChannelInput(alert_id=alert_id, kind=Kind.ACTUAL, channel="webhook", traits=traits, desired=desired)
+    async with control, sender, channels:
+        channel = await client.start_workflow(
+            ChannelWorkflow.run, given, id=f"{alert_id}/webhook", task_queue="c", run_timeout=timedelta(seconds=30)
+        )
+        yield client, channel
 
 
-async def test_recipient_that_refuses_the_dark_keeps_a_channel_from_nothing_newer() -> None:
+async def test_recipient_that_refuses_the_dark_keeps_a_channel_from_nothing_newer(env: WorkflowEnvironment) -> None:
     """The lease ran out, the alert lives after all, and then it is over."""
     boxes = Mailboxes(lambda asked: asked.lapsed)
     showing = Desired(revision=1, meaning=Meaning.EDITION, edition=EDITION, lease_until=datetime.now(UTC))
-    async with webhook(boxes, showing) as (_, channel):
+    async with webhook(env, boxes, showing, "dark") as (_, channel):
         await eventually_async(boxes.is_asked_to_end, what="the end of the lease to be told")
         await channel.signal(DESIRED_SIGNAL, Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION))
         assert await channel.result() == ChannelState.WITHDRAWN.value
         assert boxes.sent[-1] == ("end", 2, False)
 
 
-async def test_end_whose_wave_was_cancelled_by_hand_is_told_again() -> None:
+async def test_end_whose_wave_was_cancelled_by_hand_is_told_again(env: WorkflowEnvironment) -> None:
     boxes = Mailboxes(lambda asked: True)
     gone = Desired(revision=2, meaning=Meaning.WITHDRAWN, edition=EDITION)
-    async with webhook(boxes, gone) as (client, channel):
+    async with webhook(env, boxes, gone, "cancelled") as (client, channel):
         await eventually_async(boxes.is_asked_to_end, what="the end to be told")
         boxes.refuses = lambda asked: False
-        await client.get_workflow_handle(ports.wave_workflow_id("a", "webhook", "end-2.0")).cancel()
+        await client.get_workflow_handle(ports.wave_workflow_id("cancelled", "webhook", "end-2.0")).cancel()
         assert await channel.result() == ChannelState.WITHDRAWN.value

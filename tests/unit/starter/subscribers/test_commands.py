@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -16,9 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlmodel import Session
 
+from activities.channels import SUBSCRIBED
+from starter.cli.subscribers import ctrl_c
 from starter.parts import Parts, open_parts
 from starter.settings import load_settings
+from starter.subscribers.csv_file import CsvSource
+from starter.subscribers.importing import Counts, Import
+from starter.subscribers.lines import read_lines
+from starter.subscribers.rejects import Rejects
+from starter.subscribers.rows import Format
+from starter.subscribers.rules import Rules
+from starter.subscribers.trace import Trace
 from store import audit
 from store.area_files import import_areas
 from store.subscribers import Entry, Subscribers
@@ -322,6 +334,28 @@ def test_import_when_interrupted_keeps_what_is_in_and_is_finished_by_another(hom
     done = _import(home, b"address\n" + b"".join(rows), "--json")
     assert (json.loads(done.stdout)["new"], json.loads(done.stdout)["already"]) == (500, 1_000)
     assert [one["verdict"] for one in _chain(home)] == ["given", "accepted", "given", "accepted"]
+
+
+def test_import_when_interrupted_as_rows_were_committed_counts_them_as_in(home: Path) -> None:
+    raw = b"address\nbad\n" + b"".join(b"n%d@example.org\n" % number for number in range(1_500))
+
+    def interrupt(_: Session) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with _opened(home) as parts, Rejects(home.parent / "bad.csv", Format.CSV, None) as rejects:
+        email = _subscribers(parts, "email")
+        trace = Trace(parts.db, parts.keys, "operator1", "import_subscribers", "email", exercise=False)
+        work = Import(parts.db, email, Rules(SUBSCRIBED["email"], frozenset()), rejects, trace)
+        source = CsvSource(read_lines(io.BufferedReader(io.BytesIO(raw))))
+        event.listen(Session, "after_commit", interrupt)
+        try:
+            with pytest.raises(KeyboardInterrupt), ctrl_c() as whole:
+                work.run(source, whole=whole)
+        finally:
+            event.remove(Session, "after_commit", interrupt)
+    assert work.counts == Counts(rows=1_000, new=999, already=0, rejected=1)
+    assert _in_store(home) == 999
+    assert len(rejects.path.read_text().splitlines()) == 2
 
 
 def _in_store(home: Path) -> int:
