@@ -111,6 +111,16 @@ class Watched:
         found = self.problems()
         assert not found, f"{what}: {found}"
 
+    def check_widths(self, what: str) -> None:
+        """The same at each width; of the narrow window the contrast in dark too."""
+        found = []
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": HEIGHT})
+            narrow = width == WIDTHS[0]
+            seen = [*self.problems(contrast=narrow), *(self.dark() if narrow else [])]
+            found += [f"at {width}: {one}" for one in seen]
+        assert not found, f"{what}: {found}"
+
     def problems(self, *, contrast: bool = True) -> list[str]:
         """Without `contrast`, two thirds of the work, where the same page was looked at in a narrower window.
 
