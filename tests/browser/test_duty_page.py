@@ -27,6 +27,7 @@ def test_roster_when_looked_at_is_red_until_a_supervisor_begins(browser: Browser
     with watched(browser, web) as watch:
         watch.sign_in("supervisor1").open("/console/duty").page.locator("[data-when~=off]").wait_for()
         watch.check_widths("nobody on duty")
+        assert watch.dark() == []
         expect(watch.page.locator(".duty--nobody h2")).to_have_text("Niemand kan nu akkoord geven")
         watch.page.locator("#until").fill("07:00")
         watch.page.get_by_role("button", name="Begin mijn dienst").click()
