@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from alerts.criteria import Criterion
-from alerts.state import AlertState, Draft
+from alerts.state import AlertState, ChannelView, Draft
 from alerts.vocabulary import ChannelState, Stage
 
 
@@ -125,10 +125,7 @@ def _channels(state: AlertState) -> list[dict[str, Any]]:
         known = state.channels.get(name)
         if known:
             entry = known.model_dump(mode="json", exclude={"revision", "last_kind"})
-            if known.state is ChannelState.SHOWING and known.revision < state.revision:
-                # It reported before the last thing that was declared: that one is on its way to it.
-                on_its_way = ChannelState.SENDING if state.showing else ChannelState.WITHDRAWING
-                entry["state"] = on_its_way.value
+            entry["state"] = _what_it_does(state, known).value
             for moment in ("first_dispatch", "last_dispatch", "withdrawn_at"):
                 entry[moment] = _time(getattr(known, moment))
         else:
@@ -148,6 +145,17 @@ def _channels(state: AlertState) -> list[dict[str, Any]]:
             }
         listed.append(entry)
     return listed
+
+
+def _what_it_does(state: AlertState, known: ChannelView) -> ChannelState:
+    """A channel reports what it has done: until then, what was declared last is on its way to it."""
+    if known.revision >= state.revision:
+        return known.state
+    told = state.declared.edition is not None and known.channel in state.declared.edition.channels
+    if told and state.showing:
+        return ChannelState.SENDING
+    withdrawn = known.state is ChannelState.WITHDRAWN and not (told and state.ended)
+    return ChannelState.WITHDRAWN if withdrawn else ChannelState.WITHDRAWING
 
 
 def _refreshed(n: int, due: datetime, at: datetime | None, missed: bool) -> dict[str, Any]:

@@ -37,12 +37,6 @@ class Listener:
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._changing = asyncio.Lock()
 
-    async def run(self) -> None:
-        """Keep the socket as the fault says, for ever."""
-        while True:
-            await self.follow()
-            await asyncio.sleep(LOOK_EVERY)
-
     async def follow(self) -> None:
         """Bring the socket to what the fault says now; done when this returns."""
         async with self._changing:

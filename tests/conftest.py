@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from store.database import Database
-from store.schema import migrate
 from tests.support.postgres import PostgresServer
 from tests.support.programmes import write_few
 from tests.support.running import Running
@@ -40,7 +39,6 @@ def db(database_url: str) -> Iterator[Database]:
     if database_url.startswith("sqlite:"):
         make_sqlite(Path(database_url.removeprefix("sqlite:///")))
     opened = Database(database_url)
-    migrate(opened)
     yield opened
     opened.close()
 

@@ -300,7 +300,8 @@ class AlertWorkflow:
     async def _declare(self, desired: Desired) -> None:
         """Tell the store first, then every channel. What was taken away meanwhile always wins."""
         state = self._state
-        if desired.meaning is Meaning.EDITION and desired.same_statement(state.declared):
+        renews = desired.meaning is Meaning.EDITION and desired.same_statement(state.declared)
+        if renews:
             answer = await self._renew(desired)
         else:
             request = ports.Declare(
@@ -316,6 +317,8 @@ class AlertWorkflow:
         if self._only_retracting() and await self._ready_again():
             return
         await self._tell_channels(state.declared)
+        if not renews and workflow.patched("record-what-is-told"):
+            self._touch()
 
     async def _renew(self, desired: Desired) -> ports.Declared:
         assert desired.lease_until is not None

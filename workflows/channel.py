@@ -123,9 +123,11 @@ class ChannelWorkflow:
     async def _show(self, work: Desired) -> None:
         assert work.edition is not None
         first = self._followed.meaning is not Meaning.EDITION or self._followed.revision != work.revision
-        reported = asyncio.create_task(self._report(work, ChannelState.SENDING)) if first else None
-        if reported is not None and not workflow.patched("report-while-sending"):
-            await reported
+        reported = None
+        if first and not workflow.patched("report-what-is-done"):
+            reported = asyncio.create_task(self._report(work, ChannelState.SENDING))
+            if not workflow.patched("report-while-sending"):
+                await reported
         if self._given.traits.personal:
             superseded = await self._wave(work, "show")
         else:
@@ -153,7 +155,8 @@ class ChannelWorkflow:
         await self._report(work, ChannelState.WITHDRAWN, withdrawn_at=workflow.now(), lapsed=lapsed)
 
     async def _withdraw(self, work: Desired) -> None:
-        await self._report(work, ChannelState.WITHDRAWING)
+        if not workflow.patched("report-what-is-done"):
+            await self._report(work, ChannelState.WITHDRAWING)
         await self._take_back(work)
         if work.outcome_edition is not None and self._given.traits.personal:
             await self._wave(work, "outcome")

@@ -18,10 +18,10 @@ from activities.channels.signage import SignageChannel
 from activities.endpoints import ChannelsConfig, ExerciseChannels, LiveChannels, SignageEndpoint
 from alerts.vocabulary import Kind, Meaning
 from store.database import Database
-from store.schema import migrate
 from store.standing import Superseded
 from tests.support.brokers import exercises, kept, mosquitto, simulated
 from tests.support.editions import KEY, ShownAlert, case_document
+from tests.support.stores import new_store
 from tests.support.waiting import eventually
 
 TOPIC = "baken/live/a1"
@@ -44,8 +44,7 @@ def clean(broker: SignageEndpoint) -> Iterator[SignageEndpoint]:
 @pytest.fixture
 def alert(tmp_path: Path, clean: SignageEndpoint) -> Iterator[ShownAlert]:
     """One that is shown on this broker; its clock is the real one, for the broker has no other."""
-    db = Database(f"sqlite:///{tmp_path / 'baken.db'}")
-    migrate(db)
+    db = new_store(tmp_path / "baken.db")
     yield on_broker(db, clean)
     db.close()
 
@@ -148,8 +147,7 @@ def test_publication_when_its_lease_ran_out_meanwhile_stays_here_unless_it_was_r
 
 
 def test_exercise_when_broker_is_shared_has_a_topic_of_its_own(tmp_path: Path, clean: SignageEndpoint) -> None:
-    db = Database(f"sqlite:///{tmp_path / 'drill.db'}")
-    migrate(db)
+    db = new_store(tmp_path / "drill.db")
     alert = on_broker(db, clean, Kind.EXERCISE)
     alert.show()
     alert.publish("signage")

@@ -109,6 +109,7 @@ def baken(tmp_path: Path, partner: OwnPartner) -> Iterator[Running]:
     running.stop()
 
 
+@pytest.mark.quiet
 def test_the_hard_case_runs_as_people_need_it(baken: Running, partner: OwnPartner, tmp_path: Path) -> None:
     folder = tmp_path
     alert_id = baken.start_alert(_case(folder), folder)

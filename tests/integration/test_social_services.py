@@ -28,9 +28,9 @@ from simulators.faults import SLOW
 from simulators.social import Post
 from store import social
 from store.database import Database
-from store.schema import migrate
 from tests.support.editions import BASE_URL, JPEG
 from tests.support.social import PostedAlert, SocialServer
+from tests.support.stores import new_store
 
 MASTODON, BLUESKY, OTHERS = "Politie op Mastodon/nl", "Politie op Bluesky/nl", "Kanaal Waterrijk/nl"
 DELETING = (("mastodon", MASTODON), ("bluesky", BLUESKY))
@@ -48,8 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocialServer]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    db = Database(f"sqlite:///{tmp_path_factory.mktemp('store') / 'baken.db'}")
-    migrate(db)
+    db = new_store(tmp_path_factory.mktemp("store") / "baken.db")
     yield db
     db.close()
 

@@ -19,7 +19,7 @@ import pytest
 
 from starter.ports import DEFAULT_PORT, LENT, listen_for_web, quiet_port
 from tests.support.forked import run_baken
-from tests.support.homes import silent_home
+from tests.support.homes import other_home, silent_home
 from tests.support.running import BAKEN, Running, _alive
 from tests.support.waiting import eventually
 
@@ -128,7 +128,7 @@ def test_store_that_is_not_there_is_waited_for_and_never_made_anew(tmp_path: Pat
 
 
 def test_store_of_another_home_is_refused(tmp_path: Path) -> None:
-    home, other = (silent_home(tmp_path / name).home for name in ("home", "other"))
+    home, other = silent_home(tmp_path / "home").home, other_home(tmp_path / "other").home
     for file in home.glob("baken.db*"):
         file.unlink()
     shutil.copy(other / "baken.db", home)

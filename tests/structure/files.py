@@ -38,7 +38,12 @@ def sources(*packages: str) -> Iterator[tuple[str, ast.Module]]:
     for path in project_files():
         name = path.relative_to(ROOT)
         if path.suffix == ".py" and (not packages or name.parts[0] in packages):
-            yield str(name), ast.parse(path.read_text("utf-8"), str(name))
+            yield str(name), _tree(path)
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
 
 
 def imports(tree: ast.Module) -> Iterator[str]:

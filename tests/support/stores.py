@@ -10,6 +10,12 @@ from store.database import Database
 from store.schema import migrate
 
 
+def new_store(path: Path) -> Database:
+    """Opened, in a new file."""
+    make_sqlite(path)
+    return Database.at(path)
+
+
 def make_sqlite(path: Path) -> None:
     """A file with the tables and nothing in them."""
     path.touch(mode=0o600)

@@ -29,12 +29,12 @@ from store import duty
 from store.database import Database
 from store.duty import Addresses
 from store.people import Person, add_person
-from store.schema import migrate
 from store.standing import open_alert
 from store.views import put_view
 from tests.support.editions import BASE_URL, KEY, NOW
 from tests.support.gateway import OwnGateway
 from tests.support.mail import MailServer, serving
+from tests.support.stores import new_store
 from workflows.ports import CallSupervisors
 
 ABOUT = "approval of 123"
@@ -43,8 +43,7 @@ PEOPLE = ("supervisor1", "supervisor2", "author")
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.at(tmp_path / "baken.db")
-    migrate(opened)
+    opened = new_store(tmp_path / "baken.db")
     for user in PEOPLE:
         roles = frozenset({Role.SUPERVISOR})
         add_person(opened, Person(user=user, person=f"person-{user}", name=user, roles=roles, public_key=""))

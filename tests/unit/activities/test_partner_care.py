@@ -23,10 +23,10 @@ from store import partners
 from store.database import Database
 from store.partners import Register, Registered, new_secret
 from store.removals import REMIND_AFTER, Word, confirm, open_removals, read_word
-from store.schema import migrate
 from tests.support.editions import BASE_URL, KEY, NOW, ShownAlert, case_document, make_edition
 from tests.support.mail import serving
 from tests.support.partner import SECRET, OwnPartner
+from tests.support.stores import new_store
 
 
 class Clock:
@@ -40,8 +40,7 @@ class Clock:
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     """What the register does in either kind of database is tested with the store."""
-    opened = Database.at(tmp_path / "baken.db")
-    migrate(opened)
+    opened = new_store(tmp_path / "baken.db")
     yield opened
     opened.close()
 

@@ -17,7 +17,7 @@ from store.areas import country
 from store.database import Database
 from tests.support.forked import run_baken
 from tests.support.open_data import OpenData
-from tests.support.stores import make_sqlite
+from tests.support.stores import new_store
 
 FOLDER = Path(__file__).parents[2] / "fixtures/areas"
 AREAS, LARGER, POSTCODES = (
@@ -36,8 +36,7 @@ def service() -> Iterator[OpenData]:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    make_sqlite(tmp_path / "baken.db")
-    opened = Database.at(tmp_path / "baken.db")
+    opened = new_store(tmp_path / "baken.db")
     yield opened
     opened.close()
 

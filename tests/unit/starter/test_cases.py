@@ -20,7 +20,7 @@ from starter.cases import PreparedCase, normalise_photos, parse_document, photo_
 from starter.errors import BadInput
 from store.database import Database
 from store.programmes import load_programmes
-from store.schema import migrate
+from tests.support.stores import new_store
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/cases/noor.json"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -31,8 +31,7 @@ Change = Callable[[Document], object]
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database.at(tmp_path / "baken.db")
-    migrate(database)
+    database = new_store(tmp_path / "baken.db")
     yield database
     database.close()
 

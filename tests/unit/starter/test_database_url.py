@@ -18,7 +18,7 @@ from starter.serve import build_app
 from starter.settings import RunInfo, Settings, load_settings
 from store.schema import SCHEMA
 from store.subscribers import Entry, Subscribers
-from tests.support.homes import silent_home
+from tests.support.homes import other_home, silent_home
 from tests.support.postgres import PostgresServer
 
 SECRET = "geheim"
@@ -92,10 +92,10 @@ async def test_page_whose_address_no_database_takes_is_not_there(tmp_path: Path,
 
 
 def test_store_of_another_home_is_refused(tmp_path: Path, database_url: str) -> None:
-    silent_home(tmp_path / "one", database_url)
+    other_home(tmp_path / "one", database_url)
     with pytest.raises(RefusedByRule, match="is another home's"):
-        silent_home(tmp_path / "two", database_url)
-    silent_home(tmp_path / "one", database_url)
+        other_home(tmp_path / "two", database_url)
+    other_home(tmp_path / "one", database_url)
 
 
 def test_database_that_was_emptied_is_not_taken_for_a_new_one(postgres: PostgresServer, tmp_path: Path) -> None:

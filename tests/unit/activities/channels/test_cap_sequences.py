@@ -18,11 +18,10 @@ from activities.cap_signature import CapSigner
 from activities.channels.cap import CapChannel
 from alerts.cap_profile import breaches
 from alerts.vocabulary import Kind
-from store.database import Database
-from store.schema import migrate
 from tests.support.cap import assert_valid, messages, published, texts, xmlsec1
 from tests.support.cap_story import RandomStory
 from tests.support.editions import BASE_URL, KEY, NOW, ShownAlert
+from tests.support.stores import new_store
 
 ALERTS = 200
 SEED = 20261126
@@ -46,8 +45,7 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[Told]:
     """All that was published for 200 alerts, in order."""
-    db = Database.at(tmp_path_factory.mktemp("sequences") / "baken.db")
-    migrate(db)
+    db = new_store(tmp_path_factory.mktemp("sequences") / "baken.db")
     rng = Random(SEED)
     channels = {"cap": CapChannel(db, lambda _: KEY, lambda: NOW, BASE_URL, lambda: KEY)}
     found: list[Told] = []

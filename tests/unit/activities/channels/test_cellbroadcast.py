@@ -38,10 +38,10 @@ from simulators.tls import CLIENT, server_context
 from store import network_messages
 from store.database import Database
 from store.network_messages import State
-from store.schema import migrate
 from store.standing import Superseded
 from tests.support.editions import BASE_URL, ShownAlert, case_document, make_edition
 from tests.support.networks import Networks, networks, without_b
+from tests.support.stores import new_store
 
 PATIENT = 30.0
 """Seconds: a machine that tests may be slow, and these ask who is told what."""
@@ -62,8 +62,7 @@ def both(running: Networks) -> Iterator[Networks]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    db = Database.at(tmp_path_factory.mktemp("store") / "baken.db")
-    migrate(db)
+    db = new_store(tmp_path_factory.mktemp("store") / "baken.db")
     yield db
     db.close()
 

@@ -22,9 +22,9 @@ from alerts.vocabulary import Kind, Meaning
 from starter.demo_case import draw_portrait
 from store import editions
 from store.database import Database
-from store.schema import migrate
 from store.standing import Superseded
 from tests.support.editions import BASE_URL, KEY, NOW, ShownAlert, case_document, make_edition
+from tests.support.stores import new_store
 
 ADDRESS = f"{BASE_URL}/a/a1/1-0a1b2c"
 PLATE = "VX-1?3-B"
@@ -232,8 +232,7 @@ def test_sheet_when_not_real_begins_with_the_word(kind: Kind) -> None:
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     """On SQLite alone: what it asks of a store is what the page asks, which is put to both."""
-    opened = Database(f"sqlite:///{tmp_path / 'baken.db'}")
-    migrate(opened)
+    opened = new_store(tmp_path / "baken.db")
     yield opened
     opened.close()
 

@@ -24,9 +24,9 @@ from activities.endpoints import ChannelsConfig, LiveChannels, WebhookPartner
 from activities.webhook_calls import ANSWER_WITHIN
 from alerts.vocabulary import Kind, MessageKind
 from store.database import Database
-from store.schema import migrate
 from tests.support.editions import BASE_URL, KEY, NOW, case_document, make_edition
 from tests.support.partner import SECRET
+from tests.support.stores import new_store
 
 DRIP = 0.02
 """Seconds between two bytes of a partner that never comes to its end."""
@@ -59,8 +59,7 @@ async def answering(said: bytes, drips: bytes = b"") -> AsyncIterator[int]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    opened = Database.at(tmp_path_factory.mktemp("webhook") / "baken.db")
-    migrate(opened)
+    opened = new_store(tmp_path_factory.mktemp("webhook") / "baken.db")
     yield opened
     opened.close()
 

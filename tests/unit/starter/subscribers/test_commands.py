@@ -23,7 +23,7 @@ from store import audit
 from store.area_files import import_areas
 from store.subscribers import Entry, Subscribers
 from tests.support.forked import run_baken
-from tests.support.homes import silent_home
+from tests.support.homes import other_home, silent_home
 from tests.support.waiting import eventually
 
 BAKEN = str(Path(sys.executable).parent / "baken")
@@ -267,7 +267,7 @@ def test_chain_when_subscribers_moved_says_who_and_how_many_and_no_address(home:
 
 def test_export_when_piped_into_an_import_brings_everybody_over(home: Path, tmp_path: Path) -> None:
     _import(home, b"address,language,areas,paused\na@example.org,en,GM0307 GM0344,yes\nb@example.org,nl,,no\n")
-    other = silent_home(tmp_path / "other").home
+    other = other_home(tmp_path / "other").home
     exported = _run(home, "export", "-", "--channel", "email", "--format", "jsonl")
     assert (exported.returncode, exported.stdout.count(b"\n")) == (0, 2)
     args = ("import", "-", "--channel", "email", "--format", "jsonl")

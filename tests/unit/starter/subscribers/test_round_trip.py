@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from activities.channels import SUBSCRIBED
 from simulators.browsers import Browsers
 from starter.parts import Parts, open_parts
-from starter.settings import load_settings
 from starter.subscribers.csv_file import CsvSource
 from starter.subscribers.exporting import SINKS, export
 from starter.subscribers.importing import Counts, Import
@@ -27,7 +26,8 @@ from starter.subscribers.rules import Rules
 from starter.subscribers.trace import Trace
 from store import audit
 from store.subscribers import Entry, Subscribers
-from tests.support.homes import silent_home
+from store.tables.sending import Subscriber, SubscriberArea
+from tests.support.homes import other_home
 
 ADDRESSES = {
     "email": st.from_regex(r"[a-z0-9_'][a-z0-9_'+%&!-]{0,20}@[a-z0-9]{1,10}\.example", fullmatch=True),
@@ -45,16 +45,20 @@ def entries(channel: str) -> st.SearchStrategy[list[Entry]]:
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two homes with keys of their own and nobody in them, to be copied: to make one takes longer than to copy it."""
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Parts, Parts]]:
+    """Two homes with keys of their own."""
     folder = tmp_path_factory.mktemp("homes")
-    for name in ("here", "there"):
-        silent_home(folder / name)
-    return folder
+    with ExitStack() as stack:
+        here, there = (
+            stack.enter_context(closing(open_parts(other_home(folder / name)))) for name in ("here", "there")
+        )
+        yield here, there
 
 
-def _parts(home: Path) -> Parts:
-    return open_parts(load_settings({}, home=home))
+def _empty(parts: Parts) -> None:
+    with parts.db.write() as session:
+        for table in (SubscriberArea, Subscriber):
+            session.execute(delete(table))
 
 
 def _trace(parts: Parts, action: str) -> Trace:
@@ -84,20 +88,21 @@ def test_channels_when_subscribed_to_are_all_tried_here() -> None:
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_subscribers_when_exported_and_imported_are_the_same(
-    homes: Path, channel: str, form: Format, data: st.DataObject
+    homes: tuple[Parts, Parts], channel: str, form: Format, data: st.DataObject
 ) -> None:
-    given_ = data.draw(entries(channel))
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(homes, folder, dirs_exist_ok=True)
-        here, there = _parts(Path(folder) / "here"), _parts(Path(folder) / "there")
-        ours, theirs = (Subscribers(parts.keys.system_key("subscribers"), channel) for parts in (here, there))
-        ours.fill(here.db, given_, datetime.now(UTC))
-        exported = _export(here, ours, form)
-        if exported:
-            assert _import(there, theirs, exported, form) == Counts(rows=len(given_), new=len(given_))
-            assert _import(there, theirs, exported, form) == Counts(rows=len(given_), already=len(given_))
-        assert list(theirs.everybody(there.db)) == given_
-        assert _export(there, theirs, form) == exported
-        assert audit.verify(there.db, there.keys).whole
-        here.close()
-        there.close()
+    given_, (here, there) = data.draw(entries(channel)), homes
+    for parts in homes:
+        _empty(parts)
+    ours, theirs = (Subscribers(parts.keys.system_key("subscribers"), channel) for parts in homes)
+    ours.fill(here.db, given_, datetime.now(UTC))
+    exported = _export(here, ours, form)
+    if exported:
+        assert _import(there, theirs, exported, form) == Counts(rows=len(given_), new=len(given_))
+        assert _import(there, theirs, exported, form) == Counts(rows=len(given_), already=len(given_))
+    assert list(theirs.everybody(there.db)) == given_
+    assert _export(there, theirs, form) == exported
+
+
+def test_what_was_noted_of_all_that_is_a_whole_chain(homes: tuple[Parts, Parts]) -> None:
+    """The last test here: of every export and import above."""
+    assert all(audit.verify(parts.db, parts.keys).whole for parts in homes)

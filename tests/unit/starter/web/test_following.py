@@ -10,20 +10,16 @@ import pytest
 
 from starter.web import following
 from starter.web.following import Following
-from store.database import Database
 from store.rows import put
-from store.schema import migrate
 from store.tables.alert import Meta
-from tests.support.stores import make_sqlite
+from tests.support.stores import new_store
 
 
 class Looks:
     """Looks at a row, and counts how often it did."""
 
     def __init__(self, folder: Path) -> None:
-        make_sqlite(folder / "baken.db")
-        self.db = Database(f"sqlite:///{folder / 'baken.db'}")
-        migrate(self.db)
+        self.db = new_store(folder / "baken.db")
         self.count = 0
 
     async def look(self, alert_id: str) -> str:
