@@ -111,6 +111,14 @@ class Watched:
         found = self.problems()
         assert not found, f"{what}: {found}"
 
+    def check_widths(self, what: str) -> None:
+        """The same at each width, the narrowest last; contrast in that one."""
+        found = []
+        for width in reversed(WIDTHS):
+            self.page.set_viewport_size({"width": width, "height": HEIGHT})
+            found += [f"at {width}: {one}" for one in self.problems(contrast=width == WIDTHS[0])]
+        assert not found, f"{what}: {found}"
+
     def problems(self, *, contrast: bool = True) -> list[str]:
         """Without `contrast`, two thirds of the work, where the same page was looked at in a narrower window.
 

@@ -18,7 +18,7 @@ from starter.serve import build_app
 from tests.browser.looking import aside
 from tests.support.cases import amber_case
 from tests.support.editions import ShownAlert, case_document
-from tests.support.programmes import FEW
+from tests.support.programmes import PAGE
 from tests.support.running import Running
 from tests.support.waiting import eventually
 
@@ -98,6 +98,6 @@ def show(alert: ShownAlert, channel: str, seconds: float = 3600, **changes: Any)
 
 def start_waiting(baken: Running, folder: Path) -> str:
     """An alert that waits for approval; the id."""
-    alert_id = aside(lambda: baken.start_alert(amber_case(folder, programme=FEW), folder))
+    alert_id = aside(lambda: baken.start_alert(amber_case(folder, programme=PAGE), folder))
     aside(lambda: baken.until_pending(alert_id))
     return alert_id

@@ -7,7 +7,6 @@ import time
 
 from playwright.sync_api import Browser, Page, expect
 
-from alerts.vocabulary import Action
 from tests.browser.looking import TAGS, aside, axe, watched
 from tests.support.running import Running
 from tests.support.waiting import eventually
@@ -44,7 +43,7 @@ def call_for(baken: Running, alert_id: str) -> str:
     return eventually(found, 40, what="the call by mail")  # a try that failed is made again after 15 s
 
 
-def test_supervisor_when_called_decides_in_three_taps_on_a_phone(
+def test_supervisor_when_called_decides_in_three_taps_on_a_phone_and_another_sees_at_once_who_and_when(
     shared_baken: Running, browser: Browser, waiting: str
 ) -> None:
     address = aside(lambda: call_for(shared_baken, waiting))
@@ -55,8 +54,17 @@ def test_supervisor_when_called_decides_in_three_taps_on_a_phone(
     taps.on("a")
     taps.on("button[value=supervisor1]")
     expect(page.locator(".decide")).to_contain_text("Nederland")
-    taps.on(".button-approve")
-    expect(page.locator(".govuk-notification-banner--success")).to_be_visible()
+    with watched(browser, shared_baken.web, PHONE) as other:
+        later = other.sign_in("supervisor2").open(f"/console/alerts/{waiting}").page
+        expect(later.locator(".button-approve")).to_be_visible()
+        taps.on(".button-approve")
+        expect(page.locator(".govuk-notification-banner--success")).to_be_visible()
+        moved = later.locator(".moved")
+        expect(moved).to_contain_text("supervisor1: Akkoord gegeven", timeout=10_000)
+        expect(moved).to_be_in_viewport()
+        expect(moved.locator("time")).to_have_count(1)
+        expect(later.locator(".button-approve")).to_be_hidden()
+        assert axe(later, runOnly=TAGS) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
     context.close()
     print(f"taps from the call to the decision: {taps.made}")
@@ -95,27 +103,12 @@ def test_renderings_when_folded_can_each_be_opened_before_the_decision(
         assert watch.problems() == []
 
 
-def test_decision_when_made_by_another_is_seen_at_once_with_who_and_when(
-    shared_baken: Running, browser: Browser, waiting: str
-) -> None:
-    with watched(browser, shared_baken.web, PHONE) as watch:
-        page = watch.sign_in("supervisor1").open(f"/console/alerts/{waiting}").page
-        expect(page.locator(".button-approve")).to_be_visible()
-        aside(lambda: shared_baken.accepted(waiting, Action.APPROVE, "supervisor2"))
-        moved = page.locator(".moved")
-        expect(moved).to_contain_text("supervisor2: Akkoord gegeven", timeout=10_000)
-        expect(moved).to_be_in_viewport()
-        expect(moved.locator("time")).to_have_count(1)
-        expect(page.locator(".button-approve")).to_be_hidden()
-        assert axe(page, runOnly=TAGS) == []
-
-
 def test_two_browsers_when_they_press_opposite_buttons_one_wins_and_the_other_is_told(
-    shared_baken: Running, browser: Browser, waiting: str
+    shared_baken: Running, browser: Browser, one_waiting: str
 ) -> None:
     with watched(browser, shared_baken.web) as one, watched(browser, shared_baken.web) as other:
         pages = {
-            user: watch.sign_in(user).open(f"/console/alerts/{waiting}").page
+            user: watch.sign_in(user).open(f"/console/alerts/{one_waiting}").page
             for user, watch in (("supervisor1", one), ("supervisor2", other))
         }
         pages["supervisor2"].locator(".not-so summary").click()
@@ -130,5 +123,5 @@ def test_two_browsers_when_they_press_opposite_buttons_one_wins_and_the_other_is
         (lost,) = pages.keys() - {won}
         expect(ends[lost]).to_contain_text(f"{won} was u voor:")
         expect(ends[lost].locator("time")).to_have_count(1)
-    view = aside(lambda: shared_baken.show(waiting))
+    view = aside(lambda: shared_baken.show(one_waiting))
     assert [ruling["actor"] for ruling in view["rulings"] if ruling["accepted"]] == [won]

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from starter.parts import Parts, open_parts
 from store.area_files import import_areas
-from tests.browser.looking import WIDTHS, Watched, watched
+from tests.browser.looking import Watched, watched
 from tests.support.homes import silent_home
 
 FOLDER = Path(__file__).parents[1] / "fixtures/areas"
@@ -167,9 +167,7 @@ def test_area_when_drawn_on_the_map_stands_in_the_lists_and_can_be_moved_there(b
         click_map(page, (0, -8), (40, -8))
         expect(by_id(page, "area/circle/radius_m")).not_to_have_value("")
         expect(reach(page)).to_contain_text("Within")
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            watch.check(f"drawn at {width}")
+        watch.check_widths("drawn")
         assert page.locator("#area-map [tabindex]").count() == 0
 
 

@@ -14,6 +14,7 @@ from tests.browser.looking import WIDTHS, Watched, aside, until_true, watched
 from tests.browser.screens import tour
 from tests.browser.serving import start_waiting
 from tests.support.cases import amber_case
+from tests.support.programmes import AIRED, PAGE
 from tests.support.running import Running
 
 APART = """() => Math.min(...[...document.querySelectorAll('.takes button, .button-found')].flatMap(one =>
@@ -36,7 +37,7 @@ def live(shared_baken: Running, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def steady(shared_baken: Running, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One that is live, for tests that only look."""
+    """One that is live, for tests that only look and the one after them."""
     alert_id = start_waiting(shared_baken, tmp_path_factory.mktemp("steady"))
     aside(lambda: shared_baken.accepted(alert_id, Action.APPROVE, "supervisor1"))
     aside(lambda: shared_baken.until_channels(alert_id, "showing"))
@@ -76,6 +77,7 @@ def test_case_when_typed_wrong_keeps_what_was_typed(shared_baken: Running, brows
         expect(page.locator('[id="children/0/photos"]')).to_contain_text("noor.jpg")
         page.locator('[id="children/0/age"]').fill("7")
         page.locator('[id="public/situation"]').fill("Een meisje is weg.")
+        page.locator("#programme").select_option(PAGE)
         page.get_by_role("button", name="Akkoord vragen").click()
         page.wait_for_url("**/console/exercises/*")
         expect(page.locator("h1")).to_have_text('Oefening: Noor "Verzonnen"')
@@ -106,7 +108,7 @@ def test_plate_when_chosen_is_taken_off_in_one_step_and_all_goes_dark_when_held_
         expect(watch.page.locator("#reinstate-reason")).to_have_value("Het klopte toch")
 
 
-def test_change_when_asked_for_is_marked_for_the_supervisor_and_a_photo_not_kept_is_gone(
+def test_change_is_kept_while_the_login_ended_and_marked_for_the_supervisor_and_a_photo_not_kept_is_gone(
     shared_baken: Running, browser: Browser, live: str
 ) -> None:
     with watched(browser, shared_baken.web) as operator, watched(browser, shared_baken.web) as supervisor:
@@ -116,22 +118,45 @@ def test_change_when_asked_for_is_marked_for_the_supervisor_and_a_photo_not_kept
         page.get_by_role("button", name="Voertuig toevoegen").click()
         expect(page.locator('[id="vehicles/1/plate"]')).to_be_visible()
         expect(page.locator('[id="children/0/photos/0"]')).not_to_be_checked()
-        page.get_by_role("button", name="Akkoord vragen").click()
-        page.wait_for_url("**/console/alerts/*?said=*")
+        assert operator.faults == []
+        page.context.set_offline(True)
+        page.locator("#send").click()
+        expect(page.locator("#unsent")).to_contain_text("geen verbinding")
+        page.context.set_offline(False)
+        _signed_out_and_in(page, page.locator("#send"), "operator1")
+        expect(page.locator(".govuk-notification-banner--success")).to_contain_text("Gewijzigd")
         view = aside(lambda: shared_baken.until_pending(live, 2))
-        page = supervisor.sign_in("supervisor2").open(f"/console/alerts/{live}").page
-        expect(page.locator(".facts ins", has_text="zwart")).to_have_text("[nieuw: zwart]")
-        expect(page.locator(".facts del", has_text="rood")).to_have_text("[weg: rood]")
-        assert operator.faults == supervisor.faults == []
+        shown = supervisor.sign_in("supervisor2").open(f"/console/alerts/{live}").page
+        expect(shown.locator(".facts ins", has_text="zwart")).to_have_text("[nieuw: zwart]")
+        expect(shown.locator(".facts del", has_text="rood")).to_have_text("[weg: rood]")
+        assert supervisor.faults == []
+        page.locator("#hold-reason").fill("Verkeerde foto")
+        _signed_out_and_in(page, page.get_by_role("button", name="Alles stilzetten"), "operator1")
+        stage(operator, "held")
+    assert view["draft"]["case"]["children"][0]["hair"] == "zwart"
     assert view["draft"]["case"]["children"][0]["photos"] == []
     assert len(view["case"]["children"][0]["photos"]) == 1
     assert len(view["draft"]["case"]["vehicles"]) == 1
+    assert aside(lambda: shared_baken.show(live))["held"]["reason"] == "Verkeerde foto"
+
+
+def _signed_out_and_in(page: Page, button: Locator, user: str) -> None:
+    """The button says that the login ended; it does its work once one signed in again in another tab."""
+    page.context.clear_cookies()
+    button.click()
+    expect(page.locator("#unsent")).to_contain_text("uitgelogd")
+    with page.context.expect_page() as opened:
+        page.locator("#unsent a").click()
+    opened.value.locator(f"button[value={user}]").click()
+    opened.value.wait_for_url("**/console/")
+    opened.value.close()
+    button.click()
 
 
 def test_exercise_when_a_screen_shows_it_is_confirmed_by_that_screen(
     shared_baken: Running, browser: Browser, tmp_path: Path
 ) -> None:
-    drill = aside(lambda: shared_baken.start_alert(amber_case(tmp_path), tmp_path, Kind.EXERCISE))
+    drill = aside(lambda: shared_baken.start_alert(amber_case(tmp_path, programme=AIRED), tmp_path, Kind.EXERCISE))
     aside(lambda: shared_baken.until_pending(drill))
     _, said, _ = aside(lambda: shared_baken.cli("screen", "Hal 1", "--exercise"))
     with watched(browser, shared_baken.web) as watch, watched(browser, shared_baken.web) as screen:
@@ -151,82 +176,6 @@ def test_exercise_when_a_screen_shows_it_is_confirmed_by_that_screen(
 
 def _seen(view: dict[str, Any], channel: str) -> int:
     return next(int(one["seen"]) for one in view["channels"] if one["channel"] == channel)
-
-
-def test_page_when_the_connection_was_lost_says_so_keeps_what_was_typed_and_catches_up(
-    shared_baken: Running, browser: Browser, live: str
-) -> None:
-    with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
-        expect(page.locator("#lost")).to_be_hidden()
-        page.locator("#hold-reason").fill("Verkeerde foto")
-        page.context.set_offline(True)
-        expect(page.locator("#lost")).to_be_visible()
-        expect(page.locator("#heard")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
-        page.get_by_role("button", name="Alles stilzetten").click()
-        expect(page.locator("#unsent")).to_be_visible()
-        aside(lambda: shared_baken.accepted(live, Action.KEEP, "operator2"))
-        expect(page.locator(".rulings li")).to_have_count(1)
-        page.context.set_offline(False)
-        expect(page.locator(".rulings li")).to_have_count(2, timeout=20_000)
-        expect(page.locator("#lost")).to_be_hidden()
-        expect(page.locator("#news")).to_contain_text("De verbinding is terug")
-        page.get_by_role("button", name="Alles stilzetten").dblclick()
-        stage(watch, "held")
-    view = aside(lambda: shared_baken.show(live))
-    assert view["held"]["reason"] == "Verkeerde foto"
-    assert [one["action"] for one in view["rulings"]] == ["approve", "keep", "hold"]
-
-
-def test_forms_when_the_login_ended_keep_what_was_typed_and_go_after_signing_in(
-    shared_baken: Running, browser: Browser, live: str
-) -> None:
-    with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator1").open(f"/console/alerts/{live}/amend").page
-        page.locator('[id="children/0/hair"]').fill("blond")
-        page.context.set_offline(True)
-        page.locator("#send").click()
-        expect(page.locator("#unsent")).to_contain_text("geen verbinding")
-        page.context.set_offline(False)
-        _signed_out_and_in(page, page.locator("#send"), "operator1")
-        expect(page.locator(".govuk-notification-banner--success")).to_contain_text("Gewijzigd")
-        changed = aside(lambda: shared_baken.until_pending(live, edition=2))
-        assert changed["draft"]["case"]["children"][0]["hair"] == "blond"
-        page.locator("#hold-reason").fill("Verkeerde foto")
-        _signed_out_and_in(page, page.get_by_role("button", name="Alles stilzetten"), "operator1")
-        stage(watch, "held")
-    assert aside(lambda: shared_baken.show(live))["held"]["reason"] == "Verkeerde foto"
-
-
-def _signed_out_and_in(page: Page, button: Locator, user: str) -> None:
-    """The button says that the login ended; it does its work once one signed in again in another tab."""
-    page.context.clear_cookies()
-    button.click()
-    expect(page.locator("#unsent")).to_contain_text("uitgelogd")
-    with page.context.expect_page() as opened:
-        page.locator("#unsent a").click()
-    opened.value.locator(f"button[value={user}]").click()
-    opened.value.wait_for_url("**/console/")
-    opened.value.close()
-    button.click()
-
-
-def test_page_when_something_changes_keeps_focus_and_open_details_and_says_only_what_matters(
-    shared_baken: Running, browser: Browser, live: str
-) -> None:
-    with watched(browser, shared_baken.web) as watch:
-        page = watch.sign_in("operator1").open(f"/console/alerts/{live}").page
-        until_true(page, "document.readyState === 'complete'")
-        page.locator("#live details summary").first.focus()
-        page.keyboard.press("Enter")
-        aside(lambda: shared_baken.accepted(live, Action.KEEP, "operator2"))
-        expect(page.locator(".rulings li")).to_have_count(2)
-        assert page.evaluate("document.activeElement.closest('details').open")
-        expect(page.locator("#news")).to_be_empty()
-        aside(lambda: shared_baken.accepted(live, Action.HOLD, "supervisor1", reason="Even kijken"))
-        expect(page.locator("#news")).to_contain_text("De fase is nu: Stilgezet", timeout=20_000)
-        assert page.evaluate("document.activeElement.closest('details').open")
-        assert watch.faults == []
 
 
 def test_keys_when_pressed_bring_to_places_can_be_switched_off_and_do_nothing_while_typing(
@@ -266,3 +215,39 @@ def test_opposite_buttons_are_never_beside_each_other(shared_baken: Running, bro
             assert taking.evaluate("one => !one.closest('.adds')")
         assert page.evaluate(APART) > 24
         expect(page.locator(".adds").first).to_contain_text("supervisor1, supervisor2")
+
+
+def test_page_when_others_act_stays_as_it_is_and_one_that_lost_its_connection_says_so_and_catches_up(
+    shared_baken: Running, browser: Browser, steady: str
+) -> None:
+    """What was typed, the focus and open details are kept, and only what matters is said."""
+    with watched(browser, shared_baken.web) as watch, watched(browser, shared_baken.web) as beside:
+        other = beside.sign_in("operator1").open(f"/console/alerts/{steady}").page
+        until_true(other, "document.readyState === 'complete'")
+        other.locator("#live details summary").first.focus()
+        other.keyboard.press("Enter")
+        page = watch.sign_in("operator1").open(f"/console/alerts/{steady}").page
+        expect(page.locator("#lost")).to_be_hidden()
+        page.locator("#hold-reason").fill("Verkeerde foto")
+        page.context.set_offline(True)
+        expect(page.locator("#lost")).to_be_visible()
+        expect(page.locator("#heard")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+        page.get_by_role("button", name="Alles stilzetten").click()
+        expect(page.locator("#unsent")).to_be_visible()
+        aside(lambda: shared_baken.accepted(steady, Action.KEEP, "operator2"))
+        expect(other.locator(".rulings li")).to_have_count(2)
+        assert other.evaluate("document.activeElement.closest('details').open")
+        expect(other.locator("#news")).to_be_empty()
+        expect(page.locator(".rulings li")).to_have_count(1)
+        page.context.set_offline(False)
+        expect(page.locator(".rulings li")).to_have_count(2, timeout=20_000)
+        expect(page.locator("#lost")).to_be_hidden()
+        expect(page.locator("#news")).to_contain_text("De verbinding is terug")
+        page.get_by_role("button", name="Alles stilzetten").dblclick()
+        stage(watch, "held")
+        expect(other.locator("#news")).to_contain_text("De fase is nu: Stilgezet", timeout=20_000)
+        assert other.evaluate("document.activeElement.closest('details').open")
+        assert beside.faults == []
+    view = aside(lambda: shared_baken.show(steady))
+    assert view["held"]["reason"] == "Verkeerde foto"
+    assert [one["action"] for one in view["rulings"]] == ["approve", "keep", "hold"]

@@ -68,31 +68,27 @@ def test_draft_when_the_browser_dies_is_on_the_start_page_until_it_is_deleted(br
         assert "Noor" not in other.sign_in("operator2").open("/console/").page.content()
 
 
-def test_form_when_the_network_breaks_keeps_all_and_saves_it_when_it_is_back(operator: Watched, parts: Parts) -> None:
+def test_form_when_the_network_breaks_keeps_all_and_its_photo_and_saves_them_when_it_is_back(
+    operator: Watched, parts: Parts, tmp_path: Path
+) -> None:
+    draw_portrait(tmp_path / "noor.jpg")
     page = operator.open(FORM).page
     fill(page, children__0__name="Noor")
     state(page, "saved")
     page.context.set_offline(True)
     fill(page, children__0__hair="rood", public__situation="Een meisje is weg.")
     state(page, "lost")
+    page.locator('[id="children/0/photos/0/file"]').set_input_files(tmp_path / "noor.jpg")
+    expect(page.locator(".drop .saved")).to_contain_text("Nog niet bewaard: noor.jpg")
     page.locator("#send").click()
     expect(page.locator("#not-sent")).to_be_visible()
     assert field(page, "children/0/hair") == "rood"
     page.context.set_offline(False)
     state(page, "saved")
-    (values,) = aside(lambda: kept(parts))
-    assert (values["children/0/hair"], values["public/situation"]) == ("rood", "Een meisje is weg.")
-
-
-def test_photo_when_the_network_breaks_is_sent_when_it_is_back(operator: Watched, tmp_path: Path) -> None:
-    draw_portrait(tmp_path / "noor.jpg")
-    page = operator.open(FORM).page
-    page.context.set_offline(True)
-    page.locator('[id="children/0/photos/0/file"]').set_input_files(tmp_path / "noor.jpg")
-    expect(page.locator(".drop .saved")).to_contain_text("Nog niet bewaard: noor.jpg")
-    page.context.set_offline(False)
     expect(page.locator(".drafted img")).to_have_count(1)
     expect(page.locator(".drop .saved")).to_be_empty()
+    (values,) = aside(lambda: kept(parts))
+    assert (values["children/0/hair"], values["public/situation"]) == ("rood", "Een meisje is weg.")
 
 
 def test_tab_when_it_fell_behind_never_overwrites_the_newer_one_by_itself(operator: Watched, parts: Parts) -> None:
@@ -186,7 +182,7 @@ def test_photo_when_dropped_or_pasted_is_added_and_a_bad_one_is_explained(operat
     page.get_by_role("button", name="Weghalen drop.jpg").click()
     expect(page.locator(".drafted img")).to_have_count(1)
     until_true(page, "document.getElementById('saved').dataset.state === 'saved'")
-    assert operator.problems() == []
+    assert operator.faults == []
 
 
 def test_photo_when_cropped_by_keyboard_is_shown_so_everywhere(

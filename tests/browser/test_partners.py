@@ -60,9 +60,7 @@ def test_page_of_partners_when_an_operator_looks_offers_no_changes_and_is_whole(
     with watched(browser, shared_baken.web) as watch:
         page = watch.sign_in("operator1").open("/console/partners").page
         assert page.locator("#name").count() == 0
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            watch.check(f"partners at {width}")
+        watch.check_widths("partners")
 
 
 def test_page_that_confirms_a_removal_when_looked_at_is_whole(shared_baken: Running, browser: Browser) -> None:

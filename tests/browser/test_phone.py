@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,11 +106,13 @@ def stand(page: Page, place: tuple[str, str]) -> None:
     page.locator("form button").click()
 
 
-def listened(page: Page, times: int = 1) -> None:
-    """Wait until it was asked so often what is new."""
-    for _ in range(times):
-        page.wait_for_event("response", lambda answer: "messages.json" in answer.url)
-    page.wait_for_timeout(50)
+def listened(*pages: Page) -> None:
+    """Wait until each asked twice what is new."""
+    for _ in range(2):
+        with ExitStack() as all_of_them:
+            for page in pages:
+                all_of_them.enter_context(page.expect_event("response", lambda answer: "messages.json" in answer.url))
+    pages[0].wait_for_timeout(50)
 
 
 def test_phone_shows_what_it_stands_in_until_it_is_changed_ended_or_over(browser: Browser, push: Push) -> None:
@@ -134,7 +137,7 @@ def test_phone_shows_what_it_stands_in_until_it_is_changed_ended_or_over(browser
         page.locator(SHOWN, has_text="Anders").wait_for(state="detached")
         assert ENDS["nl"] in page.locator("#said").inner_text()
         aside(lambda: push.send("square", edition=2, kind="cancel", name="Vierkant"))
-        listened(page, 2)
+        listened(page)
         assert "AMBER" in page.locator("#said").inner_text(), "nothing is said of the end of what was not shown"
         push.renewed.add("country")
         aside(lambda: push.send("country", edition=2, kind="update", lease=4, name="Kort"))
@@ -148,21 +151,27 @@ def test_phone_shows_what_it_stands_in_until_it_is_changed_ended_or_over(browser
 
 def test_requests_tell_nobody_where_the_phone_is_nor_whether_it_shows(browser: Browser, push: Push) -> None:
     aside(lambda: push.send("hidden", area=CIRCLE, name="Verborgen"))
-    asked = {place: _asked(browser, push, place) for place in (INSIDE, OUTSIDE)}
+    with standing(browser, push, INSIDE) as inside, standing(browser, push, OUTSIDE) as outside:
+        listened(inside[0], outside[0])
+        asked = {place: _asked(*phone, place) for place, phone in ((INSIDE, inside), (OUTSIDE, outside))}
     assert asked[INSIDE] == asked[OUTSIDE]
     assert any("/media/" in url for url in asked[INSIDE])
 
 
-def _asked(browser: Browser, push: Push, place: tuple[str, str]) -> set[str]:
-    """All addresses that a phone at this place asked for; what else it said is looked through here."""
+@contextmanager
+def standing(browser: Browser, push: Push, place: tuple[str, str]) -> Iterator[tuple[Page, list[Request]]]:
+    """A phone at this place, and all that it says."""
     said: list[Request] = []
     with watched(browser, push.web) as watch:
         watch.page.on("request", lambda request: said.append(request))  # noqa: PLW0108  it wants no built-in
-        page = watch.open("/demo/phone/").page
-        stand(page, place)
-        listened(page, 2)
-        assert page.locator(SHOWN, has_text="Verborgen").count() == (place is INSIDE)
-        assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
-        whole = " ".join(f"{one.url} {one.all_headers()} {one.post_data}" for one in said)
+        stand(watch.open("/demo/phone/").page, place)
+        yield watch.page, said
+
+
+def _asked(page: Page, said: list[Request], place: tuple[str, str]) -> set[str]:
+    """All addresses that the phone asked for; what else it said is looked through here."""
+    assert page.locator(SHOWN, has_text="Verborgen").count() == (place is INSIDE)
+    assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+    whole = " ".join(f"{one.url} {one.all_headers()} {one.post_data}" for one in said)
     assert not re.search("|".join(number[:5].replace(".", r"\.") for number in place), whole)
     return {one.url for one in said}

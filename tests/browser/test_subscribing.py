@@ -1,4 +1,7 @@
-"""Notifications of a browser: what was on the wire is shown by the real service worker, replaced, and gone."""
+"""Notifications of a browser: what was on the wire is shown by the real service worker, replaced, and gone.
+
+Calls to those on duty come the same way.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from alerts.compose import end_text
 from alerts.vocabulary import MessageKind
 from simulators.browsers import Browsers
 from simulators.http2 import Reply
+from starter.duty import on_duty
 from starter.parts import Parts, open_parts
+from starter.roster import Roster
 from store.area_files import import_areas
 from store.subscribers import Entry, Subscribers
-from tests.browser.looking import aside, watched
+from tests.browser.looking import WIDTHS, aside, watched
 from tests.browser.serving import ALERT, OwnWeb
 from tests.structure.files import ROOT
 from tests.support.editions import case_document, make_edition
 from tests.support.homes import silent_home
 from tests.support.push import SECRET, Push, columns, job
+from tests.support.waiting import eventually
 
 AREAS = ROOT / "tests" / "fixtures" / "areas" / "gemeenten-synthetic.geojson"
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications()).map(
@@ -37,6 +43,7 @@ DISMISS = """async () => {
 OTHER = (
     b'{"tag": "another", "title": "Another alert", "body": "", "edition": 1, "order": [1, 0, 1, 0], "kind": "alert"}'
 )
+CALL = {"title": "AMBER Alert: een alert wacht op akkoord", "body": "Lees het en beslis:", "tag": "a1", "lang": "nl"}
 PUSH_STUB = """(subscription) => {
   // Stands for the vendor's push service, without which no browser gives a subscription.
   let kept = null;
@@ -104,11 +111,12 @@ class Worker:
 
     def until(self, *titles: str) -> list[dict[str, Any]]:
         """What is shown once it has just these titles, in any order."""
-        for _ in range(100):
-            if sorted(one["title"] for one in self.shown()) == sorted(titles):
-                return self.shown()
-            self._page.wait_for_timeout(50)
-        raise AssertionError(f"shown are {self.shown()}")
+
+        def just_these() -> list[dict[str, Any]]:
+            shown = self.shown()
+            return shown if sorted(one["title"] for one in shown) == sorted(titles) else []
+
+        return eventually(just_these, what=f"showing {titles}")
 
 
 @contextmanager
@@ -213,3 +221,41 @@ def test_subscribing_when_a_place_is_chosen_takes_two_clicks_and_one_ends_it(
 def subscribed(parts: Parts) -> list[Entry]:
     subscribers = Subscribers(parts.keys.system_key("subscribers"), "webpush")
     return [entry._replace(since=None) for entry in subscribers.everybody(parts.db)]
+
+
+def test_calls_when_wanted_come_into_this_browser_until_they_are_not(
+    whole_browser: Browser, own_web: OwnWeb, parts: Parts
+) -> None:
+    subscription = Browsers(9, SECRET).subscription("me")
+    with watched(whole_browser, own_web.web, WIDTHS[0], worker=True) as watch:
+        page = watch.page
+        page.add_init_script(f"({PUSH_STUB})({json.dumps(subscription)})")
+        page.context.grant_permissions(["notifications"])
+        watch.sign_in("supervisor1").open("/console/duty")
+        page.get_by_role("button", name="Roep mij in deze browser").click()
+        expect(page.locator(".govuk-notification-banner--success")).to_contain_text("geroepen in deze browser")
+        (kept,) = Roster(parts).addresses("supervisor1")
+        assert (kept.way, kept.address, kept.language) == ("webpush", subscription, "nl")
+        assert called(page, own_web.web) == [
+            {**{name: CALL[name] for name in ("tag", "title", "body")}, "url": f"{own_web.web}/console/alerts/a1"}
+        ]
+        Roster(parts).set_browser(on_duty(parts.db, "supervisor1"), subscription, "nl", on=False)
+        assert Roster(parts).addresses("supervisor1") == []
+
+
+def called(page: Page, web: str) -> list[dict[str, Any]]:
+    """What the console's own service worker makes of a call that its push service brings."""
+    protocol, found = page.context.new_cdp_session(page), list[str]()
+    protocol.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda event: found.extend(
+            one["registrationId"] for one in event["registrations"] if one["scopeURL"].endswith("/console/")
+        ),
+    )
+    protocol.send("ServiceWorker.enable")
+    while not found:
+        page.wait_for_timeout(50)
+    said = json.dumps({**CALL, "url": f"{web}/console/alerts/a1"})
+    protocol.send("ServiceWorker.deliverPushMessage", {"origin": web, "registrationId": found[0], "data": said})
+    notes = eventually(lambda: page.evaluate(SHOWN), what="the call")
+    return [{name: one[name] for name in ("tag", "title", "body", "url")} for one in notes]
