@@ -299,7 +299,7 @@ class AlertWorkflow:
 
     async def _declare(self, desired: Desired) -> None:
         """Tell the store first, then every channel. What was taken away meanwhile always wins."""
-        state = self._state
+        state, retracting = self._state, self._only_retracting()
         renews = desired.meaning is Meaning.EDITION and desired.same_statement(state.declared)
         if renews:
             answer = await self._renew(desired)
@@ -314,7 +314,10 @@ class AlertWorkflow:
             return
         state.revision = answer.revision
         state.declared = desired.model_copy(update={"revision": answer.revision})
-        if self._only_retracting() and await self._ready_again():
+        if self._only_retracting():
+            if await self._ready_again():
+                return
+        elif retracting and self._something_to_say() and workflow.patched("ready-before-it-was-dark"):
             return
         await self._tell_channels(state.declared)
         if not renews and workflow.patched("record-what-is-told"):

@@ -154,6 +154,8 @@ def test_the_hard_case_runs_as_people_need_it(baken: Running, partner: OwnPartne
     baken.until_channels(alert_id, "showing", 4)
     retracted = time.monotonic() - began
     assert retracted <= 10
+    # All change what they show instead of ending it first; a post is deleted, for its history would keep the plate.
+    assert {line["channel"] for line in baken.received(alert_id, kind="cancel")} <= {"social"}
 
     # Corrected, and approved by somebody else
     vehicle = {"make": "auto", "colour": "grijs", "plate": RIGHT_PLATE, "release": release(datetime.now(UTC))}
