@@ -59,7 +59,8 @@ check: install ## formatting, lint, types, layers
 test: install build/.system ## every check there is
 	nice -n 19 $(MAKE) --no-print-directory check & check=$$!
 	trap 'kill $$check 2>/dev/null || true' EXIT
-	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_refresh.py tests/integration/test_hard_case.py tests/unit/store/test_rates.py
+	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration/test_refresh.py
+	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/unit/store/test_rates.py
 	$(PY) -m pytest -q -m alone tests/integration/test_hosts.py
 	wait $$check
 	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
