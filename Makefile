@@ -10,7 +10,15 @@ ARGS ?=
 ROUNDS ?= 20
 RECIPIENTS ?= 20000
 # What waits most comes first, so that what computes most can go on beside it and neither is left over at the end.
-LEVELS := tests/integration tests/browser tests/chaos tests/workflow tests/replay tests/structure tests/unit
+LEVELS := tests/integration tests/browser tests/chaos tests/workflow tests/unit
+# What only computes, and so can be done beside what measures times.
+ASIDE := tests/structure tests/replay tests/unit/alerts tests/unit/store
+define CHECK
+.venv/bin/ruff format --check .
+.venv/bin/ruff check .
+.venv/bin/mypy
+.venv/bin/lint-imports
+endef
 
 .PHONY: help install demo test check lock bench herd pages chaos chaos-channels screens channels test-areas clean
 
@@ -29,7 +37,6 @@ install: .venv/.installed build/assets/.built ## install all that Baken needs in
 	fi
 	$(PY) -m pip install --quiet --disable-pip-version-check uv
 	.venv/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python $(PY) requirements.lock
-	$(PY) -m ensurepip --upgrade >/dev/null 2>&1 || true
 	.venv/bin/uv pip install --quiet --python $(PY) --no-deps --editable .
 	touch $@
 
@@ -50,20 +57,18 @@ demo: install ## everything on this machine with one fictitious case (ARGS="--au
 	exec .venv/bin/baken up --demo --home "$$home" $(ARGS)
 
 check: install ## formatting, lint, types, layers
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
-	.venv/bin/mypy
-	.venv/bin/lint-imports
+	$(CHECK)
 
-# First what measures times, which leaves some of the machine to the checks, at the lowest priority; then all the rest.
+# First what measures times, which leaves some of the machine to others, of the lowest priority; then all the rest.
 test: install build/.system ## every check there is
-	nice -n 19 $(MAKE) --no-print-directory check & check=$$!
-	trap 'kill $$check 2>/dev/null || true' EXIT
+	nice -n 19 bash -euc '$(CHECK)
+	$(PY) -m pytest -q -m "not quiet and not alone" $(ASIDE)' & aside=$$!
+	trap 'kill $$aside 2>/dev/null || true' EXIT
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration/test_refresh.py
 	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/unit/store/test_rates.py
 	$(PY) -m pytest -q -m alone tests/integration/test_hosts.py
-	wait $$check
-	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
+	wait $$aside
+	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS) $(addprefix --ignore=,$(ASIDE))
 
 build/.system: apt.txt | .venv/.installed
 	@bash scripts/install_system.sh
