@@ -1,4 +1,7 @@
-"""A few short rounds, whose seeds draw each kind of fault that is quick; `make chaos` plays many long ones."""
+"""A few short rounds with faults of each kind that is quick; `make chaos` plays many long ones.
+
+An older copy of the store is put back in mid-wave by `tests/integration/test_restore.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.__main__ import field, tell
-from tests.chaos.faults import RESTORE, Fault, Field
+from tests.chaos.faults import Fault, Field
 from tests.chaos.rounds import Plan, Round, Story
 
 RECIPIENTS = 3_000
@@ -23,13 +26,10 @@ def stage() -> Iterator[Field]:
 @pytest.mark.parametrize(
     ("story", "faults"),
     [
+        ("nothing", (Fault("kill a sender", 0.3), Fault("counterpart cut", 0.2, 2.0))),
         ("amend", (Fault("lock the store", 0.2, 2.0), Fault("counterpart flaky", 0.0, 3.0))),
-        (
-            "found",
-            (Fault("counterpart cut", 0.2, 2.0), Fault("kill a sender", 0.3), Fault("freeze a sender", 0.3, 3.0)),
-        ),
+        ("found", (Fault("freeze a sender", 0.3, 3.0),)),
         ("hold", (Fault("counterpart error", 0.0, 2.0), Fault("set the clock", 0.1, 3.0))),
-        ("nothing", (Fault("counterpart slow", 0.0, 4.0), Fault(RESTORE, 0.1, 4.0))),
     ],
     ids=lambda drawn: drawn if isinstance(drawn, str) else "+".join(fault.what.replace(" ", "-") for fault in drawn),
 )

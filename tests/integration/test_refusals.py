@@ -95,7 +95,7 @@ def test_approval_is_refused_to_everybody_it_should_be_and_to_who_retracted_befo
     baken.accepted(alert_id, Action.APPROVE, "supervisor1")
     baken.until(alert_id, lambda view: view["standing"] == "edition", what="the approved edition declared")
     assert "nothing waits" in _refused(baken, alert_id, Action.APPROVE, "supervisor2")
-    baken.accepted(alert_id, Action.FOUND, "operator1")
+    baken.accepted(alert_id, Action.FOUND, "operator1", content={"child": 1})
     assert "comes after the end" in _refused(baken, alert_id, Action.APPROVE, "supervisor1")
 
 

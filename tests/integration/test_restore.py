@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 
 RECIPIENTS = 7_900
 """Sixteen batches of five hundred: some through, some under way and some not begun when everything ends."""
-PERSONAL = ("email", "webhook")
+PERSONAL = ("email", "webhook", "app")
 POLICE = {"confirmed_by": "police"}
 
 
@@ -39,9 +39,9 @@ def baken(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Running]:
-    """With people at home and partners to tell, forty of each at most."""
+    """With people at home, partners and phones to tell, two hundred of each at most."""
     programmes = write_programme(tmp_path / "programmes", channels=json.dumps(["web", *PERSONAL]))
-    running = Running(tmp_path / "home", "--recipients", "40", "--programmes", str(programmes), forked=True).start()
+    running = Running(tmp_path / "home", "--recipients", "200", "--programmes", str(programmes), forked=True).start()
     yield running
     running.stop()
 
