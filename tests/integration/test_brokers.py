@@ -79,13 +79,13 @@ def test_screen_when_it_starts_late_gets_the_alert_with_what_is_left_of_its_leas
 def test_lease_when_renewed_is_longer_and_when_not_the_broker_forgets(
     alert: ShownAlert, clean: SignageEndpoint
 ) -> None:
-    alert.show(lease=timedelta(seconds=2))
+    alert.show(lease=timedelta(seconds=5))  # a busy machine has four of them to publish in
     alert.publish("signage")
-    alert.renew(lease=timedelta(seconds=3))
+    alert.renew(lease=timedelta(seconds=6))
     alert.publish("signage")
     (message,) = kept(clean)
-    assert 1 <= life_of(message) <= 3
-    eventually(lambda: kept(clean) == [], within=6, what="a broker that forgot")
+    assert 1 <= life_of(message) <= 6
+    eventually(lambda: kept(clean) == [], within=9, what="a broker that forgot")
 
 
 def test_change_when_published_replaces_and_found_leaves_nothing(alert: ShownAlert, clean: SignageEndpoint) -> None:
