@@ -5,6 +5,8 @@ SHELL := bash
 # Baken is many processes: without compiled files each of them starts at twice the cost.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
+# What the system gives and what is installed here do not wait for each other.
+MAKEFLAGS += -j2
 PY := .venv/bin/python
 ARGS ?=
 ROUNDS ?= 20
@@ -64,15 +66,17 @@ check: install ## formatting, lint, types, layers
 test: install build/.system ## every check there is
 	nice -n 19 bash -euc '$(CHECK)
 	$(PY) -m pytest -q -m "not quiet and not alone" $(ASIDE)' & aside=$$!
-	nice -n 19 $(PY) -m pytest -q -m "not quiet and not alone" $(ASIDE_TOO) & aside_too=$$!
+	nice -n 19 $(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not alone" $(ASIDE_TOO) & aside_too=$$!
 	trap 'kill $$aside $$aside_too 2>/dev/null || true' EXIT
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration/test_refresh.py
 	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/unit/store/test_rates.py
 	$(PY) -m pytest -q -m alone tests/integration/test_hosts.py
-	wait $$aside && wait $$aside_too
+	wait $$aside
+	wait $$aside_too
 	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
 
-build/.system: apt.txt | .venv/.installed
+# Who is not root may need Playwright for a browser.
+build/.system: apt.txt | $(if $(filter 0,$(shell id -u)),,.venv/.installed)
 	@bash scripts/install_system.sh
 	mkdir -p build && touch $@
 
