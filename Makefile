@@ -11,10 +11,10 @@ PY := .venv/bin/python
 ARGS ?=
 ROUNDS ?= 20
 RECIPIENTS ?= 20000
-# What only computes, and so can be done beside what measures times: in two processes, each about half of it.
+# What only computes, and so can be done beside what measures times.
 ASIDE := tests/structure tests/replay tests/unit/alerts tests/unit/store
-ASIDE_TOO := tests/unit $(addprefix --ignore=,$(filter tests/unit/%,$(ASIDE)))
-# What waits most comes first, so that what computes most can go on beside it and neither is left over at the end.
+UNITS := tests/unit $(addprefix --ignore=,$(filter tests/unit/%,$(ASIDE)))
+# What waits most comes first.
 LEVELS := tests/integration tests/browser tests/chaos tests/workflow
 define CHECK
 .venv/bin/ruff format --check .
@@ -62,18 +62,19 @@ demo: install ## everything on this machine with one fictitious case (ARGS="--au
 check: install ## formatting, lint, types, layers
 	$(CHECK)
 
-# First what measures times, which leaves some of the machine to others, of the lowest priority; then all the rest.
+# First what measures times, which leaves some of the machine to others, of the lowest priority; then what waits much,
+# and what only computes in between.
 test: install build/.system ## every check there is
 	nice -n 19 bash -euc '$(CHECK)
 	$(PY) -m pytest -q -m "not quiet and not alone" $(ASIDE)' & aside=$$!
-	nice -n 19 $(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not alone" $(ASIDE_TOO) & aside_too=$$!
-	trap 'kill $$aside $$aside_too 2>/dev/null || true' EXIT
+	trap 'kill $$(jobs -p) 2>/dev/null || true' EXIT
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration/test_refresh.py
-	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/unit/store/test_rates.py
+	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/integration/test_up.py tests/unit/store/test_rates.py
 	$(PY) -m pytest -q -m alone tests/integration/test_hosts.py
 	wait $$aside
-	wait $$aside_too
+	nice -n 10 $(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not alone" $(UNITS) & units=$$!
 	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
+	wait $$units
 
 # Who is not root may need Playwright for a browser.
 build/.system: apt.txt | $(if $(filter 0,$(shell id -u)),,.venv/.installed)

@@ -36,6 +36,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     running.stop()
 
 
+@pytest.mark.quiet
 def test_up_is_ready_within_fifteen_seconds_says_where_it_is_and_stops_clean_within_ten(tmp_path: Path) -> None:
     began = time.monotonic()
     running = Running(tmp_path / "home").start()
