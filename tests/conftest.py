@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from store.database import Database
 from tests.support.postgres import PostgresServer
 from tests.support.programmes import write_few
 from tests.support.running import Running
 from tests.support.stores import make_sqlite
+
+# How long an example takes says how busy the machine is, and nothing of what is tried.
+settings.register_profile("baken", deadline=None)
+settings.load_profile("baken")
 
 
 @pytest.fixture(scope="session")

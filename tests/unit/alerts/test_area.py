@@ -156,7 +156,7 @@ def test_area_without_a_shape_is_no_area() -> None:
         ResolvedArea(name={"nl": "Nergens"}, polygons=())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lat=st.floats(50.5, 54),
     lon=st.floats(3, 7.5),

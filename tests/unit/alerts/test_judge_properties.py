@@ -237,5 +237,5 @@ class Alerts(RuleBasedStateMachine):
             assert after in STAGE_MOVES[before], f"{before} to {after}"
 
 
-Alerts.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Alerts.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestAlerts = Alerts.TestCase

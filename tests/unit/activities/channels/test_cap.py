@@ -329,7 +329,7 @@ AREAS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(name="a\uffffb", situation="\ufffe]]>&<", place="x", headline="y", area={"nation": "NL"}, kind=Kind.ACTUAL)
 @given(name=LINES, situation=LINES, place=LINES, headline=LINES, area=AREAS, kind=st.sampled_from(list(Kind)))
 def test_message_of_any_case_is_valid(

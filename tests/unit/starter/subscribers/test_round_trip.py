@@ -85,7 +85,7 @@ def test_channels_when_subscribed_to_are_all_tried_here() -> None:
 
 @pytest.mark.parametrize("form", Format)
 @pytest.mark.parametrize("channel", ADDRESSES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_subscribers_when_exported_and_imported_are_the_same(
     homes: tuple[Parts, Parts], channel: str, form: Format, data: st.DataObject
