@@ -71,8 +71,8 @@ test: install build/.system ## every check there is
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration/test_refresh.py
 	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/integration/test_up.py tests/unit/store/test_rates.py
 	$(PY) -m pytest -q -m alone tests/integration/test_hosts.py
-	wait $$aside
 	nice -n 10 $(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not alone" $(UNITS) & units=$$!
+	wait $$aside
 	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
 	wait $$units
 

@@ -82,7 +82,9 @@ class Running:
     @property
     def _whole_environ(self) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if not name.startswith(("BAKEN_", "TEMPORAL_"))}
-        return {**others, "BAKEN_NO_DEMO_CASE": "1", "BAKEN_SENDERS": "1", **self._environ}
+        # Temporal is a Go program: collecting garbage a quarter as often takes an eighth of its CPU away.
+        cheap = {"GOGC": "400"} if self._forked else {}
+        return {**others, "BAKEN_NO_DEMO_CASE": "1", "BAKEN_SENDERS": "1", **cheap, **self._environ}
 
     @property
     def pid(self) -> int:
