@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import struct
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -359,8 +360,9 @@ class _Batch:
         """Their ids follow from alert, edition, announcement, kind and place in the audience."""
         members, kinds = chunk.members, chunk.kinds
         prefix = {code: self._prefix(code, chunk.announcement) for code in set(kinds)}
+        places = struct.pack(f">{len(members)}I", *members.positions).hex(" ", 4).split()
         return Messages(
-            ids=[f"{prefix[code]}{position:08x}" for code, position in zip(kinds, members.positions, strict=True)],
+            ids=[prefix[code] + place for code, place in zip(kinds, places, strict=True)],
             kinds=[_KINDS[code] for code in kinds],
             addresses=members.addresses,
             languages=_spoken(members.languages),
