@@ -67,8 +67,9 @@ def send(requests: Iterator[Request], number: int, authority: str) -> int:
     multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
     multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, CONNECTIONS)
     multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
-    idle, last = [_handle(authority) for _ in range(CALM)], ("", ())
-    known = dict.fromkeys(idle, last)
+    idle = [_handle(authority) for _ in range(CALM)]
+    urls: dict[pycurl.Curl, str] = {}
+    told: dict[pycurl.Curl, tuple[str, ...]] = {}
     done = accepted = 0
     more = True
     while done < number:
@@ -79,10 +80,12 @@ def send(requests: Iterator[Request], number: int, authority: str) -> int:
                 break
             url, headers, body = request
             handle = idle.pop()
-            if known[handle][0] != url or known[handle][1] is not headers:
+            if urls.get(handle) != url:
                 handle.setopt(pycurl.URL, url)
+                urls[handle] = url
+            if told.get(handle) is not headers:
                 handle.setopt(pycurl.HTTPHEADER, headers)
-                known[handle] = url, headers  # type: ignore[assignment]
+                told[handle] = headers
             handle.setopt(pycurl.POSTFIELDS, body)
             multi.add_handle(handle)
         multi.perform()
