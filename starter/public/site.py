@@ -243,7 +243,7 @@ class PublicSite:
 def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) -> APIRouter:
     """Routes of the public site."""
     site, router = PublicSite(parts, base_url, clock), APIRouter()
-    parts_of_it = (
+    for part in (
         cap_router(parts, base_url, clock),
         poster_router(parts, clock),
         embed_router(parts, base_url, clock),
@@ -251,9 +251,8 @@ def public_router(parts: Parts, base_url: str, clock: Callable[[], datetime]) ->
         intake_router(parts, clock),
         tip_router(parts, clock),
         partner_router(parts, base_url, clock, language_of),
-    )
-    for one in parts_of_it:
-        router.routes.extend(one.routes)  # as they are: including them would make each of them again
+    ):
+        router.routes.extend(part.routes)  # as they are: included, each would be made once more
     get = partial(router.api_route, methods=["GET", "HEAD"])
 
     @get("/")
