@@ -5,8 +5,8 @@ SHELL := bash
 # Baken is many processes: without compiled files each of them starts at twice the cost.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-# What the system gives and what is installed here do not wait for each other.
-MAKEFLAGS += -j2
+# What the system gives and what is installed here do not wait for each other; two commands in one line do.
+MAKEFLAGS += $(if $(word 2,$(MAKECMDGOALS)),,-j2)
 PY := .venv/bin/python
 ARGS ?=
 ROUNDS ?= 20
