@@ -21,7 +21,7 @@ from starter.ports import WEB_SOCKET
 from starter.process import READY_FILE, dies_with
 
 TOO_OFTEN = (5, 60.0)
-"""So many ends of one part in so many seconds stop everything."""
+"""So many ends of one part by its own fault, in so many seconds, stop everything."""
 HERE = Path(__file__).resolve().parent.parent
 Child = subprocess.Popen[bytes] | Forked
 
@@ -35,7 +35,8 @@ class Part:
     """One of our own is forked, any other started."""
     ready: Callable[[], bool]
     child: Child | None = None
-    ends: list[float] = field(default_factory=list)
+    ends: list[tuple[float, int]] = field(default_factory=list)
+    """When it ended, and its exit code."""
     start_at: float = 0.0
     inherits: socket.socket | None = None
     """Handed down, its number under `WEB_SOCKET`."""
@@ -135,12 +136,13 @@ class Children:
     def _note_end(self, part: Part, now: float) -> None:
         assert part.child is not None
         most, seconds = TOO_OFTEN
-        part.ends = [end for end in part.ends if now - end < seconds] + [now]
-        waits = part.child.returncode == CannotReach.exit_code
-        if len(part.ends) >= most and not waits:
+        code = part.child.poll()
+        assert code is not None
+        part.ends = [end for end in part.ends if now - end[0] < seconds] + [(now, code)]
+        if sum(code != CannotReach.exit_code for _, code in part.ends) >= most:
             raise CannotReach(part.name, f"it ended {most} times in a minute; see {self._log_of(part)}")
         delay = min(0.5 * 2 ** (len(part.ends) - 1), 10.0)
-        self._say(f"{part.name} ended (exit {part.child.returncode}); starting it again in {delay:g} s")
+        self._say(f"{part.name} ended (exit {code}); starting it again in {delay:g} s")
         part.child, part.start_at = None, now + delay
 
     def _log_of(self, part: Part) -> str:
