@@ -42,6 +42,7 @@ from store.ledger import Status
 from store.people import keyring, people
 from store.tables.alert import AlertStanding, SealedEdition
 from store.tables.audit import AuditEntry
+from store.trouble import forget_troubles
 from store.witness import INCARNATION, INCARNATIONS, MARKS, forgotten, marks_of, read_marks
 from workflows import ports
 from workflows.codec import Reader
@@ -72,6 +73,8 @@ class Reconciler:
 
     async def run(self) -> list[str]:
         """What was done, in a sentence or two for each alert."""
+        with self._db.write() as session:
+            forget_troubles(session)
         with self._db.read() as session:
             rows = {row.alert_id: row for row in session.exec(select(AlertStanding))}
         closed = {alert_id for alert_id, row in rows.items() if row.closed_at is not None}

@@ -31,3 +31,9 @@ def note_trouble(
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
     for table in (ChannelTrouble, ChannelTry):
         session.exec(delete(table).where(col(table.alert_id) == alert_id, col(table.channel) == channel))
+
+
+def forget_troubles(session: Session) -> None:
+    """Of a copy of the store: they are of then, and who still fails says so at the next try."""
+    for table in (ChannelTrouble, ChannelTry):
+        session.exec(delete(table))

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from alerts.vocabulary import Action
 from starter.parts import open_parts
 from starter.settings import load_settings
+from store.database import Database
+from store.trouble import note_trouble
 from store.witness import MARKS
 from tests.support.cases import amber_case
 from tests.support.programmes import write_programme
@@ -106,6 +109,7 @@ def test_copy_from_the_middle_of_a_wave_all_are_told_and_all_hear_the_end(baken:
     (app,) = [one for one in view["channels"] if one["channel"] == "app"]
     assert (app["reached"], app["in_doubt"]) == (RECIPIENTS, 0)
     print(f"arrived {len(before)} before and {len(got) - len(before)} after; {len(lines) - RECIPIENTS} once more")
+    _put_back_a_copy_that_says_what_is_over(baken, alert_id, tmp_path / "later.db")
     assert "Noor" in baken.get(f"/alerts/{alert_id}").text
     assert baken.get("/readyz").status_code == 200
     baken.accepted(alert_id, Action.FOUND, "operator1", content=POLICE)
@@ -114,6 +118,18 @@ def test_copy_from_the_middle_of_a_wave_all_are_told_and_all_hear_the_end(baken:
     assert max(ends.values()) == 1
     assert ends.keys() == got
     assert baken.cli("audit", "verify")[0] == 0
+
+
+def _put_back_a_copy_that_says_what_is_over(baken: Running, alert_id: str, copy: Path) -> None:
+    """Its trouble ended before everything did, so nobody comes to take it back."""
+    with closing(Database.at(_copy(baken, copy))) as then, then.write() as session:
+        note_trouble(session, alert_id, "app", "was away when the copy was made", datetime.now(UTC))
+    baken.start_alert(amber_case(copy.parent), copy.parent)  # which the copy does not know
+    baken.kill()
+    _put_back(baken, copy)
+    baken.start("--reconcile")
+    view = baken.until_channels(alert_id, "showing", 1, 20)
+    assert [one["trouble"] for one in view["channels"]] == [None] * len(view["channels"])
 
 
 @pytest.mark.timeout(240)
