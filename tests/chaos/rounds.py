@@ -257,8 +257,19 @@ class Round:
     # How it should be afterwards
 
     def _until_shown(self, edition: int) -> None:
-        self._baken.until_channels(self._alert, "showing", edition, PATIENCE, every=0.5, live=True)
+        def shown(view: dict[str, Any]) -> bool:
+            return bool(view["channels"]) and all(
+                one["edition"] == edition and (one["state"] == "showing" or self._refused_by_all(one))
+                for one in view["channels"]
+            )
+
+        self._baken.until(self._alert, shown, PATIENCE, f"every channel showing {edition}", every=0.5, live=True)
         self._note(f"every channel shows edition {edition}")
+
+    def _refused_by_all(self, channel: dict[str, Any]) -> bool:
+        """Of so short a wave the counterpart may have refused every single message for good."""
+        failed = channel["state"] == "failed" and channel["failed"] == channel["recipients"] > 0
+        return self._plan.refuses and failed
 
     def _until_over(self) -> None:
         self._baken.until_channels(self._alert, "withdrawn", within=PATIENCE)
