@@ -13,9 +13,11 @@ ROUNDS ?= 20
 RECIPIENTS ?= 20000
 # What only computes, and so can be done beside what measures times.
 ASIDE := tests/structure tests/replay tests/unit/alerts tests/unit/store
-UNITS := tests/unit $(addprefix --ignore=,$(filter tests/unit/%,$(ASIDE)))
+# What takes a process that is short of a core for one that stood still.
+AWAKE := tests/unit/activities/test_bulk_http.py
+UNITS := tests/unit $(addprefix --ignore=,$(filter tests/unit/%,$(ASIDE) $(AWAKE)))
 # What waits most comes first.
-LEVELS := tests/integration tests/browser tests/chaos tests/workflow
+LEVELS := tests/integration tests/browser tests/chaos tests/workflow $(AWAKE)
 define CHECK
 .venv/bin/ruff format --check .
 .venv/bin/ruff check .
@@ -71,7 +73,7 @@ test: install build/.system ## every check there is
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration/test_refresh.py
 	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/integration/test_up.py tests/unit/store/test_rates.py
 	$(PY) -m pytest -q -m alone tests/integration/test_hosts.py
-	nice -n 10 $(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not alone" $(UNITS) & units=$$!
+	nice -n 5 $(PY) -m pytest -q -n 2 --dist loadfile -m "not quiet and not alone" $(UNITS) & units=$$!
 	wait $$aside
 	$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not quiet and not alone" $(LEVELS)
 	wait $$units
