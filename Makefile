@@ -68,7 +68,7 @@ check: install ## formatting, lint, types, layers
 # and what only computes in between.
 test: install build/.system ## every check there is
 	nice -n 19 bash -euc '$(CHECK)
-	$(PY) -m pytest -q -m "not quiet and not alone" $(ASIDE)' & aside=$$!
+	exec $(PY) -m pytest -q -m "not quiet and not alone" $(ASIDE)' & aside=$$!
 	trap 'kill $$(jobs -p) 2>/dev/null || true' EXIT
 	$(PY) -m pytest -q -n 2 --dist load -m quiet tests/integration/test_refresh.py
 	$(PY) -m pytest -q -n 3 --dist load -m quiet tests/integration/test_hard_case.py tests/integration/test_up.py tests/unit/store/test_rates.py

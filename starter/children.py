@@ -139,7 +139,8 @@ class Children:
         code = part.child.poll()
         assert code is not None
         part.ends = [end for end in part.ends if now - end[0] < seconds] + [(now, code)]
-        if sum(code != CannotReach.exit_code for _, code in part.ends) >= most:
+        own = [how for _, how in part.ends if how != CannotReach.exit_code]
+        if len(own) >= most:
             raise CannotReach(part.name, f"it ended {most} times in a minute; see {self._log_of(part)}")
         delay = min(0.5 * 2 ** (len(part.ends) - 1), 10.0)
         self._say(f"{part.name} ended (exit {code}); starting it again in {delay:g} s")

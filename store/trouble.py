@@ -10,6 +10,8 @@ from sqlmodel import Session, col
 from store.rows import put
 from store.tables.sending import ChannelTrouble, ChannelTry
 
+TABLES = (ChannelTrouble, ChannelTry)
+
 
 def note_trouble(
     session: Session, alert_id: str, channel: str, error: str, now: datetime, waits: float | None = None
@@ -29,11 +31,11 @@ def note_trouble(
 
 
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
-    for table in (ChannelTrouble, ChannelTry):
+    for table in TABLES:
         session.exec(delete(table).where(col(table.alert_id) == alert_id, col(table.channel) == channel))
 
 
 def forget_troubles(session: Session) -> None:
     """Of a copy of the store: they are of then, and who still fails says so at the next try."""
-    for table in (ChannelTrouble, ChannelTry):
+    for table in TABLES:
         session.exec(delete(table))
