@@ -131,8 +131,7 @@ class Bluesky:
         headers = {"authorization": f"Bearer {(await self._session())['accessJwt']}", **more.get("headers", {})}
         url = f"{self._account.url}/xrpc/{name}"
         asked = {**more, "headers": headers}
-        may_go()
-        answer = await ask(self._client, self._who, method, url, expect=(*DENIED, 400), **asked)
+        answer = await ask(self._client, self._who, method, url, expect=(*DENIED, 400), may_go=may_go, **asked)
         if answer.is_success:
             return answer
         if answer.status_code in DENIED or said(self._who, answer).get("error") in _EXPIRED:

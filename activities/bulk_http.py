@@ -26,6 +26,10 @@ IN_FLIGHT = 512
 CALM = 96
 """So many are under way where answers come at once: each request more costs all of them, as what libcurl keeps of them
 fits no cache any more (21 us of CPU with 96, 27 us with 512, measured)."""
+COLD = 1.0
+"""Seconds without an answer after which there may be no connection any more."""
+FIRST = 8
+"""Requests made at once until an answer came: the first ones connect and leave while the next are sealed."""
 LONG = 0.02
 """Seconds without any answer after which more may be under way: the way there and back is long. Less than that is how
 long a busy machine lets a counterpart on it wait for a core."""
@@ -108,11 +112,15 @@ class _Batch:
         self._error: Exception | None = None
 
     def take(self, most: int) -> Iterable[tuple[int, Request]]:
-        """The next requests, each with its place; none when there are no more or something said stop."""
+        """The next requests, each with its place; none when there are no more or something said stop.
+
+        Whether it did is asked when they are made: to seal them takes time.
+        """
         taken: list[Request] = []
         try:
-            if self._still():
-                taken = list(islice(self._requests, most))
+            taken = list(islice(self._requests, most))
+            if not self._still():
+                taken = []
         except Exception as error:  # of the caller's making: theirs to see, and nobody else's messages stay behind
             self._error = error
         first, self._taken = self._taken, self._taken + len(taken)
@@ -228,6 +236,7 @@ class _Driver:
         self._waited_at = 0.0
         self._heard = False
         """An answer came since there was nothing under way; before, connections are being made."""
+        self._answered_at = float("-inf")
         self._idle: list[pycurl.Curl] = []
         self._set: dict[pycurl.Curl, tuple[str, tuple[str, ...]]] = {}
         self._multi = _connections()
@@ -243,8 +252,8 @@ class _Driver:
             self._drop_what_is_old()
         self._multi.perform()
         if self._collect():
-            self._heard = True
-        elif self.under_way:
+            self._heard, self._answered_at = True, self._turned_at
+        elif self.under_way and not self._has_room():
             self._wait()
 
     def _wait(self) -> None:
@@ -278,13 +287,19 @@ class _Driver:
             handle.close()
         self._multi.close()
 
+    def _has_room(self) -> bool:
+        return bool(self.batches) and len(self.under_way) < self._window
+
     def _fill(self) -> None:
-        while self.batches and len(self.under_way) < self._window:
-            batch = self.batches[0]
-            self._begin(batch, batch.take(self._window - len(self.under_way)))
+        while self._has_room():
+            batch, room = self.batches[0], self._window - len(self.under_way)
+            cold = self._turned_at - self._answered_at > COLD
+            self._begin(batch, batch.take(min(room, FIRST) if cold else room))
             if batch.drained:
                 self.batches.popleft()
                 batch.end_if_complete()
+            elif cold:
+                return
 
     def _begin(self, batch: _Batch, requests: Iterable[tuple[int, Request]]) -> None:
         under_way, idle, known, add = self.under_way, self._idle, self._set, self._multi.add_handle

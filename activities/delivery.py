@@ -179,32 +179,41 @@ class DeliveryActivities:
             await asyncio.sleep(WRITE_AGAIN)
 
     async def _send(self, batch: _Batch, chunk: Chunk, intent: Intent) -> _Sent:
-        dispatched: list[datetime] = []
+        dispatched: datetime | None = None
+        alone = len(chunk.members) == 1
 
-        def still() -> bool:
-            """Asked right before messages leave, so its first yes is the first dispatch."""
+        def leaving() -> bool:
+            """Asked right before messages leave, so its first yes is the first dispatch.
+
+            Of a message that goes alone the last: what comes before its words, such as its photo, shows nothing yet.
+            """
+            nonlocal dispatched
             if not batch.still():
                 return False
-            if not dispatched:
-                dispatched.append(now())
+            if dispatched is None or alone:
+                dispatched = now()
             return True
 
-        outcomes = await self._paced(batch, batch.messages(chunk), still)
+        outcomes = await self._paced(batch, batch.messages(chunk), leaving)
         statuses = batch.statuses(outcomes, intent)
-        sent = _Sent(intent, chunk.members, statuses, dispatched[0] if dispatched else now())
+        sent = _Sent(intent, chunk.members, statuses, dispatched or now())
         batch.note(sent, outcomes)
         return sent
 
-    async def _paced(self, batch: _Batch, messages: Messages, still: Callable[[], bool]) -> Sequence[Outcome]:
+    async def _paced(self, batch: _Batch, messages: Messages, leaving: Callable[[], bool]) -> Sequence[Outcome]:
         """Send them, no faster than the counterpart allows the whole system."""
         limit = batch.channel.limit(batch.job)
         if limit is None:
-            return await batch.channel.send(batch.job, messages, still)
+            return await batch.channel.send(batch.job, messages, leaving)
+
+        def still() -> bool:
+            return batch.still()
+
         pace = Pace(self._db, limit, batch.urgency)
         outcomes: list[Outcome] = []
         while len(outcomes) < len(messages) and (number := await pace.slots(len(messages) - len(outcomes), still)):
             part = messages.part(len(outcomes), len(outcomes) + number)
-            outcomes += await batch.channel.send(batch.job, part, still)
+            outcomes += await batch.channel.send(batch.job, part, leaving)
         return outcomes + [NotSent("stopped before its turn")] * (len(messages) - len(outcomes))
 
     def _open_batch(self, asked: ports.Deliver) -> _Batch:

@@ -41,15 +41,15 @@ class Mastodon:
 
     async def post(self, saying: Saying, key: str, may_go: Callable[[], None]) -> Posted:
         said_so = await self._saying(saying, may_go)
-        may_go()
-        answer = await self._ask("POST", "/api/v1/statuses", json=said_so, headers={"idempotency-key": key})
+        headers = {"idempotency-key": key}
+        answer = await self._ask("POST", "/api/v1/statuses", may_go=may_go, json=said_so, headers=headers)
         self._forget(saying)
         return self._posted(answer)
 
     async def edit(self, post_id: str, saying: Saying, may_go: Callable[[], None]) -> Posted | None:
         said_so = await self._saying(saying, may_go)
-        may_go()
-        answer = await self._ask("PUT", f"/api/v1/statuses/{post_id}", expect=_NOT_THERE, json=said_so)
+        url = f"/api/v1/statuses/{post_id}"
+        answer = await self._ask("PUT", url, may_go=may_go, expect=_NOT_THERE, json=said_so)
         if answer.status_code in _NOT_THERE:
             return None
         self._forget(saying)
@@ -77,9 +77,8 @@ class Mastodon:
     async def _upload(self, photo: Photo, language: str, may_go: Callable[[], None]) -> str:
         kept = self._kept(photo, language)
         if kept not in self._uploads:
-            may_go()
-            file = {"file": ("photo.jpg", photo.bytes.jpeg, "image/jpeg")}
-            answer = await self._ask("POST", "/api/v2/media", files=file, data={"description": photo.alt})
+            file, said_of_it = {"file": ("photo.jpg", photo.bytes.jpeg, "image/jpeg")}, {"description": photo.alt}
+            answer = await self._ask("POST", "/api/v2/media", may_go=may_go, files=file, data=said_of_it)
             media_id = of(self._who, said(self._who, answer), "id")
             while answer.status_code in (202, 206):
                 await asyncio.sleep(PROCESSED)
@@ -99,10 +98,10 @@ class Mastodon:
         found = said(self._who, answer)
         return Posted(of(self._who, found, "id"), of(self._who, found, "url"))
 
-    async def _ask(self, method: str, path: str, *, expect: Collection[int] = (), **more: Any) -> httpx.Response:
+    async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {**self._token, **more.pop("headers", {})}
         url = f"{self._account.url}{path}"
-        return await ask(self._client, self._who, method, url, expect=expect, proof="token", headers=headers, **more)
+        return await ask(self._client, self._who, method, url, proof="token", headers=headers, **more)
 
 
 def _has(status: Mapping[str, Any], mark: str) -> bool:

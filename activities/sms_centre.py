@@ -176,11 +176,13 @@ class Session:
     ) -> int:
         status, began, destination = 0, time.monotonic(), message.number.removeprefix("+")
         for again in range(TRIES):
-            await asyncio.sleep(again * 0.2)
-            if again and not still():
-                break
+            if again:
+                await asyncio.sleep(again * 0.2)
+                if not still():
+                    break
             try:
-                answer = await asyncio.wait_for(smsc.submit_sm(destination, parts[number], **same), ANSWER)
+                async with asyncio.timeout(ANSWER):  # in this task: another would come to its turn later
+                    answer = await smsc.submit_sm(destination, parts[number], **same)
             except (smpp34.SmppError, TimeoutError):
                 await self._drop(smsc)
                 raise Away("the SMS centre went away before it answered", in_doubt=True) from None

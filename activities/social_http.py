@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 
 from activities.channels.base import Busy, Denied, PhotoBytes, Rejected, Unreachable
+from activities.leaving import leaving
 
 TIMEOUT = httpx.Timeout(8.0, connect=3.0)
 AT_MOST = 300.0
@@ -91,14 +92,16 @@ async def ask(
     *,
     expect: Collection[int] = (),
     proof: str = "login",
+    may_go: Callable[[], None] = lambda: None,
     **more: Any,
 ) -> httpx.Response:
     """The answer, if it is a success or one of those expected; else raises what it means.
 
-    `proof`: what we show to be let in, such as a token.
+    `proof`: what we show to be let in, such as a token. `may_go` is called right before it leaves, and what it raises
+    keeps it here.
     """
     try:
-        answer = await client.request(method, url, **more)
+        answer = await client.request(method, url, extensions=leaving(may_go), **more)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise Unreachable(f"{who} does not answer") from error
     except (httpx.RemoteProtocolError, httpx.DecodingError) as error:

@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from activities.channels.base import Busy, Denied, NotSent, Outcome, Rejected, Unreachable
 from activities.endpoints import Partner
+from activities.leaving import leaving
 from activities.trust import public_authorities
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
@@ -43,13 +44,20 @@ class Caller:
         """One call; `still` is asked right before it leaves."""
         body = json.dumps(event, ensure_ascii=False)
         headers = {"content-type": "application/json", **signed(partner, message_id, body)}
-        if not still():
-            return NotSent("something newer holds")
+
+        def may_go() -> None:
+            if not still():
+                raise NotSent("something newer holds")
+
         try:
             async with asyncio.timeout(self._answer_within):
-                call = client.stream("POST", partner.url, content=body.encode(), headers=headers)
+                call = client.stream(
+                    "POST", partner.url, content=body.encode(), headers=headers, extensions=leaving(may_go)
+                )
                 async with call as answer:  # its body is of no use to us, and may be endless
                     return _answered(partner, answer)
+        except NotSent as kept:
+            return kept
         except (httpx.ConnectError, httpx.ConnectTimeout):
             return Unreachable(f"{partner.name} does not answer")
         except httpx.RemoteProtocolError:

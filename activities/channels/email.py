@@ -254,10 +254,10 @@ async def _lane(
             except NoLine as error:
                 outcomes[index] = (Denied if isinstance(error, NoLogin) else Unreachable)(str(error))
                 return outcomes[index]
-        if not still():
-            break
         connection.mails += 1
         outcomes[index] = await _send(connection.client, post.server, message, mail(message), still)
+        if isinstance(outcomes[index], NotSent):
+            break
     if connection is not None:
         await post.line.give_back(connection)
     return None
@@ -266,7 +266,7 @@ async def _lane(
 async def _send(
     client: aiosmtplib.SMTP, server: MailServer, message: Outgoing, mail: bytes, still: Callable[[], bool]
 ) -> Outcome:
-    """One mail; asked again once the server waits for nothing but the mail: three answers of it may take long."""
+    """One mail; `still` is asked once the server waits for nothing else: its three answers before may take long."""
     handed_over = False
     try:
         await client.mail(server.sender)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.bulk_http import ACCEPTED, CALM, NOT_SENT, STALLED, UNSAYABLE, Answer, BulkHttp, Request
+from activities.bulk_http import ACCEPTED, CALM, FIRST, NOT_SENT, STALLED, UNSAYABLE, Answer, BulkHttp, Request
 from simulators.http2 import CUT, Asked, Handler, Reply
 from simulators.listener import bind
 from tests.support.gateway import OwnGateway
@@ -73,7 +73,35 @@ async def test_after_a_standstill_nothing_leaves_that_was_overtaken_meanwhile(se
 
     answers = await BulkHttp(gateway.authority).send(_requests(gateway.url, 50), 50, still)
     assert gateway.asked == []
-    assert all(answer.in_doubt for answer in answers)
+    assert all(answer.in_doubt for answer in answers[:FIRST])
+    assert set(answers[FIRST:]) == {NOT_SENT}
+
+
+async def test_withdrawal_while_messages_were_being_sealed_lets_none_of_them_leave(serve: Open) -> None:
+    gateway, sealed = serve(lambda _: Reply()), list[bytes]()
+
+    def sealing() -> Iterator[Request]:
+        for request in _requests(gateway.url, 50):
+            sealed.append(request[-1])
+            yield request
+
+    answers = await BulkHttp(gateway.authority).send(sealing(), 50, lambda: not sealed)
+    assert len(sealed) == FIRST
+    assert set(answers) == {NOT_SENT}
+    assert gateway.asked == []
+
+
+async def test_first_messages_leave_before_the_last_ones_are_sealed(serve: Open) -> None:
+    gateway, when_sealed = serve(lambda _: Reply()), list[int]()
+
+    def sealing() -> Iterator[Request]:
+        for request in _requests(gateway.url, 60):
+            time.sleep(0.01)
+            when_sealed.append(len(gateway.asked))
+            yield request
+
+    assert set(await BulkHttp(gateway.authority).send(sealing(), 60)) == {OK}
+    assert when_sealed[0] == 0 < when_sealed[-1]
 
 
 async def test_request_that_http_cannot_say_is_told_as_such_and_delays_no_other(serve: Open) -> None:

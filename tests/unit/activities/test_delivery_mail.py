@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from store.audience import AudienceStore
 from store.subscribers import Entry, Subscribers, tallies
 from tests.support.editions import BASE_URL, NOW, ShownAlert
 from tests.support.homes import silent_home
-from tests.support.mail import email_channel, serving
+from tests.support.mail import MailServer, email_channel, serving
 from workflows import ports
 
 ADDRESSES = [f"r{n}@demo.baken.example" for n in range(12)]
@@ -44,7 +45,8 @@ def freeze(parts: Parts, alert: ShownAlert) -> None:
         editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "email", rendition)
 
 
-async def test_mailbox_that_is_gone_is_dropped_and_a_busy_one_gets_its_mail_at_the_next_attempt(parts: Parts) -> None:
+def deliver(parts: Parts, server: MailServer) -> Callable[[], Awaitable[ports.Delivered]]:
+    """What sends the only batch of the first edition to all of them."""
     parts.keys.create("abcdefghij")
     alert = ShownAlert(parts.db, alert_id="abcdefghij", key=parts.keys.display_key("abcdefghij"))
     desired = alert.show()
@@ -52,15 +54,33 @@ async def test_mailbox_that_is_gone_is_dropped_and_a_busy_one_gets_its_mail_at_t
     asked = ports.Deliver(
         alert_id=alert.alert_id, kind=Kind.ACTUAL, channel="email", desired=desired, purpose="show", start=0, count=12
     )
+    channel = email_channel(EmailEndpoint(host="127.0.0.1", port=server.port))
+    watch = RevisionWatch(parts.db, lambda: alert.now)
+    delivery = DeliveryActivities(parts.db, parts.keys, {"email": channel}, watch)
+    return lambda: ActivityEnvironment().run(delivery.deliver, asked)
+
+
+async def test_first_dispatch_is_when_the_first_mail_leaves_and_not_when_it_is_begun(parts: Parts) -> None:
+    heard: dict[str, datetime] = {}
+
+    def hears(command: str) -> str:
+        heard.setdefault(command, datetime.now(UTC))
+        return ""
+
+    async with serving(hears) as server:
+        done = await deliver(parts, server)()
+    assert done.first_at is not None
+    assert heard["RCPT"] <= done.first_at <= heard["DATA"]
+
+
+async def test_mailbox_that_is_gone_is_dropped_and_a_busy_one_gets_its_mail_at_the_next_attempt(parts: Parts) -> None:
     async with serving() as server:
-        channel = email_channel(EmailEndpoint(host="127.0.0.1", port=server.port))
-        watch = RevisionWatch(parts.db, lambda: alert.now)
-        delivery = DeliveryActivities(parts.db, parts.keys, {"email": channel}, watch)
+        send = deliver(parts, server)
         server.refused = {GONE: "550 5.1.1 nobody of that name", BUSY: "450 4.2.1 not just now"}
         with pytest.raises(ApplicationError, match=r"asks for patience \(450\)"):
-            await ActivityEnvironment().run(delivery.deliver, asked)
+            await send()
         del server.refused[BUSY]
-        done = await ActivityEnvironment().run(delivery.deliver, asked)
+        done = await send()
     assert (done.reached, done.failed) == (1, 0)
     told = Counter(address for mail in server.taken for address in mail.rcpt_tos)
     assert told == Counter(address for address in ADDRESSES if address != GONE)

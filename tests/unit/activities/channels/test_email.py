@@ -11,7 +11,7 @@ from email.policy import default
 import pytest
 
 from activities.channels.base import Busy, ChannelError, Denied, Gone, NotSent, Outcome, Rejected, Unreachable
-from activities.channels.email import SUSPECT
+from activities.channels.email import CONNECTIONS, SUSPECT
 from activities.endpoints import EmailEndpoint
 from alerts.vocabulary import MessageKind
 from store.subscribers import Subscribers
@@ -103,16 +103,17 @@ async def test_mail_without_its_pictures_says_all_the_same() -> None:
 
 
 async def test_withdrawal_while_the_server_was_answering_hands_nothing_over() -> None:
-    asked: list[bool] = []
+    """It comes while the first connections wait for the answer to RCPT: no mail was begun over them since."""
+    heard: list[str] = []
 
-    def still() -> bool:
-        asked.append(not asked)
-        return asked[-1]
+    def hears(command: str) -> str:
+        heard.append(command)
+        return ""
 
-    async with serving() as server:
-        (outcome,) = await send(at(server), still=still)
-    assert isinstance(outcome, NotSent)
-    assert asked == [True, False]
+    async with serving(hears) as server:
+        outcomes = await send(at(server), 3 * CONNECTIONS, still=lambda: "RCPT" not in heard)
+    assert {type(outcome) for outcome in outcomes} == {NotSent}
+    assert heard == CONNECTIONS * ["MAIL"] + CONNECTIONS * ["RCPT"]
     assert server.taken == []
 
 

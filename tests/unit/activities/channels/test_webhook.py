@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,6 +15,7 @@ from activities.channels.base import (
     ChannelError,
     Denied,
     Messages,
+    NotSent,
     Outcome,
     Rejected,
     Unreachable,
@@ -64,13 +66,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     opened.close()
 
 
-async def send(store: Database, port: int, answer_within: float = ANSWER_WITHIN) -> Sequence[Outcome]:
+async def send(
+    store: Database, port: int, answer_within: float = ANSWER_WITHIN, still: Callable[[], bool] = lambda: True
+) -> Sequence[Outcome]:
     partner = WebhookPartner(name="Own", url=f"http://127.0.0.1:{port}/", secret=SECRET)
     config = ChannelsConfig(channels=LiveChannels(webhook=(partner,)))
     channel = WebhookChannel(config, store, lambda: KEY, lambda: NOW, BASE_URL, answer_within)
     job = WaveJob("a1", Kind.ACTUAL, 1, 0, None, channel.render(make_edition(case_document()), BASE_URL))
     told = Messages(["0" * 32], [MessageKind.ALERT], ["Own"], ["nl"])
-    return await channel.send(job, told, lambda: True)
+    return await channel.send(job, told, still)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +109,23 @@ async def test_head_without_end_is_given_up_and_in_doubt(store: Database) -> Non
         (outcome,) = await send(store, port, answer_within=0.3)
     assert isinstance(outcome, Unreachable)
     assert outcome.in_doubt
+
+
+async def test_call_when_overtaken_while_it_connects_says_nothing(store: Database) -> None:
+    """That it may leave is asked once there is a connection, and so never of who does not answer."""
+    asked = list[str]()
+
+    def still() -> bool:
+        asked.append("may it leave?")
+        return False
+
+    with socket.create_server(("127.0.0.1", 0)) as partner:
+        port = int(partner.getsockname()[1])
+        (outcome,) = await send(store, port, still=still)
+        line, _ = partner.accept()
+        with line:
+            assert line.recv(1) == b""
+    assert isinstance(outcome, NotSent)
+    (outcome,) = await send(store, port, still=still)
+    assert isinstance(outcome, Unreachable)
+    assert len(asked) == 1
