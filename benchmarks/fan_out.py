@@ -196,15 +196,12 @@ def _bare(channel: str, endpoint: dict[str, str], said: str, recipients: int, pr
     return max(one["ended"] for one in told) - min(one["began"] for one in told), sum(one["cpu"] for one in told)
 
 
-def show(results: list[Result]) -> None:
-    table = Table(title="Bare sender against Baken")
-    columns = ["channel", "recipients", "database", "raw_s", "baken_s", "ratio", "raw_cpu_us", "baken_cpu_us"]
-    columns += ["cpu_ratio", "recipients_per_s", "first_dispatch_s", "lost", "duplicates", "workflow_events"]
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="right")
-    for result in results:
-        values = [getattr(result, name) for name in columns]
-        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in values))
+def show(result: Result) -> None:
+    """Every figure on a line of its own: side by side they fit no terminal."""
+    table = Table("", "", title="Bare sender against Baken", show_header=False)
+    for name, value in asdict(result).items():
+        said = ", ".join(f"{kind} {most:.0f}" for kind, most in value.items()) if isinstance(value, dict) else value
+        table.add_row(name.replace("_", " "), f"{said:.2f}" if isinstance(said, float) else str(said))
     Console().print(table)
 
 
@@ -225,7 +222,7 @@ def main() -> None:
     if given.json:
         print(json.dumps(asdict(result)))
     else:
-        show([result])
+        show(result)
 
 
 if __name__ == "__main__":
