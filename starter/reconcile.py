@@ -179,7 +179,7 @@ class _Again:
                 f"{channel}: {self._told[channel, Status.REACHED]:,} messages count as arrived; "
                 f"{self._told[channel, Status.DOUBT]:,} were under way and are sent again under the same ids; "
                 f"{self._told[channel, Status.ASSUMED]:,} are in doubt and not sent again (they count as arrived, so "
-                "these people hear of changes and of the end)"
+                f"these people hear of changes and of the end); {self._told[channel, Status.REJECTED]:,} were refused"
             )
         return [*said, *self._problems]
 
@@ -249,7 +249,8 @@ class _Again:
 def _status(deed: Deed, due: int) -> Status | None:
     """What those `due` have to be taken for; None when surely nothing was sent.
 
-    Who was due then is due by the copy too: one that reached as many reached them all. Else some were settled by an
+    Who was due then is due by the copy too: one that reached as many reached them all, and one that was refused by as
+    many at its only attempt reached nobody. Else some were settled by an
     attempt or a wave before it, and which of them, and whether they were reached or refused, nobody knows any more.
     A batch under way is in doubt as after any crash: its next attempt sends it again, under the same ids. So is one of
     which a few were left for later.
@@ -263,6 +264,8 @@ def _status(deed: Deed, due: int) -> Status | None:
         return None
     if answer.superseded:
         return Status.DOUBT
+    if once and answer.failed == due:
+        return Status.REJECTED
     return Status.REACHED if answer.reached == due else Status.ASSUMED
 
 

@@ -267,9 +267,12 @@ class Round:
         self._note(f"every channel shows edition {edition}")
 
     def _refused_by_all(self, channel: dict[str, Any]) -> bool:
-        """Of so short a wave the counterpart may have refused every single message for good."""
-        failed = channel["state"] == "failed" and channel["failed"] == channel["recipients"] > 0
-        return self._plan.refuses and failed
+        """Of so short a wave the counterpart may have refused every single message for good.
+
+        What a restored store does not know of that is in doubt in it.
+        """
+        nobody = channel["failed"] + channel["in_doubt"] == channel["recipients"] > 0
+        return self._plan.refuses and channel["state"] == "failed" and nobody
 
     def _until_over(self) -> None:
         self._baken.until_channels(self._alert, "withdrawn", within=PATIENCE)

@@ -32,6 +32,8 @@ DUE = 100
             Status.ASSUMED,
         ),  # the first attempt reached the others, or it did not
         ("show", ports.Delivered(reached=98, failed=2), 1, Status.ASSUMED),  # who failed is not known
+        ("show", ports.Delivered(failed=DUE), 1, Status.REJECTED),
+        ("show", ports.Delivered(failed=DUE), 2, Status.ASSUMED),  # the first attempt may have arrived all the same
         ("show", ports.Delivered(reached=40, superseded=True), 1, Status.DOUBT),
         ("show", ports.Delivered(reached=DUE - 1, left=1), 1, Status.DOUBT),  # which one it was is not known
         ("show", ports.Delivered(superseded=True), 1, None),
