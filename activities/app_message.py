@@ -34,7 +34,7 @@ CORNERS: Final = 28
 _LONGEST_TOKEN: Final = 512
 _LONGEST_TOPIC: Final = 100
 _ID_LENGTH: Final = 32
-_BETWEEN: Final = len('","data":{"id":"')
+BETWEEN: Final = b'","data":{"id":"'
 Json = dict[str, Any]
 
 
@@ -51,7 +51,7 @@ class Told(NamedTuple):
 
 
 class Mould(NamedTuple):
-    """A message as bytes with gaps: head, token or topic, `","data":{"id":"`, id, rest."""
+    """A message as bytes with gaps: head, token or topic, `BETWEEN`, id, rest."""
 
     head: bytes
     rest: bytes
@@ -158,7 +158,7 @@ def _mould(target: str, about: Json, more: Json) -> Mould:
 
 def _size(mould: Mould) -> int:
     """Of the whole message but token or topic."""
-    return len(mould.head) + _BETWEEN + _ID_LENGTH + len(mould.rest)
+    return len(mould.head) + len(BETWEEN) + _ID_LENGTH + len(mould.rest)
 
 
 def _widest(edition: Edition) -> Told:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple, TypeVar
 
 import pycurl
@@ -240,14 +240,14 @@ class _Driver:
         self._idle: list[pycurl.Curl] = []
         self._set: dict[pycurl.Curl, tuple[str, tuple[str, ...]]] = {}
         self._multi = _connections()
-        self._turned_at = time.monotonic()
+        self._turned_at = monotonic()
 
     def turn(self) -> None:
         """Let go what there is room for, move what is under way, take in what came."""
         if not self.under_way:
-            self._turned_at, self._heard = time.monotonic(), False
+            self._turned_at, self._heard = monotonic(), False
         self._fill()
-        before, self._turned_at = self._turned_at, time.monotonic()
+        before, self._turned_at = self._turned_at, monotonic()
         if self._turned_at - before > STALLED:
             self._drop_what_is_old()
         self._multi.perform()
@@ -259,9 +259,9 @@ class _Driver:
     def _wait(self) -> None:
         """For an answer; where that takes long though more could be under way, more may be from now on."""
         full = self._heard and bool(self.batches) and len(self.under_way) >= self._window
-        began = time.monotonic()
+        began = monotonic()
         self._multi.select(WAIT)
-        now = time.monotonic()
+        now = monotonic()
         if full and now - began > LONG:
             self._window, self._waited_at = min(2 * self._window, self._in_flight), now
         elif now - self._waited_at > CALM_AGAIN:
@@ -277,9 +277,9 @@ class _Driver:
         self._multi.close()
         self._multi = _connections()
 
-    def _may_leave(self, *_: object) -> int:
+    def _may_leave(self, _to: str, _from: str, _to_port: int, _from_port: int) -> int:
         """Asked by curl right before each request leaves: a standstill falls into its own work more often than not."""
-        fresh = time.monotonic() - self._turned_at < STALLED
+        fresh = monotonic() - self._turned_at < STALLED
         return pycurl.PREREQFUNC_OK if fresh else pycurl.PREREQFUNC_ABORT
 
     def close(self) -> None:
@@ -326,7 +326,8 @@ class _Driver:
         left, done = 1, 0
         while left:
             left, fine, failed = self._multi.info_read(256)
-            self._finish([(handle, ACCEPTED.get(handle.getinfo(_STATUS)) or self._refused(handle)) for handle in fine])
+            told = [ACCEPTED.get(handle.getinfo(_STATUS)) or self._refused(handle) for handle in fine]
+            self._finish(zip(fine, told, strict=True))
             self._finish([(handle, _failure(handle, code)) for handle, code, _ in failed])
             done += len(fine) + len(failed)
         return done

@@ -11,7 +11,8 @@ import json
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
+from operator import attrgetter
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, and_, delete, union_all, update
@@ -228,7 +229,7 @@ def _joined(pages: Sequence[Members]) -> Members:
     if len(pages) == 1:
         return pages[0]
     positions = range(pages[0].positions[0], pages[-1].positions[-1] + 1)  # dense, by the order of extending
-    columns = ([one for page in pages for one in getattr(page, name)] for name in Members.__slots__[1:])
+    columns = (list(chain.from_iterable(map(attrgetter(name), pages))) for name in Members.__slots__[1:])
     return Members(positions, *columns)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from activities.app_message import (
+    BETWEEN,
     BODY_MAX,
     END_LIVES,
     TOPICS,
@@ -235,7 +236,7 @@ class _Moulds:
             if kind is not last_kind or language is not last_language:  # a look by both costs a tenth of all
                 head, rest = self._made.get((kind, language)) or self._make(kind, language)
                 last_kind, last_language = kind, language
-            yield url, headers, b'%b%b","data":{"id":"%b%b' % (head, token.encode(), number.encode(), rest)
+            yield url, headers, b"".join((head, token.encode(), BETWEEN, number.encode(), rest))
 
     def _make(self, kind: MessageKind, language: str) -> Mould:
         job = self._job
