@@ -112,9 +112,9 @@ def split(channel: str, recipients: int, batch: int = LARGEST_BATCH) -> dict[str
             alert = ShownAlert(db)
             entries = (Entry(address_of(f"recipient{at:07d}")) for at in range(recipients))
             Subscribers(KEY, channel).fill(alert.db, entries, datetime.now(UTC))
-            delivery, desired = _prepare(home, alert, channel)
+            delivery, desired = prepare(home, alert, channel, TimedDelivery)
             before = time.process_time()
-            asyncio.run(_deliver(delivery, alert.alert_id, channel, desired, recipients, batch))
+            asyncio.run(deliver(delivery, alert.alert_id, channel, desired, recipients, batch))
             whole = time.process_time() - before
         finally:
             counterparts.stop()
@@ -128,7 +128,9 @@ def split(channel: str, recipients: int, batch: int = LARGEST_BATCH) -> dict[str
     return {"channel": channel, "recipients": recipients, "batch": batch, "us": rounded, "at": at}
 
 
-def _prepare(home: Path, alert: ShownAlert, channel: str) -> tuple[DeliveryActivities, Desired]:
+def prepare(
+    home: Path, alert: ShownAlert, channel: str, made: type[DeliveryActivities]
+) -> tuple[DeliveryActivities, Desired]:
     """Everything that is done before the yes."""
     audience = AudienceStore(alert.db, KEY, alert.alert_id, channel)
     timed("freeze", lambda: audience.extend(KEY, None, exercise=False))
@@ -139,10 +141,10 @@ def _prepare(home: Path, alert: ShownAlert, channel: str) -> tuple[DeliveryActiv
     with alert.db.write() as session:
         editions.put_rendition(session, KEY, alert.alert_id, alert.edition.digest, channel, rendition)
     watch = RevisionWatch(alert.db, lambda: alert.now)
-    return TimedDelivery(alert.db, Keys(), adapters, watch), desired  # type: ignore[arg-type]  # Keys has what is asked here
+    return made(alert.db, Keys(), adapters, watch), desired  # type: ignore[arg-type]  # Keys has what is asked here
 
 
-async def _deliver(
+async def deliver(
     delivery: DeliveryActivities, alert_id: str, channel: str, desired: Desired, recipients: int, batch: int
 ) -> None:
     reached = 0
