@@ -21,6 +21,7 @@ class Record:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lines: list[Line] = []
+        self._of_alert: dict[str, list[Line]] = {}
         self._newest: dict[tuple[str, str], dict[str, Line]] = {}
         self._since: dict[str, str] = {}
         for line in read_received(path):
@@ -36,11 +37,8 @@ class Record:
         self._remember(line)
 
     def read(self, channel: str | None = None, alert: str | None = None) -> list[Line]:
-        return [
-            line
-            for line in self._lines
-            if (not channel or line["channel"] == channel) and (not alert or line["alert_id"] == alert)
-        ]
+        lines = self._of_alert.get(alert, []) if alert else self._lines
+        return [line for line in lines if not channel or line["channel"] == channel]
 
     def newest(self, channel: str, alert: str) -> dict[str, Line]:
         """The last line of each recipient: what that one has before it now."""
@@ -52,6 +50,7 @@ class Record:
 
     def _remember(self, line: Line) -> None:
         self._lines.append(line)
+        self._of_alert.setdefault(line["alert_id"], []).append(line)
         self._since.setdefault(line["alert_id"], line["at"])
         self._newest.setdefault((line["channel"], line["alert_id"]), {})[line["recipient"]] = line
 

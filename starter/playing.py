@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -80,6 +80,7 @@ class _Watch:
 
     async def after(self, command: Awaitable[None], *, shows: bool) -> dict[str, float]:
         """Give the command and look; seconds since it was given at which each showed, or was gone."""
+        recipients = await self._recipients()
         since, seen = _now(), dict[str, float]()
         given = asyncio.ensure_future(command)
         looks: dict[str, Callable[[], Awaitable[bool]]] = {"web": self._page, "cap": self._cap, "poster": self._poster}
@@ -91,7 +92,7 @@ class _Watch:
             for name, there in looks.items():
                 if name not in seen and await there() == shows:
                     seen[name] = _now() - since
-            await self._counterparts(seen, since, "alert" if shows else "cancel")
+            await self._counterparts(seen, since, "alert" if shows else "cancel", recipients)
             await asyncio.sleep(LOOK)
         await given
         return seen
@@ -135,17 +136,21 @@ class _Watch:
     async def _poster(self) -> bool:
         return (await self._public.get(f"/a/{self._alert_id}/poster-a4.pdf")).is_success
 
-    async def _counterparts(self, seen: dict[str, float], since: float, kind: str) -> None:
+    async def _recipients(self) -> dict[str, int]:
+        """Of each personal channel; asked before the clock runs: to look at an alert costs CPU."""
+        channels = (await self._baken.show(self._alert_id))["channels"]
+        return {one["channel"]: one["recipients"] for one in channels if one["channel"] in PERSONAL}
+
+    async def _counterparts(
+        self, seen: dict[str, float], since: float, kind: str, recipients: Mapping[str, int]
+    ) -> None:
         """Of each personal channel, when its last recipient had it."""
-        missing = [name for name in PERSONAL if name not in seen]
-        if not missing:
-            return
-        view = await self._baken.show(self._alert_id)
-        for channel in view["channels"]:
-            if channel["channel"] in missing:
-                got = [line for line in await self._received(channel["channel"]) if line["kind"] == kind]
-                if len({line["recipient"] for line in got}) >= channel["recipients"] > 0:
-                    seen[channel["channel"]] = max(0.0, max(_time(line["at"]) for line in got) - since)
+        for name in PERSONAL:
+            if name in seen:
+                continue
+            got = [line for line in await self._received(name) if line["kind"] == kind]
+            if len({line["recipient"] for line in got}) >= recipients[name] > 0:
+                seen[name] = max(0.0, max(_time(line["at"]) for line in got) - since)
 
     async def _received(self, channel: str) -> list[dict[str, Any]]:
         asked = {"channel": channel, "alert": self._alert_id}
