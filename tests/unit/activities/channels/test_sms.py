@@ -217,7 +217,14 @@ async def test_centre_that_goes_away_before_it_answered_leaves_doubt(unused: Dat
     async with serving(tmp_path) as centre:
         channel = channel_of(unused, centre.said)
         await centre.fault("slow")
-        sending = asyncio.create_task(send(channel))
+        leaves = asyncio.Event()
+
+        def still() -> bool:
+            leaves.set()
+            return True
+
+        sending = asyncio.create_task(send(channel, still=still))
+        await asyncio.wait_for(leaves.wait(), 10)  # on a busy machine a session takes its time
         await asyncio.sleep(0.2)
         await centre.fault("down")
         (outcome,) = await sending
