@@ -91,6 +91,31 @@ def test_child_when_told_ends_without_its_parents_handlers(tmp_path: Path, way: 
     assert _parent(tmp_path, ("wait",), then)[0] == ["runs None", f"{-number} {-number}"]
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_kill_by_a_signals_handler_while_an_end_is_looked_for_harms_nothing(tmp_path: Path, when: str) -> None:
+    """As a second interrupt does that comes right before or right after the system was asked."""
+    then = f"""
+    import time
+    while "|" not in Path("log").read_text():
+        time.sleep(0.01)
+    real = os.waitpid
+
+    def interrupted(pid, options):
+        os.waitpid = real
+        if "{when}" == "before":
+            child.kill()
+        got = real(pid, options)
+        if "{when}" == "after":
+            child.kill()
+        return got
+
+    time.sleep(0.2)
+    os.waitpid = interrupted
+    print(child.wait(20), child.poll())
+    """
+    assert _parent(tmp_path, (), then)[0] == ["7 7"]
+
+
 def test_what_up_forks_from_has_one_thread() -> None:
     """More would not be in its children, whatever locks they held."""
     preloaded = "from starter.up import OURS, SIMULATORS, preload; preload(SIMULATORS.module, *OURS)"
