@@ -68,10 +68,14 @@ def bare_sender(home: Path, number: int) -> None:
 @contextmanager
 def counted() -> Iterator[None]:
     """Nothing before or after it is."""
-    control = ("callgrind_control", f"--vgdb-prefix={os.environ['VGDB']}", "-i")
-    subprocess.run([*control, "on", str(os.getpid())], check=True, capture_output=True)  # noqa: S603
+    _instrumentation("on")
     yield
-    subprocess.run([*control, "off", str(os.getpid())], check=True, capture_output=True)  # noqa: S603
+    _instrumentation("off")
+
+
+def _instrumentation(turned: str) -> None:
+    control = ("callgrind_control", f"--vgdb-prefix={os.environ['VGDB']}", "-i", turned, str(os.getpid()))
+    subprocess.run(control, check=True, capture_output=True)  # noqa: S603  nothing in it comes from outside
 
 
 def count(home: Path, which: str, number: int) -> int:
@@ -80,7 +84,8 @@ def count(home: Path, which: str, number: int) -> int:
     options = ["--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}", f"--vgdb-prefix={home}/vgdb"]
     again = [sys.executable, "-m", "benchmarks.instructions", "--inside", which, str(home), str(number)]
     environ = {**os.environ, "VGDB": f"{home}/vgdb"}
-    subprocess.run(["valgrind", "--quiet", *options, *again], cwd=ROOT, env=environ, check=True)  # noqa: S603, S607
+    command = ["valgrind", "--quiet", *options, *again]
+    subprocess.run(command, cwd=ROOT, env=environ, check=True)  # noqa: S603  our own program, in a tool of the system
     found = re.search(r"^totals: (\d+)", out.read_text("utf-8", "replace"), re.MULTILINE)
     assert found is not None
     return int(found[1])

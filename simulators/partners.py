@@ -116,7 +116,7 @@ async def _confirm(removed_url: str | None) -> None:
     """
     if removed_url is None:
         return
-    async with httpx.AsyncClient(timeout=5.0, trust_env=False, verify=False) as client:  # noqa: S501
+    async with httpx.AsyncClient(timeout=5.0, trust_env=False, verify=False) as client:  # noqa: S501  no TLS
         for pause in CONFIRM_AFTER:
             await asyncio.sleep(pause)
             with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
