@@ -13,10 +13,12 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import smpp34
 
+from activities.channels.base import NotSent
 from activities.endpoints import SmsCentre
 from activities.sms_receipts import Proves, Receipts
 from activities.sms_text import Encoded
@@ -143,14 +145,15 @@ class Session:
             raise self._failed from None
 
     async def submit(self, message: ShortMessage, still: Callable[[], bool]) -> int:
-        """Send all its parts; 0, or the status of one that was refused. Raises Away.
+        """Send all its parts; 0, or the status of one that was refused. Raises Away and NotSent.
 
-        What the centre could not take is only sent again while `still()` says yes.
+        `still()` is asked right before the first part leaves, and before what the centre could not take goes again.
         """
         smsc, same = await self.opened(), _told(self._centre, message)
         parts, taken = _parts(message), self._taken.get(message.id, set())
         missing = [n for n in range(len(parts)) if n not in taken]
-        tasks = [self._part(smsc, message, n, parts, same, still) for n in missing]
+        may_go = cache(still)
+        tasks = [self._part(smsc, message, n, parts, same, may_go, still) for n in missing]
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         taken = taken | {n for n, answer in zip(missing, answers, strict=True) if answer == 0}
         self._taken.pop(message.id, None)
@@ -172,6 +175,7 @@ class Session:
         number: int,
         parts: list[bytes],
         same: dict[str, Any],
+        may_go: Callable[[], bool],
         still: Callable[[], bool],
     ) -> int:
         status, began, destination = 0, time.monotonic(), message.number.removeprefix("+")
@@ -180,6 +184,8 @@ class Session:
                 await asyncio.sleep(again * 0.2)
                 if not still():
                     break
+            elif not may_go():
+                raise NotSent("something newer holds")
             try:
                 async with asyncio.timeout(ANSWER):  # in this task: another would come to its turn later
                     answer = await smsc.submit_sm(destination, parts[number], **same)

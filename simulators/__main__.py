@@ -153,7 +153,9 @@ class Counterparts:
                 server = Http2Server(later(BenchGateway(kept).answer, delay), decode=False)
             else:
                 gateway = Gateway(self._record, self._faults, tokens, name)
-                server = Http2Server(later(gateway.answer, delay), decode=True, only=frozenset({"authorization"}))
+                server = Http2Server(
+                    later(gateway.answer, delay), decode=True, only=frozenset({"authorization"}), in_turn=True
+                )
                 self._phones.append(gateway)
             port = await self._serve_bulk(name, "app", server)
             self._said[name] = {
@@ -170,7 +172,9 @@ class Counterparts:
         if self._bench:
             server = Http2Server(kept.answer, decode=True, only=frozenset({":path", "topic"}))
         else:
-            server = Http2Server(PushService(self._record, self._faults, self._browsers).answer, decode=True)
+            server = Http2Server(
+                PushService(self._record, self._faults, self._browsers).answer, decode=True, in_turn=True
+            )
         await self._serve_bulk("webpush", "webpush", server)
         self._said["webpush"] = {"url": self._browsers.origin, "authority": str(self._authority)}
         return kept

@@ -91,8 +91,11 @@ class _Stream:
 class Connection(asyncio.Protocol):
     """One connection; `handler` is asked for each complete request."""
 
-    def __init__(self, handler: Handler, *, wanted: Collection[str] | None) -> None:
+    def __init__(self, handler: Handler, *, wanted: Collection[str] | None, in_turn: bool) -> None:
         self._handler = handler
+        self._in_turn = in_turn
+        self._had_its_turn = False
+        self._next_turn: asyncio.Handle | None = None
         self._reader = HeaderReader(wanted) if wanted is None or wanted else None
         self._buffer = b""
         self._greeted = False
@@ -116,10 +119,18 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._streams.clear()
         self._held.clear()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
 
     def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        if self._next_turn is None:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        self._next_turn, self._had_its_turn = None, False
         try:
-            self._read(self._buffer + data if self._buffer else data)
+            self._read(self._buffer)
         except _Broken as broken:
             self._out += _frame(GOAWAY, 0, 0, struct.pack(">LL", 0, broken.code))
             self._flush()
@@ -147,6 +158,9 @@ class Connection(asyncio.Protocol):
             if length > LARGEST_FRAME:
                 raise _Broken(FRAME_SIZE_ERROR)
             if end - at < 9 + length:
+                break
+            if self._had_its_turn:
+                self._next_turn = asyncio.get_running_loop().call_soon(self._take_turn)
                 break
             self._frame(kind, flags, stream & LARGEST_WINDOW, data[at + 9 : at + 9 + length])
             at += 9 + length
@@ -223,6 +237,7 @@ class Connection(asyncio.Protocol):
 
     def _complete(self, stream: int) -> None:
         opened = self._streams.pop(stream)
+        self._had_its_turn = self._in_turn
         reply = self._handler(Asked(opened.headers, opened.body))
         if reply is CUT:
             self.cut()
@@ -259,9 +274,16 @@ class Connection(asyncio.Protocol):
 class Http2Server:
     """Listens until closed; its connections end with it."""
 
-    def __init__(self, handler: Handler, *, decode: bool, only: Collection[str] | None = None) -> None:
-        """With `decode` false no request has headers: for gateways with one path. `only` are those to read."""
+    def __init__(
+        self, handler: Handler, *, decode: bool, only: Collection[str] | None = None, in_turn: bool = False
+    ) -> None:
+        """With `decode` false no request has headers: for gateways with one path. `only` are those to read.
+
+        With `in_turn` a connection has one request answered, then all others of this loop have their turn: to open
+        some dozens of messages takes so long that another counterpart would note late what came in time.
+        """
         self._handler = handler
+        self._in_turn = in_turn
         self._wanted = only if decode else ()
         self._connections = weakref.WeakSet[Connection]()
         self._server: asyncio.Server | None = None
@@ -280,7 +302,7 @@ class Http2Server:
             connection.cut()
 
     def _connection(self) -> Connection:
-        connection = Connection(self._handler, wanted=self._wanted)
+        connection = Connection(self._handler, wanted=self._wanted, in_turn=self._in_turn)
         self._connections.add(connection)
         return connection
 

@@ -1,6 +1,6 @@
 """Playing the fictitious case from start to found, measured where the public and the partners are.
 
-Page, photo and CAP message are looked at every 50 ms; mails and calls carry their counterpart's own time.
+Page, photo, CAP message and poster are looked at every 50 ms; what came to a counterpart carries its own time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,9 @@ from starter.demo_case import write_demo_case
 from starter.errors import CannotReach, RefusedByRule
 
 LOOK = 0.05
-"""Seconds between two looks."""
+"""Seconds between two looks at what the public gets."""
+LOOK_AT_RECORD = 0.25
+"""Seconds between two looks at what counterparts took in. Their lines have the time, and to read them costs CPU."""
 PATIENCE = 30.0
 SHOWING = ("cellbroadcast", "signage")
 """Their counterparts show one thing to everybody."""
@@ -84,15 +85,16 @@ class _Watch:
         since, seen = _now(), dict[str, float]()
         given = asyncio.ensure_future(command)
         looks: dict[str, Callable[[], Awaitable[bool]]] = {"web": self._page, "cap": self._cap, "poster": self._poster}
-        looks |= {name: partial(self._on_any, name) for name in SHOWING}
         if not shows:
             looks["photo"] = self._photo_there
-        wanted = {*NAMES, *looks}
+        wanted, looked_at_record = {*NAMES, *looks}, since
         while _now() - since < PATIENCE and not wanted <= seen.keys():
             for name, there in looks.items():
                 if name not in seen and await there() == shows:
                     seen[name] = _now() - since
-            await self._counterparts(seen, since, "alert" if shows else "cancel", recipients)
+            if _now() - looked_at_record >= LOOK_AT_RECORD:
+                await self._counterparts(seen, since, recipients, shows=shows)
+                looked_at_record = _now()
             await asyncio.sleep(LOOK)
         await given
         return seen
@@ -128,11 +130,6 @@ class _Watch:
         answer = await self._public.get(f"/alerts/{self._alert_id}/cap.xml")
         return answer.status_code == httpx.codes.OK and "<msgType>Cancel" not in answer.text
 
-    async def _on_any(self, channel: str) -> bool:
-        """Whether any screen of the broker, or the phones of any network, show it; they change in one moment."""
-        newest = {line["recipient"]: line["kind"] for line in await self._received(channel)}
-        return any(kind != "cancel" for kind in newest.values())
-
     async def _poster(self) -> bool:
         return (await self._public.get(f"/a/{self._alert_id}/poster-a4.pdf")).is_success
 
@@ -142,20 +139,35 @@ class _Watch:
         return {one["channel"]: one["recipients"] for one in channels if one["channel"] in PERSONAL}
 
     async def _counterparts(
-        self, seen: dict[str, float], since: float, kind: str, recipients: Mapping[str, int]
+        self, seen: dict[str, float], since: float, recipients: Mapping[str, int], *, shows: bool
     ) -> None:
-        """Of each personal channel, when its last recipient had it."""
-        for name in PERSONAL:
-            if name in seen:
-                continue
-            got = [line for line in await self._received(name) if line["kind"] == kind]
-            if len({line["recipient"] for line in got}) >= recipients[name] > 0:
-                seen[name] = max(0.0, max(_time(line["at"]) for line in got) - since)
+        """Of each channel with counterparts, when it was done there, once it is."""
+        for name in {*SHOWING, *PERSONAL} - seen.keys():
+            lines = await self._received(name)
+            times = _times_on_show(lines, shows) if name in SHOWING else _times_told(lines, shows, recipients[name])
+            if times:
+                seen[name] = max(0.0, times[-1] - since)
 
     async def _received(self, channel: str) -> list[dict[str, Any]]:
         asked = {"channel": channel, "alert": self._alert_id}
         lines: list[dict[str, Any]] = (await self._public.get("/demo/received.json", params=asked)).json()
         return lines
+
+
+def _times_on_show(lines: list[dict[str, Any]], shows: bool) -> list[float]:
+    """Until the first screen, or the phones of one network, show it, or none does; they change in one moment."""
+    newest = {line["recipient"]: line for line in lines}
+    if shows:
+        return [_time(line["at"]) for line in lines if line["kind"] != "cancel"][:1]
+    gone = all(line["kind"] == "cancel" for line in newest.values())
+    return sorted(_time(line["at"]) for line in newest.values()) if gone else []
+
+
+def _times_told(lines: list[dict[str, Any]], shows: bool, recipients: int) -> list[float]:
+    """When each recipient was told, once all are."""
+    told = [line for line in lines if line["kind"] == ("alert" if shows else "cancel")]
+    complete = len({line["recipient"] for line in told}) >= recipients > 0
+    return sorted(_time(line["at"]) for line in told) if complete else []
 
 
 async def _armed(baken: Baken, alert_id: str) -> None:

@@ -165,9 +165,9 @@ class SmsChannel:
                         await session.opened()
                         if clock() > until:
                             return Busy("the SMS centre is slow", retry_after=1.0)
-                        if not still():
-                            return NotSent("something newer holds")
                         return _outcome(await session.submit(short, still))
+                    except NotSent as held:
+                        return held
                     except Away as away:
                         kind = Denied if isinstance(away, NotLetIn) else Unreachable
                         trouble = kind(str(away), in_doubt=away.in_doubt)

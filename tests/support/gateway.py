@@ -15,7 +15,9 @@ from simulators.tls import server_context
 class OwnGateway:
     """Listens on loopback until closed; `asked` holds every request in order of arrival."""
 
-    def __init__(self, folder: Path, handler: Handler = lambda _: Reply(), *, decode: bool = False) -> None:
+    def __init__(
+        self, folder: Path, handler: Handler = lambda _: Reply(), *, decode: bool = False, in_turn: bool = False
+    ) -> None:
         self.asked: list[Asked] = []
         self.authority = folder / "ca.pem"
         self._handler = handler
@@ -23,7 +25,7 @@ class OwnGateway:
         self._socket: socket.socket = bind(0)
         self.port = int(self._socket.getsockname()[1])
         self.url = f"https://127.0.0.1:{self.port}/send"
-        self._decode = decode
+        self._server = Http2Server(self._answer, decode=decode, in_turn=in_turn)
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -36,11 +38,10 @@ class OwnGateway:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = Http2Server(self._answer, decode=self._decode)
-        self._loop.run_until_complete(server.serve(self._tls, self._socket))
+        self._loop.run_until_complete(self._server.serve(self._tls, self._socket))
         self._ready.set()
         self._loop.run_forever()
-        server.close()
+        self._server.close()
         self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
 

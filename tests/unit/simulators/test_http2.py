@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 
 from simulators.http2 import CUT, PREFACE, Asked, Reply, later
 from tests.support.gateway import OwnGateway
+
+HEAD = [(":method", "POST"), (":path", "/"), (":scheme", "https"), (":authority", "x")]
 
 
 @pytest.fixture
@@ -51,9 +54,8 @@ class Client:
 
     def ask(self, body: bytes = b"", **headers: str) -> int:
         stream = self.h2.get_next_available_stream_id()
-        said = [(":method", "POST"), (":path", "/"), (":scheme", "https"), (":authority", "x")]
         more = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        self.h2.send_headers(stream, [*said, *more], end_stream=not body)
+        self.h2.send_headers(stream, [*HEAD, *more], end_stream=not body)
         while body:
             room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size)
             assert room > 0
@@ -170,6 +172,48 @@ def test_rubbish_ends_the_connection_and_not_the_server(gateway: OwnGateway, rub
     client.until(client.ask(b"still here"))
     assert [body for _, body in client.answers.values()] == [b"still here"]
     client.socket.close()
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[OwnGateway]:
+    def answer(_: Asked) -> Reply:
+        time.sleep(0.02)
+        return Reply()
+
+    gateway = OwnGateway(tmp_path, answer, decode=True, in_turn=True)
+    yield gateway
+    gateway.close()
+
+
+def ask_much_at_once(client: Client, requests: int) -> None:
+    """In one record, so that the server has them all with one read."""
+    for _ in range(requests):
+        stream = client.h2.get_next_available_stream_id()
+        client.h2.send_headers(stream, HEAD, end_stream=True)
+    client.flush()
+
+
+def test_others_have_their_turn_while_much_that_came_at_once_is_answered(slow: OwnGateway) -> None:
+    much, other = Client(slow), Client(slow)
+    ask_much_at_once(much, 40)
+    other.until(other.ask(b"one"))
+    assert [asked.body for asked in slow.asked].index(b"one") < 39
+    much.until(*range(1, 80, 2))
+    assert len(much.answers) == 40
+    for client in (much, other):
+        client.socket.close()
+
+
+def test_what_is_left_of_a_connection_that_went_away_is_not_answered(slow: OwnGateway) -> None:
+    gone, other = Client(slow), Client(slow)
+    ask_much_at_once(gone, 15)
+    while not slow.asked:
+        time.sleep(0.001)
+    gone.socket.close()
+    other.until(other.ask(b"one"))
+    time.sleep(15 * 0.02 + 0.2)
+    assert len(slow.asked) < 16
+    other.socket.close()
 
 
 def test_answer_when_it_comes_later_is_the_same_and_a_cut_stays_a_cut() -> None:
