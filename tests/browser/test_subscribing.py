@@ -40,6 +40,11 @@ SHOW = """async () => (await navigator.serviceWorker.ready).showNotification(
 DISMISS = """async () => {
   for (const one of await (await navigator.serviceWorker.ready).getNotifications()) one.close();
 }"""
+COUNT = """() => {
+  const before = inTurn;
+  self.taken = 0;
+  inTurn = (said) => { self.taken += 1; return before(said); };
+}"""
 OTHER = (
     b'{"tag": "another", "title": "Another alert", "body": "", "edition": 1, "order": [1, 0, 1, 0], "kind": "alert"}'
 )
@@ -88,18 +93,25 @@ class Worker:
         page.goto(f"{web}/subscribe")
         page.evaluate("navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready)")
         self._protocol.send("ServiceWorker.enable")
-        while not self._registrations:
+        while not (self._registrations and page.context.service_workers):
             page.wait_for_timeout(50)
+        (self._worker,) = page.context.service_workers
+        self._worker.evaluate(COUNT)
 
     def _note(self, event: dict[str, Any]) -> None:
         self._registrations += [one["registrationId"] for one in event["registrations"]]
 
-    def given(self, plaintext: bytes) -> None:
-        said = {"origin": self._web, "registrationId": self._registrations[0], "data": plaintext.decode()}
-        self._protocol.send("ServiceWorker.deliverPushMessage", said)
+    def given(self, *plaintexts: bytes) -> None:
+        """One right after the other; all were dealt with when this returns.
 
-    def pause(self) -> None:
-        self._page.wait_for_timeout(300)
+        Only then may somebody look: Chromium forgets one that is being shown when it is asked what it shows.
+        """
+        taken = self._worker.evaluate("taken") + len(plaintexts)
+        for one in plaintexts:
+            said = {"origin": self._web, "registrationId": self._registrations[0], "data": one.decode()}
+            self._protocol.send("ServiceWorker.deliverPushMessage", said)
+        eventually(lambda: self._worker.evaluate("taken") == taken, what="the worker's taking in of all messages")
+        self._worker.evaluate("last")
 
     def dismiss(self) -> None:
         """Wipe away all that is shown."""
@@ -112,11 +124,18 @@ class Worker:
     def until(self, *titles: str) -> list[dict[str, Any]]:
         """What is shown once it has just these titles, in any order."""
 
-        def just_these() -> list[dict[str, Any]]:
-            shown = self.shown()
-            return shown if sorted(one["title"] for one in shown) == sorted(titles) else []
+        found: list[dict[str, Any]] = []
 
-        return eventually(just_these, what=f"showing {titles}")
+        def just_these() -> bool:
+            found[:] = self.shown()
+            return sorted(one["title"] for one in found) == sorted(titles)
+
+        try:
+            eventually(just_these, what=f"showing {titles}")
+        except AssertionError as error:
+            error.add_note(f"It shows {found}")
+            raise
+        return found
 
 
 @contextmanager
@@ -158,8 +177,7 @@ def test_message_on_the_wire_when_opened_is_shown_replaced_and_gone(
         worker.given(changed)
         (shown,) = worker.until("Vermist: Noor Voorbeeld (7), Zwolle")
         assert shown["renotify"]
-        worker.given(first)  # a push service brought it late
-        worker.given(over)
+        worker.given(first, over)  # a push service brought the first one late
         (shown,) = worker.until("AMBER Alert")
         assert shown["body"] == end_text("nl", None)
         assert not shown["image"]
@@ -185,10 +203,7 @@ def test_show_when_it_comes_after_its_cancel_is_ignored_and_shown_when_reinstate
         if dismissed:
             worker.dismiss()
             ended = []
-        worker.given(first)  # a push service brought it late
-        worker.given(OTHER)
-        worker.until(*ended, "Another alert")
-        worker.pause()  # whichever had its turn first
+        worker.given(first, OTHER)  # a push service brought the first one late
         worker.until(*ended, "Another alert")
         worker.given(again)
         worker.until("Vermist: Noor Voorbeeld (7), Amersfoort", "Another alert")
