@@ -158,19 +158,26 @@ def test_down_cuts_open_connections(counterparts: Counterparts) -> None:
 
 
 def test_cut_takes_the_message_and_breaks_off_its_answer(counterparts: Counterparts) -> None:
-    """Each connection after a moment, so that some requests get through."""
+    """Each connection after a moment, so that some requests get through: on a busy machine not the first ones."""
     counterparts.fault("webhook", "cut")
-    assert counterparts.call().status_code == 204
+
+    def gets_through() -> bool:
+        try:
+            return counterparts.call().status_code == 204
+        except httpx.RemoteProtocolError:
+            return False
+
+    eventually(gets_through, what="a call that is through before its connection is cut")
     counterparts.fault("email", "cut")
 
-    async def cut() -> None:
+    async def ask_late() -> None:
         client = counterparts.mail_client()
         await client.connect()
         await asyncio.sleep(CUT_AFTER)
-        with pytest.raises(aiosmtplib.SMTPServerDisconnected):
-            await client.noop()
+        await client.noop()
 
-    asyncio.run(cut())
+    with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+        asyncio.run(ask_late())
 
 
 def test_malformed_answers_nonsense_and_passes_nothing_on(counterparts: Counterparts) -> None:
