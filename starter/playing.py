@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -144,9 +144,12 @@ class _Watch:
         """Of each channel with counterparts, when it was done there, once it is."""
         for name in {*SHOWING, *PERSONAL} - seen.keys():
             lines = await self._received(name)
-            times = _times_on_show(lines, shows) if name in SHOWING else _times_told(lines, shows, recipients[name])
-            if times:
-                seen[name] = max(0.0, times[-1] - since)
+            if name in SHOWING:
+                done = _done_on_show(lines, shows=shows)
+            else:
+                done = _done_for_all(lines, recipients[name], shows=shows)
+            if done is not None:
+                seen[name] = max(0.0, done - since)
 
     async def _received(self, channel: str) -> list[dict[str, Any]]:
         asked = {"channel": channel, "alert": self._alert_id}
@@ -154,20 +157,20 @@ class _Watch:
         return lines
 
 
-def _times_on_show(lines: list[dict[str, Any]], shows: bool) -> list[float]:
-    """Until the first screen, or the phones of one network, show it, or none does; they change in one moment."""
-    newest = {line["recipient"]: line for line in lines}
+def _done_on_show(lines: Sequence[Mapping[str, Any]], *, shows: bool) -> float | None:
+    """When the first screen, or the phones of one network, showed it, or none did any more."""
     if shows:
-        return [_time(line["at"]) for line in lines if line["kind"] != "cancel"][:1]
+        return next((_time(line["at"]) for line in lines if line["kind"] != "cancel"), None)
+    newest = {line["recipient"]: line for line in lines}
     gone = all(line["kind"] == "cancel" for line in newest.values())
-    return sorted(_time(line["at"]) for line in newest.values()) if gone else []
+    return max((_time(line["at"]) for line in newest.values()), default=None) if gone else None
 
 
-def _times_told(lines: list[dict[str, Any]], shows: bool, recipients: int) -> list[float]:
-    """When each recipient was told, once all are."""
+def _done_for_all(lines: Sequence[Mapping[str, Any]], recipients: int, *, shows: bool) -> float | None:
+    """When the last of the recipients was told."""
     told = [line for line in lines if line["kind"] == ("alert" if shows else "cancel")]
     complete = len({line["recipient"] for line in told}) >= recipients > 0
-    return sorted(_time(line["at"]) for line in told) if complete else []
+    return max(_time(line["at"]) for line in told) if complete else None
 
 
 async def _armed(baken: Baken, alert_id: str) -> None:
