@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import smpp34
 
-from activities.channels.base import NotSent
+from activities.channels.base import may_leave
 from activities.endpoints import SmsCentre
 from activities.sms_receipts import Proves, Receipts
 from activities.sms_text import Encoded
@@ -184,8 +184,8 @@ class Session:
                 await asyncio.sleep(again * 0.2)
                 if not still():
                     break
-            elif not may_go():
-                raise NotSent("something newer holds")
+            else:
+                may_leave(may_go)
             try:
                 async with asyncio.timeout(ANSWER):  # in this task: another would come to its turn later
                     answer = await smsc.submit_sm(destination, parts[number], **same)

@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
 from standardwebhooks.webhooks import Webhook
 
-from activities.channels.base import Busy, Denied, NotSent, Outcome, Rejected, Unreachable
+from activities.channels.base import Busy, Denied, NotSent, Outcome, Rejected, Unreachable, may_leave
 from activities.endpoints import Partner
 from activities.leaving import leaving
 from activities.trust import public_authorities
@@ -44,11 +45,7 @@ class Caller:
         """One call; `still` is asked right before it leaves."""
         body = json.dumps(event, ensure_ascii=False)
         headers = {"content-type": "application/json", **signed(partner, message_id, body)}
-
-        def may_go() -> None:
-            if not still():
-                raise NotSent("something newer holds")
-
+        may_go = partial(may_leave, still)
         try:
             async with asyncio.timeout(self._answer_within):
                 call = client.stream(

@@ -194,6 +194,12 @@ class NotSent(ChannelError):
     """Stopped before this message because something newer holds."""
 
 
+def may_leave(still: Callable[[], bool]) -> None:
+    """Raises NotSent unless `still` says yes."""
+    if not still():
+        raise NotSent("something newer holds")
+
+
 class NotMeant(ChannelError):
     """This recipient is not to get this message, and nothing is wrong."""
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import httpx
@@ -25,13 +26,13 @@ from activities.channels.base import (
     Gone,
     Messages,
     NotMeant,
-    NotSent,
     Outcome,
     Outgoing,
     Rejected,
     Rendition,
     Unreachable,
     WaveJob,
+    may_leave,
 )
 from activities.endpoints import (
     AnyAccount,
@@ -134,11 +135,7 @@ class SocialChannel:
         if account is None:
             return await self._left_behind(job, message)
 
-        def may_go() -> None:
-            if not still():
-                raise NotSent("something newer holds")
-
-        about = About(job, message, account)
+        may_go, about = partial(may_leave, still), About(job, message, account)
         outcome: Outcome = None
         for _ in range(TRIES):
             outcome = await self._try(client, about, may_go)

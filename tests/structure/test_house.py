@@ -27,6 +27,12 @@ def test_files_when_searched_name_no_path_of_a_machine() -> None:
     assert found == []
 
 
+def test_files_when_looked_at_have_an_ending_or_are_known_without() -> None:
+    """What a measurement left behind has none, and goes in with all that is new."""
+    bare = {str(path.relative_to(ROOT)) for path in project_files() if "." not in path.name}
+    assert bare == {"LICENSE", "Makefile", ".ci/run"}
+
+
 @pytest.mark.parametrize("lock", ["requirements.lock", "package-lock.json", ".npmrc", "apt.txt"])
 def test_lock_files_when_read_carry_no_address(lock: str) -> None:
     assert ADDRESS.search((ROOT / lock).read_text("utf-8")) is None
