@@ -37,6 +37,8 @@ AWAY = (CannotReach, OSError, SQLAlchemyError, KeyStoreAway)
 """What a person hears as "not now"."""
 TRY_AGAIN = 1.0
 """Seconds after which somebody who was told that a part does not answer tries again."""
+RULED_WITHIN = 15.0
+"""Seconds after which somebody who read no ruling gives a command again: it may have been refused since."""
 GOES_ON_WITHIN = 10.0
 """Seconds after a sender was killed in which others have taken its work over, when nothing else happens."""
 LANES = 9
@@ -235,11 +237,12 @@ class Round:
         """
         began = time.monotonic()
         said: str | None = ""
-        restores = self._stage.restores
+        restores, given_at = self._stage.restores, began
         while True:
             try:
-                if said not in ("accepted", "recorded") or restores != self._stage.restores:
-                    restores = self._stage.restores
+                unruled = said == "recorded" and time.monotonic() > given_at + RULED_WITHIN
+                if said not in ("accepted", "recorded") or unruled or restores != self._stage.restores:
+                    restores, given_at = self._stage.restores, time.monotonic()
                     ruling = self._baken.command(self._alert, action, who, **more)
                     said = "recorded" if ruling is None else "accepted" if ruling.accepted else ruling.reason
                     self._note(f"{action.value}: {said}")
