@@ -13,7 +13,8 @@ import struct
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -47,12 +48,14 @@ from store.areas import codes_of
 from store.audience import AudienceStore, Members
 from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
-from store.ledger import Chunk, Intent, Status, Wave
+from store.ledger import Chunk, Intent, Outcomes, Status, Wave
 from store.rates import Urgency
 from store.standing import leased_until
 from store.trouble import clear_trouble, note_trouble
 from store.witness import Witness
 from workflows import ports
+
+T = TypeVar("T")
 
 LARGEST_BATCH = 10_000
 """Positions per activity: a second or so of sending, so that a batch that is lost costs little and each of them
@@ -64,7 +67,7 @@ LANES = 16
 LANES_OF_ONE = 500
 """Where each recipient is a counterpart of its own (webhook): at most, one each, so that nobody waits for those who
 are silent or refuse for ever. Temporal lets 2,000 activities of a workflow be open."""
-CHUNKS_AT_ONCE = 3
+LOADS_AT_ONCE = 2
 """Of one batch: while one waits for its last answers the next is under way."""
 _KINDS = dict(enumerate(MessageKind, start=1))
 """By their codes in the ledger."""
@@ -116,7 +119,7 @@ class DeliveryActivities:
             batch.may_leave = asked.may_leave
             if asked.purpose == "show":
                 batch.still = watched.still
-            working = asyncio.gather(*(self._work_off(batch) for _ in range(CHUNKS_AT_ONCE)), return_exceptions=True)
+            working = asyncio.gather(*(self._work_off(batch) for _ in range(LOADS_AT_ONCE)), return_exceptions=True)
             try:
                 ended = await asyncio.shield(working)
             except asyncio.CancelledError:
@@ -144,43 +147,43 @@ class DeliveryActivities:
         yet; None: nobody was sent anything. The same and the number come back.
         """
         batch = self._open_batch(asked)
-        chunks = list(batch.chunks)
-        number = sum(len(chunk.members) for chunk in chunks)
+        loads = list(batch.loads)
+        number = sum(map(len, loads))
         status = judge(number)
         if status is None:
             return Status.NONE, 0
-        for chunk in chunks:
+        for load in loads:
             with self._db.write_rows() as connection:
-                intent = chunk.intent or ledger.write_intent(connection, batch.wave, chunk, at)
-                statuses = bytes([status]) * len(chunk.members)
-                ledger.record_outcomes(connection, intent, chunk.members.positions, statuses, at, at)
+                intents = ledger.write_intents(connection, batch.wave, load.chunks, at)
+                told = load.outcomes(intents, bytes([status]) * len(load))
+                ledger.record_outcomes(connection, batch.wave, told, at, at)
         return status, number
 
     async def _work_off(self, batch: _Batch) -> None:
-        """Take chunks until there are none, something newer holds, or nothing gets through."""
+        """Take loads until there are none, something newer holds, or nothing gets through."""
         sent: _Sent | None = None
         while True:
-            chunk = next(batch.chunks, None) if batch.goes_on() else None
-            if chunk is None and sent is None:
+            load = next(batch.loads, None) if batch.goes_on() else None
+            if load is None and sent is None:
                 return
-            intent = await self._written(batch.wave, sent, chunk)
-            if chunk is None or intent is None:
+            intents = await self._written(batch.wave, sent, load)
+            if load is None:
                 return
-            sent = await self._send(batch, chunk, intent)
+            sent = await self._send(batch, load, intents)
 
-    async def _written(self, wave: Wave, sent: _Sent | None, chunk: Chunk | None) -> Intent | None:
+    async def _written(self, wave: Wave, sent: _Sent | None, load: _Load | None) -> Sequence[Intent]:
         """`_write`, as often as it takes: what has left and is not written down would be sent again."""
         while True:
             try:
-                return await asyncio.to_thread(self._write, wave, sent, chunk)
+                return await asyncio.to_thread(self._write, wave, sent, load)
             except STORE_AWAY:
                 if sent is None:
                     raise  # nothing left yet: a later attempt begins where this one does
             await asyncio.sleep(WRITE_AGAIN)
 
-    async def _send(self, batch: _Batch, chunk: Chunk, intent: Intent) -> _Sent:
+    async def _send(self, batch: _Batch, load: _Load, intents: Sequence[Intent]) -> _Sent:
         dispatched: datetime | None = None
-        alone = len(chunk.members) == 1
+        alone = len(load) == 1
 
         def leaving() -> bool:
             """Asked right before messages leave, so its first yes is the first dispatch.
@@ -194,22 +197,20 @@ class DeliveryActivities:
                 dispatched = now()
             return True
 
-        outcomes = await self._paced(batch, batch.messages(chunk), leaving)
-        statuses = batch.statuses(outcomes, intent)
-        sent = _Sent(intent, chunk.members, statuses, dispatched or now())
+        outcomes = await self._paced(batch, batch.messages(load), leaving)
+        sent = _Sent(load, intents, batch.statuses(outcomes, intents), dispatched or now())
         batch.note(sent, outcomes)
         return sent
 
     async def _paced(self, batch: _Batch, messages: Messages, leaving: Callable[[], bool]) -> Sequence[Outcome]:
         """Send them, no faster than the counterpart allows the whole system."""
-        limit = batch.channel.limit(batch.job)
-        if limit is None:
+        if batch.limit is None:
             return await batch.channel.send(batch.job, messages, leaving)
 
         def still() -> bool:
             return batch.still()
 
-        pace = Pace(self._db, limit, batch.urgency)
+        pace = Pace(self._db, batch.limit, batch.urgency)
         outcomes: list[Outcome] = []
         while len(outcomes) < len(messages) and (number := await pace.slots(len(messages) - len(outcomes), still)):
             part = messages.part(len(outcomes), len(outcomes) + number)
@@ -299,18 +300,18 @@ class DeliveryActivities:
                 }
         return found
 
-    def _write(self, wave: Wave, sent: _Sent | None, chunk: Chunk | None) -> Intent | None:
-        """What became of the last chunk, and what the next one is about to send, in one transaction."""
+    def _write(self, wave: Wave, sent: _Sent | None, load: _Load | None) -> Sequence[Intent]:
+        """What became of the last load, and what the next one is about to send, in one transaction."""
         at = now()
         with self._db.write_rows() as connection:
             if sent is not None:
-                ledger.record_outcomes(connection, sent.intent, sent.members.positions, sent.statuses, sent.first, at)
+                told = sent.load.outcomes(sent.intents, sent.statuses)
+                ledger.record_outcomes(connection, wave, told, sent.first, at)
                 if Status.GONE in sent.statuses:
-                    gone = [status == Status.GONE for status in sent.statuses]
-                    subscribers.drop(connection, sent.members.only(gone).subscriber_ids, at)
-            intent = (chunk.intent or ledger.write_intent(connection, wave, chunk, at)) if chunk else None
+                    subscribers.drop(connection, sent.gone(), at)
+            intents = ledger.write_intents(connection, wave, load.chunks, at) if load else ()
         self._witness.note_now_and_then()
-        return intent
+        return intents
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError, waits: float | None) -> None:
         with self._db.write() as session:
@@ -322,13 +323,43 @@ class DeliveryActivities:
             ledger.count_batch(session, asked.alert_id, asked.channel)
 
 
-class _Sent(NamedTuple):
-    """A chunk whose messages have left, and what became of each."""
+class _Load:
+    """Neighbouring chunks whose messages leave together, in the order of their positions."""
 
-    intent: Intent
-    members: Members
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.chunks = chunks
+        self._size = sum(len(chunk.members) for chunk in chunks)
+
+    def __len__(self) -> int:
+        """Messages."""
+        return self._size
+
+    def column(self, of: Callable[[Chunk], Sequence[T]]) -> Sequence[T]:
+        """What each chunk has of each of its messages, behind each other."""
+        return list(chain.from_iterable(map(of, self.chunks)))
+
+    def outcomes(self, intents: Sequence[Intent], statuses: bytes) -> list[Outcomes]:
+        """These statuses, one for each message, by chunk."""
+        told, first = [], 0
+        for chunk, intent in zip(self.chunks, intents, strict=True):
+            end = first + len(chunk.members)
+            told.append(Outcomes(intent, chunk.members.positions, statuses[first:end]))
+            first = end
+        return told
+
+
+class _Sent(NamedTuple):
+    """A load whose messages have left, and what became of each."""
+
+    load: _Load
+    intents: Sequence[Intent]
     statuses: bytes
     first: datetime
+
+    def gone(self) -> Sequence[int]:
+        """Subscribers whose address is no more."""
+        subscribers = self.load.column(lambda chunk: chunk.members.subscriber_ids)
+        return [one for one, status in zip(subscribers, self.statuses, strict=True) if status == Status.GONE]
 
 
 class _Batch:
@@ -340,7 +371,9 @@ class _Batch:
         self.wave = wave
         self.job = job
         self.channel = channel
-        self.chunks = iter(chunks)
+        self.limit = channel.limit(job)
+        together = 1 if self.limit else channel.capabilities.together
+        self.loads = (_Load(chunks[at : at + together]) for at in range(0, len(chunks), together))
         self.still: Callable[[], bool] = lambda: True
         self.stopped = False
         """Somebody was not sent to because `still` said no."""
@@ -361,21 +394,23 @@ class _Batch:
         return Urgency.EXERCISE if self.job.alert_kind is Kind.EXERCISE else Urgency.ALERT
 
     def goes_on(self) -> bool:
-        """Whether there is use in another chunk now: nothing newer holds, and the last one got through."""
+        """Whether there is use in another load now: nothing newer holds, and the last one got through."""
         self.stopped = self.stopped or not self.still()
         return not self._stuck and not self.stopped
 
-    def messages(self, chunk: Chunk) -> Messages:
+    def messages(self, load: _Load) -> Messages:
         """Their ids follow from alert, edition, announcement, kind and place in the audience."""
-        members, kinds = chunk.members, chunk.kinds
-        prefix = {code: self._prefix(code, chunk.announcement) for code in set(kinds)}
-        places = struct.pack(f">{len(members)}I", *members.positions).hex(" ", 4).split()
         return Messages(
-            ids=[prefix[code] + place for code, place in zip(kinds, places, strict=True)],
-            kinds=[_KINDS[code] for code in kinds],
-            addresses=members.addresses,
-            languages=_spoken(members.languages),
+            ids=load.column(self._ids),
+            kinds=load.column(lambda chunk: [_KINDS[code] for code in chunk.kinds]),
+            addresses=load.column(lambda chunk: chunk.members.addresses),
+            languages=_spoken(load.column(lambda chunk: chunk.members.languages)),
         )
+
+    def _ids(self, chunk: Chunk) -> Sequence[str]:
+        prefix = {code: self._prefix(code, chunk.announcement) for code in set(chunk.kinds)}
+        places = struct.pack(f">{len(chunk.members)}I", *chunk.members.positions).hex(" ", 4).split()
+        return [prefix[code] + place for code, place in zip(chunk.kinds, places, strict=True)]
 
     def note(self, sent: _Sent, outcomes: Sequence[Outcome]) -> None:
         self._first = min(self._first or sent.first, sent.first)
@@ -396,10 +431,10 @@ class _Batch:
         else:
             self.trouble = self.trouble or told
 
-    def statuses(self, outcomes: Sequence[Outcome], intent: Intent) -> bytes:
+    def statuses(self, outcomes: Sequence[Outcome], intents: Sequence[Intent]) -> bytes:
         """One byte for each. What takes away and was refused is still to be done: what it is about still stands.
 
-        Of a few whose neighbours in the chunk took it a refusal is believed in the end: of a million there are always
+        Of a few whose neighbours in the load took it a refusal is believed in the end: of a million there are always
         some, and as long as their batches are tried others do not get their turn.
         """
         if not any(outcomes):
@@ -407,8 +442,9 @@ class _Batch:
         found = bytes(map(_status, outcomes))
         if not self._takes_away:
             return found
-        took = found.count(Status.REACHED) + (intent.outcomes or b"").count(Status.REACHED)
-        asked = len(intent.intended) - intent.intended.count(0)
+        before = b"".join(intent.outcomes or b"" for intent in intents)
+        took = found.count(Status.REACHED) + before.count(Status.REACHED)
+        asked = sum(len(intent.intended) - intent.intended.count(0) for intent in intents)
         believed = activity.info().attempt >= BELIEVED_AT and took > asked / 2
         return found if believed else found.replace(_REJECTED, _RETRY)
 
@@ -446,8 +482,9 @@ class _Batch:
 
 
 def _are_few(sent: _Sent) -> bool:
-    """Whether less than half of a chunk are still to be told: not their counterpart is away, but they fail alone."""
-    return 2 * sum(map(sent.statuses.count, ledger.OPEN)) < len(sent.intent.intended)
+    """Whether less than half of a load are still to be told: not their counterpart is away, but they fail alone."""
+    intended = sum(len(intent.intended) for intent in sent.intents)
+    return 2 * sum(map(sent.statuses.count, ledger.OPEN)) < intended
 
 
 def _spoken(languages: Sequence[str]) -> Sequence[str]:

@@ -13,7 +13,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,11 +81,16 @@ class Books:
             chunks = self.batch(wave, start)
             now = datetime.now(UTC)
             with self.db.write_rows() as connection:
-                for chunk in chunks:
-                    intent = ledger.write_intent(connection, wave, chunk, now)
-                    positions = chunk.members.positions
-                    statuses = b"".join(REFUSED if at % ONE_REFUSED_IN == 0 else SURE for at in positions)
-                    ledger.record_outcomes(connection, intent, positions, statuses, now, now)
+                intents = ledger.write_intents(connection, wave, chunks, now)
+                told = [
+                    ledger.Outcomes(intent, chunk.members.positions, _said(chunk.members.positions))
+                    for intent, chunk in zip(intents, chunks, strict=True)
+                ]
+                ledger.record_outcomes(connection, wave, told, now, now)
+
+
+def _said(positions: Sequence[int]) -> bytes:
+    return b"".join(REFUSED if at % ONE_REFUSED_IN == 0 else SURE for at in positions)
 
 
 def address_of(at: int) -> str:

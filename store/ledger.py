@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import Connection, bindparam, case, insert, update
@@ -68,13 +68,16 @@ _SURENESS = {
     )
 }
 _ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(256))
-_OF_WAVE = ("alert_id", "channel", "purpose", "edition", "announcement", "revision")
 _NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
+_KEY = ("alert_id", "channel", "start", "edition", "announcement", "purpose")
+"""Of a row, as its index has it."""
+_IS_IT = [getattr(LedgerChunk, name) == bindparam(f"of_{name}") for name in _KEY]
 _INTEND = insert(LedgerChunk)
 _RECORD = update(LedgerChunk).where(
-    col(LedgerChunk.id) == bindparam("of"), col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("before"))
+    *_IS_IT, col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("outcomes_before"))
 )
-"""What a sender writes for each chunk: made once, and executed without a session, for a million is two thousand."""
+_WRITTEN = sqlalchemy.select(col(LedgerChunk.outcomes), col(LedgerChunk.first_at)).where(*_IS_IT).with_for_update()
+"""What a sender says of its chunks: made once, and executed without a session, for a million is two thousand."""
 
 
 class Wave(Value):
@@ -99,15 +102,23 @@ class Last(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """The row of a chunk, as far as recording its outcomes needs it."""
+    """The row of a chunk of a wave, as far as recording its outcomes needs it."""
 
-    id: int
+    announcement: int
     start: int
     intended: bytes
     outcomes: bytes | None = None
     first_at: datetime | None = None
     begun: bool = False
     """By somebody who never said what became of it."""
+
+
+class Outcomes(NamedTuple):
+    """What became of positions of a chunk, one `Status` each; positions not named keep what they had."""
+
+    intent: Intent
+    positions: Sequence[int]
+    statuses: bytes
 
 
 class Chunk(NamedTuple):
@@ -154,47 +165,74 @@ def plan(
     return chunks
 
 
-def write_intent(connection: Connection, wave: Wave, chunk: Chunk, now: datetime) -> Intent:
-    """Write what is about to be sent. Raises IntegrityError when somebody else is at the same chunk."""
-    intended = _spread(bytes(chunk.end - chunk.start), chunk.start, chunk.members.positions, chunk.kinds)
-    values = {name: getattr(wave, name) for name in _OF_WAVE}
-    values |= {"start": chunk.start, "intent_at": now, "intended": intended, "messages": len(chunk.kinds)}
-    made = connection.execute(_INTEND, values | _NOTHING_YET)
-    (number,) = made.inserted_primary_key or (None,)
-    assert number is not None
-    return Intent(number, chunk.start, intended)
+def write_intents(connection: Connection, wave: Wave, chunks: Sequence[Chunk], now: datetime) -> list[Intent]:
+    """Write what is about to be sent, where that is not written yet; the intent of each.
+
+    Raises IntegrityError when somebody else is at one of these chunks: then none of it is written.
+    """
+    shared = {"alert_id": wave.alert_id, "channel": wave.channel, "purpose": wave.purpose, "edition": wave.edition}
+    shared |= {"revision": wave.revision, "intent_at": now, **_NOTHING_YET}
+    intents, rows = [], []
+    for chunk in chunks:
+        intent = chunk.intent
+        if intent is None:
+            intended = _spread(bytes(chunk.end - chunk.start), chunk.start, chunk.members.positions, chunk.kinds)
+            intent = Intent(chunk.announcement, chunk.start, intended)
+            own = {"announcement": chunk.announcement, "start": chunk.start, "intended": intended}
+            rows.append(shared | own | {"messages": len(chunk.kinds)})
+        intents.append(intent)
+    if rows:
+        connection.execute(_INTEND, rows)
+    return intents
 
 
 def record_outcomes(
-    connection: Connection, intent: Intent, positions: Sequence[int], statuses: bytes, first: datetime, last: datetime
+    connection: Connection, wave: Wave, told: Sequence[Outcomes], first: datetime, last: datetime
 ) -> None:
-    """Write what became of positions of a chunk, one `Status` each; positions not named keep what they had.
+    """Write what became of chunks of a wave that were sent between `first` and `last`.
 
     A sender that was given up for dead may come back when another has sent its chunk again: of what two say of a
     position the surer holds, so that nobody who was reached is forgotten.
     """
+    changes = []
+    for one in told:
+        intent = one.intent
+        outcomes = _outcomes(intent, one.positions, one.statuses)
+        changes.append(_change(wave, intent, intent.outcomes, outcomes, intent.first_at or first, last))
+    if connection.execute(_RECORD, changes).rowcount == len(changes):
+        return
+    for one, change in zip(told, changes, strict=True):
+        key = {f"of_{name}": change[f"of_{name}"] for name in _KEY}
+        written, began = connection.execute(_WRITTEN, key).one()
+        outcomes, theirs = change["outcomes"], (written or b"").ljust(len(change["outcomes"]), b"\0")
+        if theirs != outcomes:
+            surer = bytes(max(pair, key=_SURENESS.__getitem__) for pair in zip(outcomes, theirs, strict=True))
+            connection.execute(_RECORD, _change(wave, one.intent, written, surer, began or first, last))
+
+
+def _outcomes(intent: Intent, positions: Sequence[int], statuses: bytes) -> bytes:
+    """Of the whole chunk, once these positions have these statuses."""
     before = intent.outcomes
     if before is None:
         before = intent.intended.translate(_ALL_IN_DOUBT) if intent.begun else bytes(len(intent.intended))
     if Status.DOUBT in before:
         known = _gather(before, intent.start, positions)
         statuses = bytes(map(_next, known, statuses))
-    outcomes = _spread(before, intent.start, positions, statuses)
-    if not _write_outcomes(connection, intent, intent.outcomes, outcomes, intent.first_at or first, last):
-        row = sqlalchemy.select(col(LedgerChunk.outcomes), col(LedgerChunk.first_at))
-        written, began = connection.execute(row.where(col(LedgerChunk.id) == intent.id).with_for_update()).one()
-        theirs = (written or b"").ljust(len(outcomes), b"\0")
-        surer = bytes(max(pair, key=_SURENESS.__getitem__) for pair in zip(outcomes, theirs, strict=True))
-        _write_outcomes(connection, intent, written, surer, began or first, last)
+    return _spread(before, intent.start, positions, statuses)
 
 
-def _write_outcomes(
-    connection: Connection, intent: Intent, before: bytes | None, outcomes: bytes, first: datetime, last: datetime
-) -> bool:
-    """Whether the chunk still had the outcomes that were known before."""
-    changed = {
-        "of": intent.id,
-        "before": before,
+def _change(
+    wave: Wave, intent: Intent, before: bytes | None, outcomes: bytes, first: datetime, last: datetime
+) -> dict[str, Any]:
+    """Of the row of a chunk, where it still has the outcomes that were known before."""
+    return {
+        "of_alert_id": wave.alert_id,
+        "of_channel": wave.channel,
+        "of_purpose": wave.purpose,
+        "of_edition": wave.edition,
+        "of_announcement": intent.announcement,
+        "of_start": intent.start,
+        "outcomes_before": before,
         "outcomes": outcomes,
         "first_at": first,
         "last_at": last,
@@ -202,7 +240,6 @@ def _write_outcomes(
         "failed": sum(map(outcomes.count, FAILED)),
         "in_doubt": sum(map(outcomes.count, DOUBTFUL)),
     }
-    return connection.execute(_RECORD, changed).rowcount == 1
 
 
 def settled_to(session: Session, alert_id: str, channel: str, edition: int) -> int:
@@ -288,7 +325,7 @@ def _chunk(
 ) -> Chunk:
     """Those of the members for whom `codes` names a message; `row` where it was begun before."""
     kinds = codes.replace(b"\0", b"")
-    intent = Intent(_id(row), start, row.intended, row.outcomes, row.first_at, begun=True) if row else None
+    intent = Intent(announcement, start, row.intended, row.outcomes, row.first_at, begun=True) if row else None
     due = members if len(kinds) == len(codes) else members.only(codes)
     return Chunk(start, min(start + grid, end), due, kinds, intent, announcement)
 
@@ -395,8 +432,3 @@ def _spread(column: bytes, start: int, positions: Sequence[int], values: bytes) 
         for position, value in zip(positions, values, strict=True):
             spread[position - start] = value
     return bytes(spread)
-
-
-def _id(row: LedgerChunk) -> int:
-    assert row.id is not None
-    return row.id

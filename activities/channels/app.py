@@ -70,6 +70,7 @@ class AppChannel:
         text_max=BODY_MAX,
         credentials="service account",
         chunk=500,
+        together=4,
     )
 
     def __init__(self, config: ChannelsConfig) -> None:

@@ -52,7 +52,10 @@ class Capabilities:
     partners: bool = False
     """Its recipients are partners that the configuration names: nobody subscribes to it."""
     chunk: int = 100
-    """Recipients per ledger chunk; in doubt after a crash is at most this many a lane."""
+    """Recipients per ledger chunk."""
+    together: int = 1
+    """Chunks that leave together where no rate is set: a transaction and a change of threads cost the same for any
+    number (docs/gotchas.md). In doubt after a crash are at most as many a lane."""
 
 
 class Part(Value):

@@ -68,6 +68,7 @@ class WebPushChannel:
         text_max=BODY_MAX,
         credentials="VAPID key",
         chunk=500,
+        together=4,
     )
 
     def __init__(self, config: ChannelsConfig, secret: Callable[[], bytes], clock: Callable[[], datetime]) -> None:

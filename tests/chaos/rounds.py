@@ -19,6 +19,8 @@ import sqlalchemy
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from activities.channels import CAPABILITIES
+from activities.delivery import LOADS_AT_ONCE
 from alerts.vocabulary import Action
 from starter.errors import CannotReach, Problem
 from store.keys import KeyStoreAway
@@ -26,6 +28,7 @@ from tests.chaos import books
 from tests.chaos.books import Findings, Message, Record
 from tests.chaos.faults import OF_THE_STORE, Fault, Field, draw
 from tests.support.cases import amber_case
+from worker import BATCHES_AT_ONCE
 
 Story = Literal["nothing", "amend", "found", "hold"]
 STORIES: tuple[Story, ...] = ("nothing", "amend", "found", "found", "hold")
@@ -41,9 +44,8 @@ RULED_WITHIN = 15.0
 """Seconds after which somebody who read no ruling gives a command again: it may have been refused since."""
 GOES_ON_WITHIN = 10.0
 """Seconds after a sender was killed in which others have taken its work over, when nothing else happens."""
-LANES = 9
-"""Chunks that one sending process can have under way: batches at once times chunks at once."""
-CHUNK = 500
+LANES = BATCHES_AT_ONCE * LOADS_AT_ONCE
+"""Loads that one sending process can have under way."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class Round:
         silence = self._silence_after_kill(messages)
         if silence is not None and silence > GOES_ON_WITHIN:
             self._findings.add(f"nothing for {silence:.1f} s after a sender was killed")
-        allowed = CHUNK * LANES * stage.killed_senders
+        can = CAPABILITIES[stage.channel]
+        allowed = can.chunk * can.together * LANES * stage.killed_senders
         doubt = self._findings.resends + self._findings.unannounced
         countable = not stage.restores and not any("counterpart" in fault.what for fault in plan.faults)
         if doubt > allowed and countable:

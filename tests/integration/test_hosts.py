@@ -129,5 +129,5 @@ def test_host_when_killed_in_mid_send_costs_nothing_but_time(played: Played) -> 
     again = len(played.app) - len(ids)
     print(f"through {played.seconds_after_kill:.1f} s after the kill, {again} sent again under the same id")
     assert len(ids) == len({line["recipient"] for line in played.app}) == RECIPIENTS
-    assert again <= BATCHES_AT_ONCE * CAPABILITIES["app"].chunk
+    assert again <= BATCHES_AT_ONCE * CAPABILITIES["app"].chunk, "so few recipients are batches of one chunk"
     assert [one["failed"] for one in played.view["channels"]] == [0, 0, 0]

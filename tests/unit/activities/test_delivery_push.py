@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.channels.webpush import WebPushChannel
-from activities.delivery import CHUNKS_AT_ONCE, DeliveryActivities
+from activities.delivery import LOADS_AT_ONCE, DeliveryActivities
 from activities.revisions import RevisionWatch
 from alerts.vocabulary import Kind, Meaning
 from simulators.http2 import CUT, Asked, Reply
@@ -28,7 +28,7 @@ from tests.support.push import Push
 from workflows import ports
 
 BROWSERS = 3
-CHUNK = WebPushChannel.capabilities.chunk
+LOAD = WebPushChannel.capabilities.chunk * WebPushChannel.capabilities.together
 
 
 class Wave:
@@ -196,12 +196,12 @@ async def test_batch_whose_push_service_is_away_is_tried_where_it_is(ended: Wave
     assert ended.finished() == 1
 
 
-async def test_browsers_that_stay_silent_keep_no_other_chunk_from_a_try(tmp_path: Path) -> None:
-    """Not even when there is one in each of the chunks that are under way at once."""
-    wave = Wave(tmp_path, CHUNKS_AT_ONCE * CHUNK + 5)
+async def test_browsers_that_stay_silent_keep_no_other_load_from_a_try(tmp_path: Path) -> None:
+    """Not even when there is one in each of the loads that are under way at once."""
+    wave = Wave(tmp_path, LOADS_AT_ONCE * LOAD + 5)
     try:
-        silent = {f"r{number * CHUNK}" for number in range(CHUNKS_AT_ONCE)}
-        last = f"r{CHUNKS_AT_ONCE * CHUNK}"
+        silent = {f"r{number * LOAD}" for number in range(LOADS_AT_ONCE)}
+        last = f"r{LOADS_AT_ONCE * LOAD}"
         wave.failing = dict.fromkeys([*silent, last], Reply(503))
         with pytest.raises(ApplicationError, match="asks for patience"):
             await wave.deliver()

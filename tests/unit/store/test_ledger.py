@@ -11,13 +11,14 @@ from store.audience import AudienceStore
 from store.database import Database
 from store.ledger import (
     KINDS,
+    Outcomes,
     Outside,
     Status,
     Wave,
     plan,
     record_outcomes,
     settled_to,
-    write_intent,
+    write_intents,
 )
 from store.reach import Reach, channel_counts, progress, reach, receipts, waves
 from store.subscribers import Entry, Subscribers
@@ -71,12 +72,13 @@ def _send(
     members = _audience(db).read(0, 1_000)
     with db.read() as session:
         chunks = plan(session, wave, members, GRID, _audience(db).size(), outside)
-    for chunk in chunks:
-        with db.write_rows() as connection:
-            intent = chunk.intent or write_intent(connection, wave, chunk, NOW)
-            if outcomes is not None:
-                due = chunk.members.positions
-                record_outcomes(connection, intent, due, bytes(outcomes[position] for position in due), NOW, NOW)
+    with db.write_rows() as connection:
+        intents = write_intents(connection, wave, chunks, NOW)
+        if outcomes is not None and chunks:
+            due = [chunk.members.positions for chunk in chunks]
+            statuses = [bytes(outcomes[position] for position in positions) for positions in due]
+            told = [Outcomes(*one) for one in zip(intents, due, statuses, strict=True)]
+            record_outcomes(connection, wave, told, NOW, NOW)
     return {
         position: str(KINDS[code])
         for chunk in chunks
@@ -261,7 +263,7 @@ def test_sender_that_comes_back_late_takes_nothing_from_what_another_recorded(db
     assert other is not None
     for intent, statuses in ((other, bytes([R, G])), (late, bytes([T, D]))):
         with db.write_rows() as connection:
-            record_outcomes(connection, intent, members.positions, statuses, NOW, NOW)
+            record_outcomes(connection, _wave(), [Outcomes(intent, members.positions, statuses)], NOW, NOW)
     with db.read() as session:
         counts = channel_counts(session, "a", "push", 1)
     assert (counts.reached, counts.failed, counts.in_doubt) == (2, 1, 1)  # the other chunk is in doubt
