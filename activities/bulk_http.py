@@ -268,7 +268,10 @@ class _Driver:
             self._window, self._waited_at = max(self._window // 2, min(CALM, self._in_flight)), now
 
     def _drop_what_is_old(self) -> None:
-        """Let nothing leave that waited here while something newer came to hold; all connections end with it."""
+        """Let nothing leave that waited here while something newer came to hold; all connections end with it.
+
+        A standstill falls into curl's own work more often than not; of a long one the process dies (`fuse`).
+        """
         batches = {batch for batch, _ in self.under_way.values()}
         if all(batch.goes_on() for batch in batches):
             return
@@ -276,11 +279,6 @@ class _Driver:
         self._finish([(handle, broken_off) for handle in self.under_way])
         self._multi.close()
         self._multi = _connections()
-
-    def _may_leave(self, _to: str, _from: str, _to_port: int, _from_port: int) -> int:
-        """Asked by curl right before each request leaves: a standstill falls into its own work more often than not."""
-        fresh = monotonic() - self._turned_at < STALLED
-        return pycurl.PREREQFUNC_OK if fresh else pycurl.PREREQFUNC_ABORT
 
     def close(self) -> None:
         for handle in self._set:
@@ -359,7 +357,6 @@ class _Driver:
         handle.setopt(pycurl.POST, 1)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
         handle.setopt(pycurl.PIPEWAIT, 1)
-        handle.setopt(pycurl.PREREQFUNCTION, self._may_leave)
         handle.setopt(pycurl.NOSIGNAL, 1)
         handle.setopt(pycurl.NOPROXY, "*")
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, CONNECT_WITHIN_MS)

@@ -36,6 +36,7 @@ from activities.channels.base import (
     Unreachable,
     WaveJob,
 )
+from activities.fuse import Fuse
 from activities.pacing import Pace
 from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
@@ -91,6 +92,7 @@ class DeliveryActivities:
         self._channels = channels
         self._watch = watch
         self._witness = Witness(db, keys)
+        self._fuse = Fuse()
 
     @activity.defn(name=ports.PLAN_WAVE.name)
     def plan_wave(self, asked: ports.PlanWave) -> ports.WavePlan:
@@ -114,7 +116,8 @@ class DeliveryActivities:
         """
         overtaken = False
         await asyncio.to_thread(self._witness.check)
-        async with beating(), self._watch.watching(asked.alert_id, asked.desired.revision) as watched:
+        watching = self._watch.watching(asked.alert_id, asked.desired.revision)
+        async with beating(), self._fuse.lit(), watching as watched:
             batch = await asyncio.to_thread(self._open_batch, asked)
             batch.may_leave = asked.may_leave
             if asked.purpose == "show":

@@ -1,12 +1,14 @@
 """Children of one parent: started in order, watched, started again when they end, and stopped together.
 
 Every child dies with the parent, whatever kills it. One that keeps ending stops everything: `tend` raises. But one
-that ends because something else does not answer (exit 4) is started again for as long as that takes.
+that ends because something else does not answer (exit 4), or because it was frozen, is started again for as long as
+that takes.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -22,6 +24,10 @@ from starter.process import READY_FILE, dies_with
 
 TOO_OFTEN = (5, 60.0)
 """So many ends of one part by its own fault, in so many seconds, stop everything."""
+STOOD_STILL = -signal.SIGALRM
+"""What ended a sender that was frozen (`activities.fuse`)."""
+BLAMELESS = (CannotReach.exit_code, STOOD_STILL)
+"""Ends that are not its own fault."""
 HERE = Path(__file__).resolve().parent.parent
 Child = subprocess.Popen[bytes] | Forked
 
@@ -139,11 +145,12 @@ class Children:
         code = part.child.poll()
         assert code is not None
         part.ends = [end for end in part.ends if now - end[0] < seconds] + [(now, code)]
-        own = [how for _, how in part.ends if how != CannotReach.exit_code]
+        own = [how for _, how in part.ends if how not in BLAMELESS]
         if len(own) >= most:
             raise CannotReach(part.name, f"it ended {most} times in a minute; see {self._log_of(part)}")
         delay = min(0.5 * 2 ** (len(part.ends) - 1), 10.0)
-        self._say(f"{part.name} ended (exit {code}); starting it again in {delay:g} s")
+        how = "stood still in mid-send and was ended" if code == STOOD_STILL else f"ended (exit {code})"
+        self._say(f"{part.name} {how}; starting it again in {delay:g} s")
         part.child, part.start_at = None, now + delay
 
     def _log_of(self, part: Part) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ from starter.errors import CannotReach
 
 
 def _ends(folder: Path, *codes: int) -> list[str]:
-    """What the parent of a part says that ends with these codes, one after the other."""
+    """What the parent of a part says that ends with these codes, one after the other; below 0: by that signal."""
     said: list[str] = []
     children = Children(os.environ, folder, None, said.append)
     (folder / "codes").write_text("".join(f"{code}\n" for code in codes))
-    script = 'echo >> ends; exit "$(sed -n "$(wc -l < ends)p" codes)"'
+    script = 'echo >> ends; code="$(sed -n "$(wc -l < ends)p" codes)"; [ $code -lt 0 ] && kill $code $$; exit $code'
     part = Part("part", ["/bin/sh", "-c", f"cd {folder}; {script}"], lambda: False)
     children.begin(part)
     try:
@@ -39,6 +40,12 @@ def test_part_that_misses_another_is_started_for_as_long_as_it_takes(tmp_path: P
     """As a worker whose store is not there: giving up would need somebody to come."""
     said = _ends(tmp_path, *[CannotReach.exit_code] * 2 * TOO_OFTEN[0])
     assert said[-1] == "part ended (exit 4); starting it again in 10 s"
+
+
+def test_part_that_stood_still_in_mid_send_is_started_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    """As on a machine that is moved every few seconds."""
+    said = _ends(tmp_path, *[-signal.SIGALRM] * 2 * TOO_OFTEN[0])
+    assert said[0] == "part stood still in mid-send and was ended; starting it again in 0.5 s"
 
 
 def test_part_that_missed_another_and_then_dies_is_not_given_up_for_what_it_missed(tmp_path: Path) -> None:
