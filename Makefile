@@ -92,6 +92,7 @@ bench: install ## measure: approval to public, found to gone (p50 and p95 of 20)
 	$(PY) -m benchmarks.fan_out --channel app --recipients 20000 --keep
 	$(PY) -m benchmarks.fan_out --channel webpush --recipients 20000 --keep
 	$(PY) -m benchmarks.split
+	$(PY) -m benchmarks.turns
 	$(PY) -m benchmarks.live_pages
 
 herd: install ## everybody opens one page at once, beside nginx (needs wrk and nginx; root on Debian gets them)
