@@ -19,17 +19,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from activities import beating, bulk_http, revisions
 from activities.delivery import LARGEST_BATCH, DeliveryActivities
 from benchmarks import bare, split
 from benchmarks.fan_out import kept
-from store.database import Database
-from store.schema import migrate
-from store.subscribers import Entry, Subscribers
-from tests.support.editions import KEY, ShownAlert
 from tests.support.running import ROOT
 from tests.support.simulators import Counterparts
 
@@ -48,11 +43,9 @@ def baken(home: Path, number: int) -> None:
     bulk_http.CALM_AGAIN *= SLOWER
     bulk_http.COLD *= SLOWER
     bulk_http.ANSWER_WITHIN_MS *= SLOWER
-    db = Database.at(home / f"{number}.db")
-    migrate(db)
-    alert = ShownAlert(db)
-    entries = (Entry(f"recipient{at:07d}:demo") for at in range(number))
-    Subscribers(KEY, "app").fill(db, entries, datetime.now(UTC))
+    store = home / f"store-{number}"
+    store.mkdir()
+    alert = split.fill(store, "app", (f"recipient{at:07d}:demo" for at in range(number)))
     delivery, desired = split.prepare(home, alert, "app", DeliveryActivities)
     with counted():
         asyncio.run(split.deliver(delivery, alert.alert_id, "app", desired, number, LARGEST_BATCH))

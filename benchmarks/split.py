@@ -107,11 +107,7 @@ def split(channel: str, recipients: int, batch: int = LARGEST_BATCH) -> dict[str
         counterparts = Counterparts(home, BAKEN_SIMULATORS_BENCH="1").start()
         address_of = {"app": "{}:demo".format, "webpush": browsers.subscription}[channel]
         try:
-            db = Database.at(home / "baken.db")
-            migrate(db)
-            alert = ShownAlert(db)
-            entries = (Entry(address_of(f"recipient{at:07d}")) for at in range(recipients))
-            Subscribers(KEY, channel).fill(alert.db, entries, datetime.now(UTC))
+            alert = fill(home, channel, (address_of(f"recipient{at:07d}") for at in range(recipients)))
             delivery, desired = prepare(home, alert, channel, TimedDelivery)
             before = time.process_time()
             asyncio.run(deliver(delivery, alert.alert_id, channel, desired, recipients, batch))
@@ -126,6 +122,14 @@ def split(channel: str, recipients: int, batch: int = LARGEST_BATCH) -> dict[str
     rounded = {step: round(value, 2) for step, value in us.items()}
     at = datetime.now(UTC).isoformat("T", "seconds")
     return {"channel": channel, "recipients": recipients, "batch": batch, "us": rounded, "at": at}
+
+
+def fill(home: Path, channel: str, addresses: Iterable[str]) -> ShownAlert:
+    """An alert in a store of its own, which these subscribe to."""
+    db = Database.at(home / "baken.db")
+    migrate(db)
+    Subscribers(KEY, channel).fill(db, map(Entry, addresses), datetime.now(UTC))
+    return ShownAlert(db)
 
 
 def prepare(

@@ -14,19 +14,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy import delete
 
 from activities.delivery import LARGEST_BATCH, DeliveryActivities
 from benchmarks import bare, split
 from benchmarks.fan_out import kept
 from simulators.browsers import Browsers
 from starter.ports import quiet_port
-from store.database import Database
-from store.schema import migrate
-from store.subscribers import Entry, Subscribers
 from store.tables.sending import LedgerChunk
-from tests.support.editions import KEY, ShownAlert
 from tests.support.simulators import Counterparts
 from worker import collect_rarely
 
@@ -38,17 +35,13 @@ def turns(recipients: int, rounds: int) -> list[tuple[float, float]]:
         Browsers.of_demo(home / "demo", quiet_port)
         counterparts = Counterparts(home, BAKEN_SIMULATORS_BENCH="1").start()
         try:
-            db = Database.at(home / "baken.db")
-            migrate(db)
-            alert = ShownAlert(db)
-            entries = (Entry(f"recipient{at:07d}:demo") for at in range(recipients))
-            Subscribers(KEY, "app").fill(db, entries, datetime.now(UTC))
+            alert = split.fill(home, "app", (f"recipient{at:07d}:demo" for at in range(recipients)))
             delivery, desired = split.prepare(home, alert, "app", DeliveryActivities)
             collect_rarely()
 
             def baken() -> None:
-                with db.write_rows() as connection:
-                    connection.execute(LedgerChunk.__table__.delete())  # type: ignore[attr-defined]  # all anew
+                with alert.db.write_rows() as connection:
+                    connection.execute(delete(LedgerChunk))  # all anew
                 asyncio.run(split.deliver(delivery, alert.alert_id, "app", desired, recipients, LARGEST_BATCH))
 
             baken()

@@ -55,7 +55,7 @@ class Capabilities:
     """Recipients per ledger chunk."""
     together: int = 1
     """Chunks that leave together where no rate is set: a transaction and a change of threads cost the same for any
-    number (docs/gotchas.md). In doubt after a crash are at most as many a lane."""
+    number (docs/gotchas.md). So many are one load, and in doubt after a crash is at most one of those a lane."""
 
 
 class Part(Value):
