@@ -136,12 +136,10 @@ class _Batch:
         """Nobody waits any more: what has not left stays here."""
         self._still = lambda: False
 
-    def take_in(self, index: int, answer: Answer) -> None:
-        """What became of one; with the last of them the call is over."""
-        self.answers[index] = answer
-        self.open -= 1
-        if not self.open:
-            self.end_if_complete()
+    def took_in(self, number: int) -> None:
+        """So many more stand in `answers`; with the last of them the call is over."""
+        self.open -= number
+        self.end_if_complete()
 
     def end_if_complete(self) -> None:
         if self.drained and not self.open:
@@ -312,7 +310,8 @@ class _Driver:
             except ValueError:  # of this one alone
                 known[handle] = "", ()
                 idle.append(handle)
-                batch.take_in(index, UNSAYABLE)
+                batch.answers[index] = UNSAYABLE
+                batch.took_in(1)
                 continue
             if its_url != url or its_headers is not headers:
                 known[handle] = url, headers
@@ -345,11 +344,15 @@ class _Driver:
 
     def _finish(self, ended: Iterable[tuple[pycurl.Curl, Answer]]) -> None:
         under_way, idle, remove = self.under_way, self._idle, self._multi.remove_handle
+        theirs = []
         for handle, answer in ended:
             remove(handle)
             batch, index = under_way.pop(handle)
             idle.append(handle)
-            batch.take_in(index, answer)
+            batch.answers[index] = answer
+            theirs.append(batch)
+        for batch in set(theirs):
+            batch.took_in(theirs.count(batch))
 
     def _new_handle(self) -> pycurl.Curl:
         handle = pycurl.Curl()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
+from math import ceil
 from typing import NamedTuple, TypeVar
 
 from temporalio import activity
@@ -58,11 +59,11 @@ from workflows import ports
 
 T = TypeVar("T")
 
-LARGEST_BATCH = 10_000
-"""Positions per activity: a second or so of sending, so that a batch that is lost costs little and each of them
-costs Temporal little."""
-BATCHES = 16
-"""Into so many a small audience is cut, so that every process has a part of it."""
+LARGEST_BATCH = 20_000
+"""Positions per activity: a second or so of sending, so that one that is lost costs little, and so does what is done
+once for each (Temporal's part, looking up what to send, the last word)."""
+BATCHES = 8
+"""An audience is cut into a multiple of so many, all of a size, so that no process has more to do than another."""
 LANES = 16
 """Batches under way at once, over all hosts."""
 LANES_OF_ONE = 500
@@ -105,8 +106,9 @@ class DeliveryActivities:
                 start = ledger.settled_to(session, asked.alert_id, asked.channel, asked.showing)
         if can.chunk == 1:
             return ports.WavePlan(size=size, start=start, batch=1, lanes=max(1, min(size - start, LANES_OF_ONE)))
-        batch = min(size // BATCHES + 1, LARGEST_BATCH)
-        return ports.WavePlan(size=size, start=start, batch=-(-batch // can.chunk) * can.chunk, lanes=LANES)
+        batches = BATCHES * max(1, ceil(size / BATCHES / LARGEST_BATCH))
+        chunks = max(1, ceil(size / batches / can.chunk))
+        return ports.WavePlan(size=size, start=start, batch=chunks * can.chunk, lanes=LANES)
 
     @activity.defn(name=ports.DELIVER.name)
     async def deliver(self, asked: ports.Deliver) -> ports.Delivered:

@@ -95,7 +95,7 @@ class RevisionWatch:
     def _look(self) -> None:
         with self._lock:
             wanted = [alert_id for alert_id, senders in self._watched.items() if senders > 0]
-        with self._db.read_rows() as connection:
+        with self._db.glances() as connection:
             found = {alert_id: connection.execute(_STANDING, {"wanted": alert_id}).first() for alert_id in wanted}
         for alert_id, row in found.items():
             if row is not None:

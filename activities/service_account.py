@@ -77,7 +77,9 @@ def read_account(path: Path) -> ServiceAccount:
     except (ValueError, LookupError, TypeError):
         raise ValueError(f"{path.name} is not the file of a service account") from None
     try:
-        key = load_pem_private_key(pem.encode(), password=None)
+        # Whether its numbers are primes takes 43 ms each time, as long as two thousand messages; a token service will
+        # take nothing that is signed with a wrong one.
+        key = load_pem_private_key(pem.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):

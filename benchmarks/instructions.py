@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from activities import beating, bulk_http, revisions
+from activities import beating, bulk_http, fuse, revisions
 from activities.delivery import LARGEST_BATCH, DeliveryActivities
 from benchmarks import bare, split
 from benchmarks.fan_out import kept
@@ -38,6 +38,8 @@ def baken(home: Path, number: int) -> None:
     revisions.POLL *= SLOWER
     revisions.BLIND *= SLOWER
     beating.EVERY *= SLOWER
+    fuse.LASTS *= SLOWER
+    fuse.RENEWED_EVERY *= SLOWER
     bulk_http.STALLED *= SLOWER
     bulk_http.LONG *= SLOWER
     bulk_http.CALM_AGAIN *= SLOWER

@@ -48,6 +48,10 @@ READING: dict[str, dict[str, Any]] = {
     "sqlite": {},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
+GLANCING: dict[str, dict[str, Any]] = {
+    "sqlite": {"baken_begin": None},
+    "postgresql": {"isolation_level": "AUTOCOMMIT", "postgresql_readonly": True},
+}
 
 
 class Database:
@@ -61,7 +65,8 @@ class Database:
         else:
             self.engine = _postgresql(address)
         self._reading = self.engine.execution_options(**READING[self.engine.dialect.name])
-        self._writing = self.engine.execution_options(baken_write=True)
+        self._writing = self.engine.execution_options(baken_begin="BEGIN IMMEDIATE")
+        self._glancing = self.engine.execution_options(**GLANCING[self.engine.dialect.name])
 
     @classmethod
     def at(cls, path: Path, *, synchronous: str = "NORMAL") -> Database:
@@ -88,9 +93,12 @@ class Database:
             yield session
 
     @contextmanager
-    def read_rows(self) -> Iterator[Connection]:
-        """`read` without a session."""
-        with self._reading.connect() as connection:
+    def glances(self) -> Iterator[Connection]:
+        """For one who looks again and again: each query sees what holds right then, outside any transaction.
+
+        That costs less than half of `read`'s CPU (SQLite).
+        """
+        with self._glancing.connect() as connection:
             yield connection
 
     @contextmanager
@@ -162,8 +170,9 @@ def _sqlite(address: URL, synchronous: str, *, make: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         # A writer that locks only at its first change could find out at commit that another one came before.
-        write = connection.get_execution_options().get("baken_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        how = connection.get_execution_options().get("baken_begin", "BEGIN")
+        if how is not None:
+            connection.exec_driver_sql(how)
 
     return engine
 

@@ -77,7 +77,12 @@ _RECORD = update(LedgerChunk).where(
     *_IS_IT, col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("outcomes_before"))
 )
 _WRITTEN = sqlalchemy.select(col(LedgerChunk.outcomes), col(LedgerChunk.first_at)).where(*_IS_IT).with_for_update()
-"""What a sender says of its chunks: made once, and executed without a session, for a million is two thousand."""
+_COUNT = (
+    update(FinishedBatches)
+    .where(*(getattr(FinishedBatches, name) == bindparam(f"of_{name}") for name in ("alert_id", "channel")))
+    .values(number=col(FinishedBatches.number) + 1)
+)
+"""What a sender says of its chunks and batches: made once, for a million is two thousand."""
 
 
 class Wave(Value):
@@ -282,9 +287,10 @@ def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
 
 def count_batch(session: Session, alert_id: str, channel: str) -> None:
     """Note that one more batch came to its end."""
-    insert_new(session, FinishedBatches(alert_id=alert_id, channel=channel))
-    mine = col(FinishedBatches.alert_id) == alert_id, col(FinishedBatches.channel) == channel
-    session.exec(update(FinishedBatches).where(*mine).values(number=col(FinishedBatches.number) + 1))
+    mine = {"of_alert_id": alert_id, "of_channel": channel}
+    if session.connection().execute(_COUNT, mine).rowcount == 0:
+        insert_new(session, FinishedBatches(alert_id=alert_id, channel=channel))
+        session.connection().execute(_COUNT, mine)
 
 
 def chunk_rows(session: Session, alert_id: str, channel: str, first: int, last: int) -> dict[int, list[LedgerChunk]]:

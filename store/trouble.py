@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlmodel import Session, col
 
 from store.rows import put
 from store.tables.sending import ChannelTrouble, ChannelTry
 
 TABLES = (ChannelTrouble, ChannelTry)
+_CLEAR = [
+    delete(table).where(col(table.alert_id) == bindparam("of_alert_id"), col(table.channel) == bindparam("of_channel"))
+    for table in TABLES
+]
+"""Made once: every batch that gets through ends with it."""
 
 
 def note_trouble(
@@ -31,8 +36,8 @@ def note_trouble(
 
 
 def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
-    for table in TABLES:
-        session.exec(delete(table).where(col(table.alert_id) == alert_id, col(table.channel) == channel))
+    for clear in _CLEAR:
+        session.connection().execute(clear, {"of_alert_id": alert_id, "of_channel": channel})
 
 
 def forget_troubles(session: Session) -> None:

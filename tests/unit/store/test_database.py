@@ -30,6 +30,16 @@ def test_queries_of_one_read_see_one_moment(db: Database) -> None:
     assert _count(db) == 1
 
 
+def test_each_query_of_one_who_glances_sees_what_holds_then(db: Database) -> None:
+    count = select(func.count()).select_from(Meta)
+    with db.glances() as connection:
+        assert connection.execute(count).scalar() == 0
+        _add(db, "meanwhile")
+        assert connection.execute(count).scalar() == 1
+        _add(db, "and again")
+        assert connection.execute(count).scalar() == 2
+
+
 def test_what_a_reader_adds_is_not_kept(db: Database) -> None:
     with db.read() as session:
         session.add(Meta(name="from a reader", value=""))
