@@ -262,7 +262,8 @@ class DeliveryActivities:
             end_texts=_last_words(asked, recalls=recalls) if asked.purpose == "end" else None,
             revision=asked.desired.revision,
         )
-        return _Batch(wave, job, channel, display, chunks)  # type: ignore[arg-type]
+        told_as = None if recalls else asked.desired.after_end
+        return _Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]
 
     def bring_up_to_date(self, asked: ports.PlanWave) -> int:
         """The audience, where an edition is named; its size.
@@ -371,8 +372,15 @@ class _Batch:
     """What all chunks of one batch share, and what they came to."""
 
     def __init__(
-        self, wave: Wave, job: WaveJob, channel: PersonalChannel, display: bytes, chunks: Sequence[Chunk]
+        self,
+        wave: Wave,
+        job: WaveJob,
+        channel: PersonalChannel,
+        display: bytes,
+        chunks: Sequence[Chunk],
+        told_as: int | None,
     ) -> None:
+        """`told_as`: the announcement that its messages name, whichever they belong to; None: each its own."""
         self.wave = wave
         self.job = job
         self.channel = channel
@@ -388,6 +396,7 @@ class _Batch:
         """Why a few may be left for later, all others having been told."""
         self._stuck = False
         self._display = display
+        self._told_as = told_as
         self._prefixes: dict[tuple[int, int], str] = {}
         self._counts = dict.fromkeys(Status, 0)
         self._first: datetime | None = None
@@ -404,7 +413,11 @@ class _Batch:
         return not self._stuck and not self.stopped
 
     def messages(self, load: _Load) -> Messages:
-        """Their ids follow from alert, edition, announcement, kind and place in the audience."""
+        """Their ids follow from alert, edition, announcement, kind and place in the audience.
+
+        Not from the announcement where a hold is told to nobody: who may have been reached before it and who was
+        reached after it may be the same, by a copy of the store that was made in between.
+        """
         return Messages(
             ids=load.column(self._ids),
             kinds=load.column(lambda chunk: [_KINDS[code] for code in chunk.kinds]),
@@ -413,7 +426,8 @@ class _Batch:
         )
 
     def _ids(self, chunk: Chunk) -> Sequence[str]:
-        prefix = {code: self._prefix(code, chunk.announcement) for code in set(chunk.kinds)}
+        announcement = chunk.announcement if self._told_as is None else self._told_as
+        prefix = {code: self._prefix(code, announcement) for code in set(chunk.kinds)}
         places = struct.pack(f">{len(chunk.members)}I", *chunk.members.positions).hex(" ", 4).split()
         return [prefix[code] + place for code, place in zip(chunk.kinds, places, strict=True)]
 

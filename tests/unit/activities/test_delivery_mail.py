@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -19,6 +21,7 @@ from starter.parts import Parts, open_parts
 from store import editions
 from store.audience import AudienceStore
 from store.subscribers import Entry, Subscribers, tallies
+from store.tables.sending import LedgerChunk
 from tests.support.editions import BASE_URL, NOW, ShownAlert
 from tests.support.homes import silent_home
 from tests.support.mail import MailServer, email_channel, serving
@@ -45,8 +48,8 @@ def freeze(parts: Parts, alert: ShownAlert) -> None:
         editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "email", rendition)
 
 
-def deliver(parts: Parts, server: MailServer) -> Callable[[], Awaitable[ports.Delivered]]:
-    """What sends the only batch of the first edition to all of them."""
+def deliver(parts: Parts, server: MailServer) -> Callable[..., Awaitable[ports.Delivered]]:
+    """What sends the only batch of the first edition to all of them; it takes what is another of `Desired`."""
     parts.keys.create("abcdefghij")
     alert = ShownAlert(parts.db, alert_id="abcdefghij", key=parts.keys.display_key("abcdefghij"))
     desired = alert.show()
@@ -57,7 +60,12 @@ def deliver(parts: Parts, server: MailServer) -> Callable[[], Awaitable[ports.De
     channel = email_channel(EmailEndpoint(host="127.0.0.1", port=server.port))
     watch = RevisionWatch(parts.db, lambda: alert.now)
     delivery = DeliveryActivities(parts.db, parts.keys, {"email": channel}, watch)
-    return lambda: ActivityEnvironment().run(delivery.deliver, asked)
+
+    def send(**other: int) -> Awaitable[ports.Delivered]:
+        changed = asked.model_copy(update={"desired": desired.model_copy(update=other)})
+        return ActivityEnvironment().run(delivery.deliver, changed)
+
+    return send
 
 
 async def test_first_dispatch_is_when_the_first_mail_leaves_and_not_when_it_is_begun(parts: Parts) -> None:
@@ -71,6 +79,22 @@ async def test_first_dispatch_is_when_the_first_mail_leaves_and_not_when_it_is_b
         done = await deliver(parts, server)()
     assert done.first_at is not None
     assert heard["RCPT"] <= done.first_at <= heard["DATA"]
+
+
+async def test_mail_goes_out_under_the_same_id_after_a_hold_and_under_another_after_an_end(parts: Parts) -> None:
+    """A copy of the store from between two announcements may say of the first that it is in doubt."""
+    ids: list[set[bytes]] = []
+    async with serving() as server:
+        send = deliver(parts, server)
+        for other in ({}, {"announcement": 1}, {"announcement": 2, "after_end": 2}):
+            await send(**other)
+            ids.append(set(re.findall(rb"(?m)^Message-ID: *(.*)", b"\n".join(server.contents))))
+            server.taken.clear()
+            with parts.db.write() as session:
+                session.exec(update(LedgerChunk).values(channel="none"))  # nobody was told, by this store
+    assert [len(each) for each in ids] == [12, 12, 12]
+    assert ids[0] == ids[1]
+    assert ids[0].isdisjoint(ids[2])
 
 
 async def test_mailbox_that_is_gone_is_dropped_and_a_busy_one_gets_its_mail_at_the_next_attempt(parts: Parts) -> None:
