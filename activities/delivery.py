@@ -8,56 +8,36 @@ the same ids, so a receiver that honours them replaces and never doubles.
 from __future__ import annotations
 
 import asyncio
-import hmac
-import struct
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from math import ceil
-from typing import NamedTuple, TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.alerts import load_rendition, now
+from activities.batch import Batch, Load, Sent
 from activities.beating import beating
-from activities.channels.base import (
-    Assumed,
-    Busy,
-    Capabilities,
-    Channel,
-    Gone,
-    Messages,
-    NotMeant,
-    NotSent,
-    Outcome,
-    PersonalChannel,
-    Rejected,
-    Unreachable,
-    WaveJob,
-)
+from activities.channels.base import Capabilities, Channel, Messages, NotSent, Outcome, WaveJob
 from activities.fuse import Fuse
 from activities.pacing import Pace
 from activities.publishing import load_photos
 from activities.revisions import RevisionWatch
-from activities.trying_again import failure, until_next_try
+from activities.trying_again import until_next_try
 from alerts.compose import dark_text, end_text
 from alerts.edition import Edition, EditionRef
-from alerts.vocabulary import LANGUAGES, Kind, Meaning, MessageKind
+from alerts.vocabulary import LANGUAGES, Kind, Meaning
 from store import editions, ledger, subscribers
 from store.areas import codes_of
 from store.audience import AudienceStore, Members
 from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
-from store.ledger import Chunk, Intent, Outcomes, Status, Wave
-from store.rates import Urgency
+from store.ledger import Intent, Status, Wave
 from store.standing import leased_until
 from store.trouble import clear_trouble, note_trouble
 from store.witness import Witness
 from workflows import ports
-
-T = TypeVar("T")
 
 LARGEST_BATCH = 20_000
 """Positions per activity: a second or so of sending, so that one that is lost costs little, and so does what is done
@@ -71,15 +51,8 @@ LANES_OF_ONE = 500
 are silent or refuse for ever. Temporal lets 2,000 activities of a workflow be open."""
 LOADS_AT_ONCE = 2
 """Of one batch: while one waits for its last answers the next is under way."""
-_KINDS = dict(enumerate(MessageKind, start=1))
-"""By their codes in the ledger."""
-_REJECTED, _RETRY = bytes([Status.REJECTED]), bytes([Status.RETRY])
-BELIEVED_AT = 3
-"""The attempt at which a few who refuse what takes away are believed."""
 COUNT_WITHIN = 4.0
 """Seconds of one attempt at counting; a new one takes it up."""
-
-
 WRITE_AGAIN = 0.5
 """Seconds."""
 BLIND = ApplicationError("the store could not be read, so nothing was sent", type="Blind")
@@ -164,9 +137,9 @@ class DeliveryActivities:
                 ledger.record_outcomes(connection, batch.wave, told, at, at)
         return status, number
 
-    async def _work_off(self, batch: _Batch) -> None:
+    async def _work_off(self, batch: Batch) -> None:
         """Take loads until there are none, something newer holds, or nothing gets through."""
-        sent: _Sent | None = None
+        sent: Sent | None = None
         while True:
             load = next(batch.loads, None) if batch.goes_on() else None
             if load is None and sent is None:
@@ -176,7 +149,7 @@ class DeliveryActivities:
                 return
             sent = await self._send(batch, load, intents)
 
-    async def _written(self, wave: Wave, sent: _Sent | None, load: _Load | None) -> Sequence[Intent]:
+    async def _written(self, wave: Wave, sent: Sent | None, load: Load | None) -> Sequence[Intent]:
         """`_write`, as often as it takes: what has left and is not written down would be sent again."""
         while True:
             try:
@@ -186,7 +159,7 @@ class DeliveryActivities:
                     raise  # nothing left yet: a later attempt begins where this one does
             await asyncio.sleep(WRITE_AGAIN)
 
-    async def _send(self, batch: _Batch, load: _Load, intents: Sequence[Intent]) -> _Sent:
+    async def _send(self, batch: Batch, load: Load, intents: Sequence[Intent]) -> Sent:
         dispatched: datetime | None = None
         alone = len(load) == 1
 
@@ -203,11 +176,11 @@ class DeliveryActivities:
             return True
 
         outcomes = await self._paced(batch, batch.messages(load), leaving)
-        sent = _Sent(load, intents, batch.statuses(outcomes, intents), dispatched or now())
+        sent = Sent(load, intents, batch.statuses(outcomes, intents), dispatched or now())
         batch.note(sent, outcomes)
         return sent
 
-    async def _paced(self, batch: _Batch, messages: Messages, leaving: Callable[[], bool]) -> Sequence[Outcome]:
+    async def _paced(self, batch: Batch, messages: Messages, leaving: Callable[[], bool]) -> Sequence[Outcome]:
         """Send them, no faster than the counterpart allows the whole system."""
         if batch.limit is None:
             return await batch.channel.send(batch.job, messages, leaving)
@@ -222,7 +195,7 @@ class DeliveryActivities:
             outcomes += await batch.channel.send(batch.job, part, leaving)
         return outcomes + [NotSent("stopped before its turn")] * (len(messages) - len(outcomes))
 
-    def _open_batch(self, asked: ports.Deliver) -> _Batch:
+    def _open_batch(self, asked: ports.Deliver) -> Batch:
         display = self._keys.display_key(asked.alert_id)
         ref = _edition_of(asked)
         rendition = load_rendition(self._db, self._keys, asked.alert_id, ref.digest, asked.channel)
@@ -263,7 +236,7 @@ class DeliveryActivities:
             revision=asked.desired.revision,
         )
         told_as = None if recalls else asked.desired.after_end
-        return _Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]
+        return Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]
 
     def bring_up_to_date(self, asked: ports.PlanWave) -> int:
         """The audience, where an edition is named; its size.
@@ -306,7 +279,7 @@ class DeliveryActivities:
                 }
         return found
 
-    def _write(self, wave: Wave, sent: _Sent | None, load: _Load | None) -> Sequence[Intent]:
+    def _write(self, wave: Wave, sent: Sent | None, load: Load | None) -> Sequence[Intent]:
         """What became of the last load, and what the next one is about to send, in one transaction."""
         at = now()
         with self._db.write_rows() as connection:
@@ -329,190 +302,6 @@ class DeliveryActivities:
             ledger.count_batch(session, asked.alert_id, asked.channel)
 
 
-class _Load:
-    """Neighbouring chunks whose messages leave together, in the order of their positions."""
-
-    def __init__(self, chunks: Sequence[Chunk]) -> None:
-        self.chunks = chunks
-        self._size = sum(len(chunk.members) for chunk in chunks)
-
-    def __len__(self) -> int:
-        """Messages."""
-        return self._size
-
-    def column(self, of: Callable[[Chunk], Sequence[T]]) -> Sequence[T]:
-        """What each chunk has of each of its messages, behind each other."""
-        return list(chain.from_iterable(map(of, self.chunks)))
-
-    def outcomes(self, intents: Sequence[Intent], statuses: bytes) -> list[Outcomes]:
-        """These statuses, one for each message, by chunk."""
-        told, first = [], 0
-        for chunk, intent in zip(self.chunks, intents, strict=True):
-            end = first + len(chunk.members)
-            told.append(Outcomes(intent, chunk.members.positions, statuses[first:end]))
-            first = end
-        return told
-
-
-class _Sent(NamedTuple):
-    """A load whose messages have left, and what became of each."""
-
-    load: _Load
-    intents: Sequence[Intent]
-    statuses: bytes
-    first: datetime
-
-    def gone(self) -> Sequence[int]:
-        """Subscribers whose address is no more."""
-        subscribers = self.load.column(lambda chunk: chunk.members.subscriber_ids)
-        return [one for one, status in zip(subscribers, self.statuses, strict=True) if status == Status.GONE]
-
-
-class _Batch:
-    """What all chunks of one batch share, and what they came to."""
-
-    def __init__(
-        self,
-        wave: Wave,
-        job: WaveJob,
-        channel: PersonalChannel,
-        display: bytes,
-        chunks: Sequence[Chunk],
-        told_as: int | None,
-    ) -> None:
-        """`told_as`: the announcement that its messages name, whichever they belong to; None: each its own."""
-        self.wave = wave
-        self.job = job
-        self.channel = channel
-        self.limit = channel.limit(job)
-        together = 1 if self.limit else channel.capabilities.together
-        self.loads = (_Load(chunks[at : at + together]) for at in range(0, len(chunks), together))
-        self.still: Callable[[], bool] = lambda: True
-        self.stopped = False
-        """Somebody was not sent to because `still` said no."""
-        self.trouble: ApplicationError | None = None
-        self.may_leave = False
-        self.few: ApplicationError | None = None
-        """Why a few may be left for later, all others having been told."""
-        self._stuck = False
-        self._display = display
-        self._told_as = told_as
-        self._prefixes: dict[tuple[int, int], str] = {}
-        self._counts = dict.fromkeys(Status, 0)
-        self._first: datetime | None = None
-
-    @property
-    def urgency(self) -> Urgency:
-        if self.job.end_texts is not None:
-            return Urgency.END
-        return Urgency.EXERCISE if self.job.alert_kind is Kind.EXERCISE else Urgency.ALERT
-
-    def goes_on(self) -> bool:
-        """Whether there is use in another load now: nothing newer holds, and the last one got through."""
-        self.stopped = self.stopped or not self.still()
-        return not self._stuck and not self.stopped
-
-    def messages(self, load: _Load) -> Messages:
-        """Their ids follow from alert, edition, announcement, kind and place in the audience.
-
-        Not from the announcement where a hold is told to nobody: who may have been reached before it and who was
-        reached after it may be the same, by a copy of the store that was made in between.
-        """
-        return Messages(
-            ids=load.column(self._ids),
-            kinds=load.column(lambda chunk: [_KINDS[code] for code in chunk.kinds]),
-            addresses=load.column(lambda chunk: chunk.members.addresses),
-            languages=_spoken(load.column(lambda chunk: chunk.members.languages)),
-        )
-
-    def _ids(self, chunk: Chunk) -> Sequence[str]:
-        announcement = chunk.announcement if self._told_as is None else self._told_as
-        prefix = {code: self._prefix(code, announcement) for code in set(chunk.kinds)}
-        places = struct.pack(f">{len(chunk.members)}I", *chunk.members.positions).hex(" ", 4).split()
-        return [prefix[code] + place for code, place in zip(chunk.kinds, places, strict=True)]
-
-    def note(self, sent: _Sent, outcomes: Sequence[Outcome]) -> None:
-        self._first = min(self._first or sent.first, sent.first)
-        for status in Status:
-            self._counts[status] += sent.statuses.count(status)
-        if not any(outcomes):
-            return
-        self.stopped = self.stopped or any(isinstance(outcome, NotSent) for outcome in outcomes)
-        few = _are_few(sent)
-        self._stuck = self._stuck or (not few and all(isinstance(outcome, Unreachable) for outcome in outcomes))
-        away = next((one for one in outcomes if isinstance(one, (Busy, Unreachable))), None)
-        trouble = away or self._owed(outcomes, sent.statuses)
-        if trouble is None:
-            return
-        told = failure(trouble, activity.info().attempt, takes_away=self._takes_away)
-        if few and self.may_leave:
-            self.few = self.few or told
-        else:
-            self.trouble = self.trouble or told
-
-    def statuses(self, outcomes: Sequence[Outcome], intents: Sequence[Intent]) -> bytes:
-        """One byte for each. What takes away and was refused is still to be done: what it is about still stands.
-
-        Of a few whose neighbours in the load took it a refusal is believed in the end: of a million there are always
-        some, and as long as their batches are tried others do not get their turn.
-        """
-        if not any(outcomes):
-            return bytes([Status.REACHED]) * len(outcomes)
-        found = bytes(map(_status, outcomes))
-        if not self._takes_away:
-            return found
-        before = b"".join(intent.outcomes or b"" for intent in intents)
-        took = found.count(Status.REACHED) + before.count(Status.REACHED)
-        asked = sum(len(intent.intended) - intent.intended.count(0) for intent in intents)
-        believed = activity.info().attempt >= BELIEVED_AT and took > asked / 2
-        return found if believed else found.replace(_REJECTED, _RETRY)
-
-    @property
-    def _takes_away(self) -> bool:
-        """Whether it is more than news: a channel without `recall` cannot take anything back."""
-        return self.job.end_texts is not None and self.channel.capabilities.recall
-
-    @staticmethod
-    def _owed(outcomes: Sequence[Outcome], statuses: bytes) -> Rejected | None:
-        """A refusal that is no end of it."""
-        told = zip(outcomes, statuses, strict=True)
-        return next((one for one, status in told if status == Status.RETRY and isinstance(one, Rejected)), None)
-
-    def _prefix(self, code: int, announcement: int) -> str:
-        if (code, announcement) not in self._prefixes:
-            wave, kind = self.wave, _KINDS[code].value
-            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{announcement}\n{kind}".encode()
-            self._prefixes[code, announcement] = hmac.digest(self._display, said, "sha256").hex()[:24]
-        return self._prefixes[code, announcement]
-
-    def answer(self, *, superseded: bool) -> ports.Delivered:
-        few = None if superseded else self.few
-        asked = few.next_retry_delay if few else None
-        return ports.Delivered(
-            reached=self._counts[Status.REACHED],
-            failed=self._counts[Status.GONE] + self._counts[Status.REJECTED],
-            superseded=superseded,
-            first_at=self._first,
-            last_at=now() if self._first else None,
-            in_doubt=sum(self._counts[status] for status in ledger.DOUBTFUL),
-            left=sum(self._counts[status] for status in ledger.OPEN) if few else 0,
-            patience=asked.total_seconds() if asked else 0.0,
-        )
-
-
-def _are_few(sent: _Sent) -> bool:
-    """Whether less than half of a load are still to be told: not their counterpart is away, but they fail alone."""
-    intended = sum(len(intent.intended) for intent in sent.intents)
-    return 2 * sum(map(sent.statuses.count, ledger.OPEN)) < intended
-
-
-def _spoken(languages: Sequence[str]) -> Sequence[str]:
-    """Those that Baken writes; nearly always all of them, so there is nothing to look at one by one."""
-    if set(languages) <= set(LANGUAGES):
-        return languages
-    return [language if language in LANGUAGES else LANGUAGES[0] for language in languages]
-
-
 def _purpose(asked: ports.Deliver, can: Capabilities) -> str:
     """In the ledger. That the alert is over is told by itself where something may still say that all is dark."""
     over = asked.desired.meaning is Meaning.WITHDRAWN and not asked.lapsed
@@ -530,17 +319,3 @@ def _edition_of(asked: ports.Deliver) -> EditionRef:
     ref = asked.desired.outcome_edition if asked.purpose == "outcome" else asked.desired.edition
     assert ref is not None
     return ref
-
-
-def _status(outcome: Outcome) -> Status:
-    if outcome is None:
-        return Status.REACHED
-    if isinstance(outcome, Gone):
-        return Status.GONE
-    if isinstance(outcome, Rejected):
-        return Status.REJECTED
-    if isinstance(outcome, Assumed):
-        return Status.ASSUMED
-    if isinstance(outcome, NotMeant):
-        return Status.NONE
-    return Status.DOUBT if isinstance(outcome, (Busy, Unreachable)) and outcome.in_doubt else Status.RETRY

@@ -249,7 +249,8 @@ class Round:
                     ruling = self._baken.command(self._alert, action, who, **more)
                     said = "recorded" if ruling is None else "accepted" if ruling.accepted else ruling.reason
                     self._note(f"{action.value}: {said}")
-                if until(self._baken.show(self._alert)):
+                # What is recorded may be an older copy's: that an alert is live, of before the hold.
+                if until(self._baken.show(self._alert)) and until(self._baken.show(self._alert, live=True)):
                     return
             except AWAY as error:
                 self._note(f"{action.value}: {str(error)[:100]}")

@@ -160,8 +160,8 @@ class Running:
         assert ruling is not None, "no ruling within 5 s"
         assert ruling.accepted, ruling.reason
 
-    def show(self, alert_id: str) -> dict[str, Any]:
-        return self.ask(lambda baken: baken.show(alert_id))
+    def show(self, alert_id: str, *, live: bool = False) -> dict[str, Any]:
+        return self.ask(lambda baken: baken.show(alert_id, live=live))
 
     def until_stage(self, alert_id: str, *stages: str, within: float = 20.0) -> dict[str, Any]:
         return self.until(alert_id, lambda view: view["stage"] in stages, within, f"stage {stages}")
