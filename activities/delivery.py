@@ -1,8 +1,8 @@
 """Activities of personal channels: plan a wave, deliver a batch of it, with the ledger around every chunk.
 
 Idempotent by the ledger's key (edition + announcement + purpose, and the chunk's place) and by message ids that
-follow from alert, edition, announcement, kind and recipient: a chunk in doubt after a crash is sent again under
-the same ids, so a receiver that honours them replaces and never doubles.
+follow from what is said to whom (`activities.batch`): a chunk in doubt after a crash is sent again under the same ids,
+so a receiver that honours them replaces and never doubles.
 """
 
 from __future__ import annotations
