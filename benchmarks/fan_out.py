@@ -222,9 +222,7 @@ def main() -> None:
     parser.add_argument("--recipients", type=int, default=10_000)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--database-url", help="of a PostgreSQL server; its database is filled with subscribers")
-    parser.add_argument(
-        "--rounds", type=int, default=1, help="of both; the one of the middle CPU ratio is shown"
-    )
+    parser.add_argument("--rounds", type=int, default=1, help="of both; the one of the middle CPU ratio is shown")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--keep", action="store_true", help=f"append to {RESULTS.relative_to(ROOT)}")
     given = parser.parse_args()

@@ -41,7 +41,8 @@ AWAY = (CannotReach, OSError, SQLAlchemyError, KeyStoreAway)
 TRY_AGAIN = 1.0
 """Seconds after which somebody who was told that a part does not answer tries again."""
 RULED_WITHIN = 15.0
-"""Seconds after which somebody who read no ruling gives a command again: it may have been refused since."""
+"""Seconds after which somebody who does not see it gives a command again: it may have been refused since, or have been
+accepted and overtaken by what somebody took away before it was in force."""
 GOES_ON_WITHIN = 10.0
 """Seconds after a sender was killed in which others have taken its work over, when nothing else happens."""
 LANES = BATCHES_AT_ONCE * LOADS_AT_ONCE
@@ -243,8 +244,8 @@ class Round:
         restores, given_at = self._stage.restores, began
         while True:
             try:
-                unruled = said == "recorded" and time.monotonic() > given_at + RULED_WITHIN
-                if said not in ("accepted", "recorded") or unruled or restores != self._stage.restores:
+                unseen = time.monotonic() > given_at + RULED_WITHIN
+                if said not in ("accepted", "recorded") or unseen or restores != self._stage.restores:
                     restores, given_at = self._stage.restores, time.monotonic()
                     ruling = self._baken.command(self._alert, action, who, **more)
                     said = "recorded" if ruling is None else "accepted" if ruling.accepted else ruling.reason

@@ -80,7 +80,12 @@ class PostgresStore:
 
     def lock(self) -> GO_ON:
         connection = psycopg.connect(self._connection(self._name))
-        connection.execute("LOCK TABLE ledger, alert_standing IN ACCESS EXCLUSIVE MODE")
+        while True:
+            try:
+                connection.execute("LOCK TABLE ledger, alert_standing IN ACCESS EXCLUSIVE MODE")
+                break
+            except psycopg.errors.DeadlockDetected:  # one who writes had the second one and wanted the first
+                connection.rollback()
 
         def release() -> None:
             connection.rollback()
