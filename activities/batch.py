@@ -85,15 +85,8 @@ class Batch:
     """What all chunks of one batch share, and what they came to."""
 
     def __init__(
-        self,
-        wave: Wave,
-        job: WaveJob,
-        channel: PersonalChannel,
-        display: bytes,
-        chunks: Sequence[Chunk],
-        told_as: int | None,
+        self, wave: Wave, job: WaveJob, channel: PersonalChannel, display: bytes, chunks: Sequence[Chunk]
     ) -> None:
-        """`told_as`: the announcement that its messages name, whichever they belong to; None: each its own."""
         self.wave = wave
         self.job = job
         self.channel = channel
@@ -109,8 +102,7 @@ class Batch:
         """Why a few may be left for later, all others having been told."""
         self._stuck = False
         self._display = display
-        self._told_as = told_as
-        self._prefixes: dict[tuple[int, int], str] = {}
+        self._prefixes: dict[tuple[MessageKind, int], str] = {}
         self._counts = dict.fromkeys(Status, 0)
         self._first: datetime | None = None
 
@@ -126,10 +118,10 @@ class Batch:
         return not self._stuck and not self.stopped
 
     def messages(self, load: Load) -> Messages:
-        """Their ids follow from alert, edition, announcement, kind and place in the audience.
+        """Their ids follow from alert, edition, kind, place in the audience, and how many ends one was told of before.
 
-        Not from the announcement where a hold is told to nobody: who may have been reached before it and who was
-        reached after it may be the same, by a copy of the store that was made in between.
+        Not from the announcement, but for a refresh: by an older copy of the store another one may have reached
+        somebody than the one that did, and what is sent again must be the same message.
         """
         return Messages(
             ids=load.column(self._ids),
@@ -139,10 +131,10 @@ class Batch:
         )
 
     def _ids(self, chunk: Chunk) -> Sequence[str]:
-        announcement = chunk.announcement if self._told_as is None else self._told_as
-        prefix = {code: self._prefix(code, announcement) for code in set(chunk.kinds)}
+        said = list(zip(chunk.kinds, chunk.ends, strict=True))
+        prefix = {(code, ends): self._prefix(_KINDS[code], ends, chunk.announcement) for code, ends in set(said)}
         places = struct.pack(f">{len(chunk.members)}I", *chunk.members.positions).hex(" ", 4).split()
-        return [prefix[code] + place for code, place in zip(chunk.kinds, places, strict=True)]
+        return [prefix[each] + place for each, place in zip(said, places, strict=True)]
 
     def note(self, sent: Sent, outcomes: Sequence[Outcome]) -> None:
         self._first = min(self._first or sent.first, sent.first)
@@ -191,12 +183,13 @@ class Batch:
         told = zip(outcomes, statuses, strict=True)
         return next((one for one, status in told if status == Status.RETRY and isinstance(one, Rejected)), None)
 
-    def _prefix(self, code: int, announcement: int) -> str:
-        if (code, announcement) not in self._prefixes:
-            wave, kind = self.wave, _KINDS[code].value
-            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{announcement}\n{kind}".encode()
-            self._prefixes[code, announcement] = hmac.digest(self._display, said, "sha256").hex()[:24]
-        return self._prefixes[code, announcement]
+    def _prefix(self, kind: MessageKind, ends: int, announcement: int) -> str:
+        number = announcement if kind is MessageKind.REFRESH else ends
+        if (kind, number) not in self._prefixes:
+            wave = self.wave
+            said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{number}\n{kind.value}".encode()
+            self._prefixes[kind, number] = hmac.digest(self._display, said, "sha256").hex()[:24]
+        return self._prefixes[kind, number]
 
     def answer(self, *, superseded: bool) -> ports.Delivered:
         few = None if superseded else self.few

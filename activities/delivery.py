@@ -235,8 +235,7 @@ class DeliveryActivities:
             end_texts=_last_words(asked, recalls=recalls) if asked.purpose == "end" else None,
             revision=asked.desired.revision,
         )
-        told_as = None if recalls else asked.desired.after_end
-        return Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]
+        return Batch(wave, job, channel, display, chunks)  # type: ignore[arg-type]
 
     def bring_up_to_date(self, asked: ports.PlanWave) -> int:
         """The audience, where an edition is named; its size.
