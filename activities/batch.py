@@ -85,8 +85,15 @@ class Batch:
     """What all chunks of one batch share, and what they came to."""
 
     def __init__(
-        self, wave: Wave, job: WaveJob, channel: PersonalChannel, display: bytes, chunks: Sequence[Chunk]
+        self,
+        wave: Wave,
+        job: WaveJob,
+        channel: PersonalChannel,
+        display: bytes,
+        chunks: Sequence[Chunk],
+        told_as: int | None,
     ) -> None:
+        """`told_as`: the announcement that alerts and changes name, whichever they belong to; None: each its own."""
         self.wave = wave
         self.job = job
         self.channel = channel
@@ -102,7 +109,8 @@ class Batch:
         """Why a few may be left for later, all others having been told."""
         self._stuck = False
         self._display = display
-        self._prefixes: dict[tuple[MessageKind, int], str] = {}
+        self._told_as = told_as
+        self._prefixes: dict[tuple[int, int], str] = {}
         self._counts = dict.fromkeys(Status, 0)
         self._first: datetime | None = None
 
@@ -118,10 +126,10 @@ class Batch:
         return not self._stuck and not self.stopped
 
     def messages(self, load: Load) -> Messages:
-        """Their ids follow from alert, edition, kind, place in the audience, and how many ends one was told of before.
+        """Their ids follow from alert, edition, announcement, kind and place in the audience.
 
-        Not from the announcement, but for a refresh: by an older copy of the store another one may have reached
-        somebody than the one that did, and what is sent again must be the same message.
+        Not from the announcement where a hold is told to nobody: by a copy of the store that was made before its end
+        those whom the next announcement reached are in doubt of the one before. An end is never taken for another.
         """
         return Messages(
             ids=load.column(self._ids),
@@ -131,10 +139,9 @@ class Batch:
         )
 
     def _ids(self, chunk: Chunk) -> Sequence[str]:
-        said = list(zip(chunk.kinds, chunk.ends, strict=True))
-        prefix = {(code, ends): self._prefix(_KINDS[code], ends, chunk.announcement) for code, ends in set(said)}
+        prefix = {code: self._prefix(code, chunk.announcement) for code in set(chunk.kinds)}
         places = struct.pack(f">{len(chunk.members)}I", *chunk.members.positions).hex(" ", 4).split()
-        return [prefix[each] + place for each, place in zip(said, places, strict=True)]
+        return [prefix[code] + place for code, place in zip(chunk.kinds, places, strict=True)]
 
     def note(self, sent: Sent, outcomes: Sequence[Outcome]) -> None:
         self._first = min(self._first or sent.first, sent.first)
@@ -183,13 +190,14 @@ class Batch:
         told = zip(outcomes, statuses, strict=True)
         return next((one for one, status in told if status == Status.RETRY and isinstance(one, Rejected)), None)
 
-    def _prefix(self, kind: MessageKind, ends: int, announcement: int) -> str:
-        number = announcement if kind is MessageKind.REFRESH else ends
-        if (kind, number) not in self._prefixes:
-            wave = self.wave
+    def _prefix(self, code: int, announcement: int) -> str:
+        if (code, announcement) not in self._prefixes:
+            wave, kind = self.wave, _KINDS[code]
+            shows = kind in (MessageKind.ALERT, MessageKind.UPDATE) and self._told_as is not None
+            number = self._told_as if shows else announcement
             said = f"{wave.alert_id}\n{wave.channel}\n{wave.edition}\n{number}\n{kind.value}".encode()
-            self._prefixes[kind, number] = hmac.digest(self._display, said, "sha256").hex()[:24]
-        return self._prefixes[kind, number]
+            self._prefixes[code, announcement] = hmac.digest(self._display, said, "sha256").hex()[:24]
+        return self._prefixes[code, announcement]
 
     def answer(self, *, superseded: bool) -> ports.Delivered:
         few = None if superseded else self.few

@@ -40,8 +40,10 @@ from store.witness import Witness
 from workflows import ports
 
 LARGEST_BATCH = 20_000
-"""Positions per activity: a second or so of sending, so that one that is lost costs little, and so does what is done
-once for each (Temporal's part, looking up what to send, the last word)."""
+"""Positions per activity where it has none smaller."""
+MOST_CHUNKS = 40
+"""Of a batch: a second or so of sending, so that one that is lost costs little, and so does what is done once for each
+(Temporal's part, looking up what to send, the last word); and within its time-out where a rate is set."""
 BATCHES = 8
 """An audience is cut into a multiple of so many, all of a size, so that no process has more to do than another."""
 LANES = 16
@@ -79,7 +81,8 @@ class DeliveryActivities:
                 start = ledger.settled_to(session, asked.alert_id, asked.channel, asked.showing)
         if can.chunk == 1:
             return ports.WavePlan(size=size, start=start, batch=1, lanes=max(1, min(size - start, LANES_OF_ONE)))
-        batches = BATCHES * max(1, ceil(size / BATCHES / LARGEST_BATCH))
+        largest = min(LARGEST_BATCH, MOST_CHUNKS * can.chunk)
+        batches = BATCHES * max(1, ceil(size / BATCHES / largest))
         chunks = max(1, ceil(size / batches / can.chunk))
         return ports.WavePlan(size=size, start=start, batch=chunks * can.chunk, lanes=LANES)
 
@@ -235,7 +238,8 @@ class DeliveryActivities:
             end_texts=_last_words(asked, recalls=recalls) if asked.purpose == "end" else None,
             revision=asked.desired.revision,
         )
-        return Batch(wave, job, channel, display, chunks)  # type: ignore[arg-type]
+        told_as = None if recalls else asked.desired.after_end
+        return Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]
 
     def bring_up_to_date(self, asked: ports.PlanWave) -> int:
         """The audience, where an edition is named; its size.

@@ -173,7 +173,10 @@ class AccessTokens:
             raise Denied(str(error)) from None
         if self._only_loopback and not is_loopback(urlsplit(account.token_uri).hostname or ""):
             raise Denied("token_uri is not on this machine; a home that holds the approvers' keys reaches no other")
-        form = urlencode({"grant_type": GRANT, "assertion": assertion(account, time.time())})
+        try:
+            form = urlencode({"grant_type": GRANT, "assertion": assertion(account, time.time())})
+        except ValueError:
+            raise Denied(f"private_key in {self._path.name} is no key to sign with") from None
         asked_at = self._clock()
         answer, body = await asyncio.to_thread(_post, account.token_uri, form, self._authority)
         if answer.status != 200:

@@ -356,11 +356,14 @@ def _reinstate_with(asked: _Asked, approvals: tuple[Approval, ...]) -> None:
         return
     if state.draft and state.draft.outcome_texts is not None:
         state.draft = None
+    after_end = state.ended is not None
     state.held, state.ended, state.reinstatement = None, None, None
     state.child_condition = None
     if shown:
         skip_overdue(state, asked.now)
         state.announcement += 1
+        if after_end:
+            state.after_end = state.announcement
         state.renew(asked.now)
         state.reviewed_at = asked.now
 

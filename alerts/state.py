@@ -7,6 +7,7 @@ edition or an amendment). `desired` says what the public should see now; the cha
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -164,6 +165,12 @@ class Desired(Value):
 
     What takes it back carries it too, so that the end after a reinstatement is not taken for that of the hold before.
     """
+    after_end: int = 0
+    """The last announcement that took an end back, 0 where none did: who was told that it is over hears of it anew.
+
+    A channel that cannot recall tells nobody of a hold, so to its recipients the announcement after it is the same as
+    the one before, and is known by this number (`activities.delivery`).
+    """
     lease_until: datetime | None = None
     why: CancelReason | None = None
     outcome_edition: EditionRef | None = None
@@ -175,9 +182,8 @@ class Desired(Value):
 
     def same_statement(self, other: Desired) -> bool:
         """Whether both say the same, whatever their lease and announcement."""
-        return self.model_copy(update={"revision": 0, "announcement": 0, "lease_until": None}) == other.model_copy(
-            update={"revision": 0, "announcement": 0, "lease_until": None}
-        )
+        apart: dict[str, Any] = {"revision": 0, "announcement": 0, "after_end": 0, "lease_until": None}
+        return self.model_copy(update=apart) == other.model_copy(update=apart)
 
 
 class ChannelView(Value):
@@ -252,6 +258,7 @@ class AlertState(Mutable):
     live_at: datetime | None = None
     """The deciding approval: the anchor of the refresh grid."""
     announcement: int = 0
+    after_end: int = 0
     lease_until: datetime | None = None
     reviewed_at: datetime | None = None
     refreshes: list[Refreshed] = []
@@ -323,17 +330,24 @@ class AlertState(Mutable):
                 meaning=Meaning.WITHDRAWN,
                 edition=edition,
                 announcement=self.announcement,
+                after_end=self.after_end,
                 why=self.ended.why,
                 outcome_edition=self.outcome_edition,
             )
         if self.shown is None:
             return Desired()
         if self.held or self.shown.stale:
-            return Desired(meaning=Meaning.HELD, edition=self.shown.edition, announcement=self.announcement)
+            return Desired(
+                meaning=Meaning.HELD,
+                edition=self.shown.edition,
+                announcement=self.announcement,
+                after_end=self.after_end,
+            )
         return Desired(
             meaning=Meaning.EDITION,
             edition=self.shown.edition,
             announcement=self.announcement,
+            after_end=self.after_end,
             lease_until=self.lease_until,
         )
 

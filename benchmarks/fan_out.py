@@ -203,8 +203,8 @@ def _bare(channel: str, endpoint: dict[str, str], said: str, recipients: int, pr
 
 
 def middle(results: Sequence[Result]) -> Result:
-    """That of the middle CPU ratio: on a shared machine one alone says little."""
-    return sorted(results, key=lambda result: result.cpu_ratio)[len(results) // 2]
+    """That of the middle CPU ratio, the lower of two: on a shared machine one alone says little."""
+    return sorted(results, key=lambda result: result.cpu_ratio)[(len(results) - 1) // 2]
 
 
 def show(result: Result) -> None:
@@ -226,6 +226,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--keep", action="store_true", help=f"append to {RESULTS.relative_to(ROOT)}")
     given = parser.parse_args()
+    if given.rounds < 1:
+        parser.error("--rounds: at least one")
     results = []
     for result in bench(given.channel, given.recipients, given.processes, given.database_url, given.rounds):
         results.append(result)

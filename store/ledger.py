@@ -12,7 +12,6 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
-from itertools import compress
 from typing import Any, NamedTuple
 
 import sqlalchemy
@@ -69,7 +68,6 @@ _SURENESS = {
     )
 }
 _ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(256))
-_IS_REACHED = bytes(code in REACHED for code in range(256))
 _NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
 _KEY = ("alert_id", "channel", "start", "edition", "announcement", "purpose")
 """Of a row, as its index has it."""
@@ -141,8 +139,6 @@ class Chunk(NamedTuple):
     intent: Intent | None
     announcement: int
     """Which one its messages belong to."""
-    ends: bytes
-    """Of how many ends each of them may have been told before: what goes out after one is another message."""
 
 
 Outside = Mapping[int, Collection[int]]
@@ -166,13 +162,11 @@ def plan(
     for start, here in _cut(members, grid):
         before = rows.get(start, ())
         for left, codes in _left_in_doubt(wave, before, here.positions):
-            ends = _ends_before(left, before, here.positions)
-            chunks.append(_chunk(start, grid, end, here, codes, left, left.announcement, ends))
+            chunks.append(_chunk(start, grid, end, here, codes, left, left.announcement))
         row = next((row for row in before if _key(row) == _key(wave)), None)
         codes = _open(row, here.positions) if row else _due(wave, start, here.positions, before, outside or {})
         if any(codes):
-            ends = _ends_before(row, before, here.positions)
-            chunks.append(_chunk(start, grid, end, here, codes, row, wave.announcement, ends))
+            chunks.append(_chunk(start, grid, end, here, codes, row, wave.announcement))
     return chunks
 
 
@@ -332,29 +326,14 @@ def _open(row: LedgerChunk, positions: Sequence[int]) -> bytes:
     return bytes(code if status in OPEN else 0 for code, status in zip(intended, statuses, strict=True))
 
 
-def _ends_before(row: LedgerChunk | None, rows: Sequence[LedgerChunk], positions: Sequence[int]) -> bytes:
-    """Of how many ends each of these positions may have been told before that row of its chunk, or by now."""
-    older = rows[: rows.index(row)] if row else rows
-    ends = [one for one in older if one.purpose in ENDS_WHAT]
-    told = [_gather(_statuses(one).translate(_IS_REACHED), one.start, positions) for one in ends]
-    return bytes(map(sum, zip(*told, strict=True))) if told else bytes(len(positions))
-
-
 def _chunk(
-    start: int,
-    grid: int,
-    end: int,
-    members: Members,
-    codes: bytes,
-    row: LedgerChunk | None,
-    announcement: int,
-    ends: bytes,
+    start: int, grid: int, end: int, members: Members, codes: bytes, row: LedgerChunk | None, announcement: int
 ) -> Chunk:
     """Those of the members for whom `codes` names a message; `row` where it was begun before."""
     kinds = codes.replace(b"\0", b"")
     intent = Intent(announcement, start, row.intended, row.outcomes, row.first_at, begun=True) if row else None
     due = members if len(kinds) == len(codes) else members.only(codes)
-    return Chunk(start, min(start + grid, end), due, kinds, intent, announcement, bytes(compress(ends, codes)))
+    return Chunk(start, min(start + grid, end), due, kinds, intent, announcement)
 
 
 def _left_in_doubt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -205,7 +206,8 @@ async def test_token_service_that_is_not_there_is_told_as_such(service: Service,
         await AccessTokens(account, gone.authority, only_loopback=True).current()
 
 
-PEM = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+KEY = rsa.generate_private_key(65537, 2048)
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 CURVE = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 GOOD = {
     "client_email": "app@baken.iam.example",
@@ -216,6 +218,17 @@ GOOD = {
 }
 
 
+def _even() -> str:
+    """A key that can be read and cannot sign: its modulus is one less."""
+    modulus = KEY.public_key().public_numbers().n
+    whole = KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    broken = whole.replace(modulus.to_bytes(256, "big"), (modulus - 1).to_bytes(256, "big"))
+    return f"-----BEGIN PRIVATE KEY-----\n{base64.encodebytes(broken).decode()}-----END PRIVATE KEY-----\n"
+
+
+HERE = "https://127.0.0.1/token"
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -223,13 +236,14 @@ GOOD = {
         ([], "account.json is not the file of a service account"),
         ({**GOOD, "client_email": "a", "private_key": "x"}, "private_key in account.json is not an RSA key"),
         ({**GOOD, "private_key": CURVE.decode()}, "private_key in account.json is not an RSA key"),
+        ({**GOOD, "private_key": _even(), "token_uri": HERE}, "private_key in account.json is no key to sign with"),
         ({**GOOD, "token_uri": "http://oauth2.example/token"}, "token_uri in account.json must begin with https"),
         ({**GOOD, "token_uri": "https://oauth2.example/é"}, "token_uri in account.json must .* ASCII"),
         ({**GOOD, "project_id": "projekt-ü"}, "project_id in account.json is not a project's"),
         ({"client_email": "a"}, "account.json is not the file of a service account"),
         (GOOD, "token_uri is not on this machine"),
     ],
-    ids=["none", "list", "no-key", "curve", "http", "address", "project", "half", "elsewhere"],
+    ids=["none", "list", "no-key", "curve", "even", "http", "address", "project", "half", "elsewhere"],
 )
 async def test_account_when_it_cannot_be_used_is_told_without_its_key(tmp_path: Path, said: Any, why: str) -> None:
     path = tmp_path / "account.json"

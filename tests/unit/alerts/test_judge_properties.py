@@ -180,11 +180,13 @@ class Alerts(RuleBasedStateMachine):
 
     @rule(user=users)
     def reinstate(self, user: str) -> None:
-        darkened = self.state.ended or self.state.held
+        ended, darkened, before = self.state.ended, self.state.ended or self.state.held, self.state.after_end
         accepted = self._give(Action.REINSTATE, user)
         if accepted:
             assert Role.SUPERVISOR in KEYRING[user].roles
             assert darkened is None or darkened.person != KEYRING[user].person
+        if self.state.shown and darkened and not (self.state.ended or self.state.held):
+            assert self.state.desired().after_end == (self.state.announcement if ended else before)
 
     @rule(user=st.sampled_from(["supervisor1", "supervisor2"]))
     def one_person_takes_down_and_brings_back(self, user: str) -> None:
