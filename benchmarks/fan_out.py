@@ -104,6 +104,7 @@ async def _measure(running: Running, channel: str, recipients: int, processes: i
         events = await _events(baken, alert_id, channel)
         peaks = _peaks(running.pid)
     raw_s, raw_cpu = await asyncio.to_thread(_bare, channel, ports[channel], got["sample"], recipients, processes)
+    await asyncio.to_thread(forget, address)  # else the next round of a sealed channel would have it as Baken's
     baken_s = got["last_at"] - got["first_at"]
     return Result(
         channel=channel,
@@ -131,8 +132,13 @@ def kept(url: str, channel: str, alert_id: str) -> dict[str, Any]:
     """What the counterpart took in; it forgets it."""
     asked = {"channel": channel, "alert": alert_id}
     got: dict[str, Any] = httpx.get(url, params=asked, trust_env=False, timeout=600).json()
-    httpx.delete(url, trust_env=False).raise_for_status()
+    forget(url)
     return got
+
+
+def forget(url: str) -> None:
+    """What the counterpart took in."""
+    httpx.delete(url, trust_env=False).raise_for_status()
 
 
 def armed(view: dict[str, Any]) -> bool:
