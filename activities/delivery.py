@@ -40,7 +40,7 @@ from store.witness import Witness
 from workflows import ports
 
 LARGEST_BATCH = 20_000
-"""Positions per activity where it has none smaller."""
+"""Positions of the channels with the largest chunks; a multiple of every channel's chunk."""
 MOST_CHUNKS = 40
 """Of a batch: a second or so of sending, so that one that is lost costs little, and so does what is done once for each
 (Temporal's part, looking up what to send, the last word); and within its time-out where a rate is set."""
@@ -81,8 +81,7 @@ class DeliveryActivities:
                 start = ledger.settled_to(session, asked.alert_id, asked.channel, asked.showing)
         if can.chunk == 1:
             return ports.WavePlan(size=size, start=start, batch=1, lanes=max(1, min(size - start, LANES_OF_ONE)))
-        largest = min(LARGEST_BATCH, MOST_CHUNKS * can.chunk)
-        batches = BATCHES * max(1, ceil(size / BATCHES / largest))
+        batches = BATCHES * max(1, ceil(size / BATCHES / MOST_CHUNKS / can.chunk))
         chunks = max(1, ceil(size / batches / can.chunk))
         return ports.WavePlan(size=size, start=start, batch=chunks * can.chunk, lanes=LANES)
 
@@ -239,6 +238,7 @@ class DeliveryActivities:
             revision=asked.desired.revision,
         )
         told_as = None if recalls else asked.desired.after_end
+        # Only personal channels have waves, which the type of all channels does not say.
         return Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]
 
     def bring_up_to_date(self, asked: ports.PlanWave) -> int:

@@ -96,7 +96,7 @@ class Database:
     def glances(self) -> Iterator[Connection]:
         """For one who looks again and again: each query sees what holds right then, outside any transaction.
 
-        That costs less than half of `read`'s CPU (SQLite).
+        That costs a quarter less CPU than in a transaction (60 and 79 us, SQLite).
         """
         with self._glancing.connect() as connection:
             yield connection

@@ -84,7 +84,7 @@ async def test_end_messages_take_the_rate_from_an_alert_that_is_being_sent(db: D
     await _send(db, Urgency.END, time.monotonic() + 1.0, ends)
     ended = time.monotonic()
     await alert
-    assert len(ends) >= RATE * 0.4  # a busy machine may stand still for half of it
+    assert len(ends) >= RATE * 0.8
     between = [at for at in alerts if min(ends) + 2 * AHEAD < at < max(ends)]
     assert between == []
     assert min(alerts) < min(ends)
