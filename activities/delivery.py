@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from math import ceil
+from typing import NamedTuple
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -33,7 +35,7 @@ from store.areas import codes_of
 from store.audience import AudienceStore, Members
 from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
-from store.ledger import Intent, Status, Wave
+from store.ledger import Chunk, Intent, Outcomes, Status, Wave
 from store.standing import leased_until
 from store.trouble import clear_trouble, note_trouble
 from store.witness import Witness
@@ -118,26 +120,39 @@ class DeliveryActivities:
             await asyncio.to_thread(self._note, asked, batch.few, None)
         else:
             await asyncio.to_thread(self._clear, asked)
-        return batch.answer(superseded=overtaken)
+        answer = batch.answer(superseded=overtaken)
+        if not overtaken:
+            return answer
+        said = await asyncio.to_thread(self._statuses, batch.wave, asked)
+        return answer.model_copy(update={"statuses": ledger.packed(said)})
 
-    def assume(self, asked: ports.Deliver, judge: Callable[[int], Status | None], at: datetime) -> tuple[Status, int]:
+    def assume(
+        self,
+        asked: ports.Deliver,
+        at: datetime,
+        judge: Callable[[int], Status | None],
+        known: bytes | None = None,
+    ) -> Counter[Status]:
         """Write a batch into the ledger that left before this store was restored from a copy, and send nothing.
 
-        `judge` says what its recipients are taken for, by the number of those for whom the ledger does not know it
-        yet; None: nobody was sent anything. The same and the number come back.
+        `known`: what it came to for each of its positions. Without that `judge` says what all are taken for whom it
+        has to do with, by their number; None: nobody was sent anything. What they were taken for comes back.
         """
         batch = self._open_batch(asked)
         loads = list(batch.loads)
-        number = sum(map(len, loads))
-        status = judge(number)
-        if status is None:
-            return Status.NONE, 0
+        judged = judge(sum(map(len, loads))) or Status.NONE
+        taken = Counter[Status]()
         for load in loads:
+            assumed = [_assumed(batch.wave, chunk, asked.start, known, judged) for chunk in load.chunks]
+            assumed = [one for one in assumed if any(one.statuses)]
+            if not assumed:
+                continue
             with self._db.write_rows() as connection:
-                intents = ledger.write_intents(connection, batch.wave, load.chunks, at)
-                told = load.outcomes(intents, bytes([status]) * len(load))
+                intents = ledger.write_intents(connection, batch.wave, [one.chunk for one in assumed], at)
+                told = [one.outcomes(intent) for one, intent in zip(assumed, intents, strict=True)]
                 ledger.record_outcomes(connection, batch.wave, told, at, at)
-        return status, number
+            taken.update(map(Status, b"".join(one.statuses for one in assumed)))
+        return taken
 
     async def _work_off(self, batch: Batch) -> None:
         """Take loads until there are none, something newer holds, or nothing gets through."""
@@ -295,6 +310,10 @@ class DeliveryActivities:
         self._witness.note_now_and_then()
         return intents
 
+    def _statuses(self, wave: Wave, asked: ports.Deliver) -> bytes:
+        with self._db.read() as session:
+            return ledger.statuses_of(session, wave, asked.start, asked.count)
+
     def _note(self, asked: ports.Deliver, trouble: ApplicationError, waits: float | None) -> None:
         with self._db.write() as session:
             note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now(), waits)
@@ -303,6 +322,28 @@ class DeliveryActivities:
         with self._db.write() as session:
             clear_trouble(session, asked.alert_id, asked.channel)
             ledger.count_batch(session, asked.alert_id, asked.channel)
+
+
+class _Assumed(NamedTuple):
+    """What members of a chunk are taken for, one `Status` each; NONE: nothing is to be written of them."""
+
+    chunk: Chunk
+    statuses: bytes
+    known: bool
+    """That, and not guessed."""
+
+    def outcomes(self, intent: Intent) -> Outcomes:
+        """Nobody is in doubt for having been begun of whom it is known what became of them."""
+        begun = intent.begun and not self.known
+        return Outcomes(intent._replace(begun=begun), self.chunk.members.positions, self.statuses)
+
+
+def _assumed(wave: Wave, chunk: Chunk, start: int, known: bytes | None, judged: Status) -> _Assumed:
+    """`known`: of a batch from position `start` on, its own messages; `judged` holds of all others."""
+    positions = chunk.members.positions
+    if known is None or chunk.announcement != wave.announcement:
+        return _Assumed(chunk, bytes([judged]) * len(positions), known=False)
+    return _Assumed(chunk, bytes(known[position - start] for position in positions), known=True)
 
 
 def _purpose(asked: ports.Deliver, can: Capabilities) -> str:

@@ -38,7 +38,7 @@ from starter.settings import load_settings
 from store import audit, outbox
 from store import standing as standings
 from store.audience import audience_size, forget_audiences
-from store.ledger import Status
+from store.ledger import Status, unpacked
 from store.people import keyring, people
 from store.tables.alert import AlertStanding, SealedEdition
 from store.tables.audit import AuditEntry
@@ -230,8 +230,10 @@ class _Again:
     def _deliver(self, deed: Deed) -> None:
         if deed.attempts is None and deed.asked.purpose == "show" and self._said_again(deed):
             return  # whoever had nothing was told then, and what came of that is known
-        status, number = self._delivery.assume(deed.asked, partial(_status, deed), deed.at)
-        self._told[deed.asked.channel, status] += number
+        answer = deed.answer
+        known = unpacked(answer.statuses) if answer and answer.statuses else None
+        for status, number in self._delivery.assume(deed.asked, deed.at, partial(_status, deed), known).items():
+            self._told[deed.asked.channel, status] += number
 
     def _wave(self, deed: Deed) -> None:
         """Batch by batch, all of it."""
@@ -253,13 +255,16 @@ def _status(deed: Deed, due: int) -> Status | None:
     many at its only attempt reached nobody. Else some were settled by an
     attempt or a wave before it, and which of them, and whether they were reached or refused, nobody knows any more.
     A batch under way is in doubt as after any crash: its next attempt sends it again, under the same ids. So is one of
-    which a few were left for later.
+    which a few were left for later. Of an end that found nobody who had the alert, those who by the copy may have it
+    are in doubt: shown again, it is a new alert to them, as it is to those who had not heard of it.
     """
     answer = deed.answer
     if answer is None or answer.left:
         return Status.DOUBT
     shows, once = deed.asked.purpose == "show", deed.attempts == 1
     nobody = not answer.reached and not answer.failed and not answer.in_doubt
+    if once and nobody and deed.asked.purpose == "end":
+        return Status.ASSUMED
     if once and nobody and (answer.superseded or not shows):
         return None
     if answer.superseded:

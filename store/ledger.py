@@ -8,6 +8,8 @@ and counts as reached.
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -154,13 +156,14 @@ def plan(
 
     A chunk that was begun is resumed: without outcomes all of it again, else what is still open. So is one of an
     earlier announcement that was overtaken (hold) and left somebody in doubt: nothing else would ever tell them.
+    What a later wave did says nothing about this one: where a store was restored, waves are planned that were over.
     """
     if not len(members):
         return []
     rows = chunk_rows(session, wave.alert_id, wave.channel, members.positions[0] // grid * grid, members.positions[-1])
     chunks = []
     for start, here in _cut(members, grid):
-        before = rows.get(start, ())
+        before = [row for row in rows.get(start, ()) if _order(row) <= _order(wave)]
         for left, codes in _left_in_doubt(wave, before, here.positions):
             chunks.append(_chunk(start, grid, end, here, codes, left, left.announcement))
         row = next((row for row in before if _key(row) == _key(wave)), None)
@@ -285,6 +288,26 @@ def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
             yield row.start + index, kind, statuses[index]
 
 
+def statuses_of(session: Session, wave: Wave, start: int, count: int) -> bytes:
+    """What this very wave came to for each of so many positions from `start`, which is on the grid; 0: not begun."""
+    found = bytearray(count)
+    for rows in chunk_rows(session, wave.alert_id, wave.channel, start, start + count - 1).values():
+        for row in rows:
+            if _key(row) == _key(wave):
+                first = row.start - start
+                found[first : first + len(row.intended)] = _statuses(row)
+    return bytes(found)
+
+
+def packed(statuses: bytes) -> str:
+    """Short: a batch was told up to some place, and the rest was not."""
+    return b64encode(zlib.compress(statuses)).decode()
+
+
+def unpacked(statuses: str) -> bytes:
+    return zlib.decompress(b64decode(statuses))
+
+
 def count_batch(session: Session, alert_id: str, channel: str) -> None:
     """Note that one more batch came to its end."""
     mine = {"of_alert_id": alert_id, "of_channel": channel}
@@ -315,6 +338,11 @@ def _cut(members: Members, grid: int) -> Iterator[tuple[int, Members]]:
 
 def _key(of: LedgerChunk | Wave) -> tuple[int, int, str]:
     return of.edition, of.announcement, of.purpose
+
+
+def _order(of: LedgerChunk | Wave) -> tuple[int, int]:
+    """Of waves in time."""
+    return of.revision, of.announcement
 
 
 def _open(row: LedgerChunk, positions: Sequence[int]) -> bytes:

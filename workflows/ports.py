@@ -209,6 +209,11 @@ class Delivered(Value):
     """Of one batch: recipients still to be told, when all others of it have been; in no sum."""
     patience: float = 0.0
     """Seconds that their counterpart asks for before it is tried again."""
+    statuses: str = ""
+    """Of one batch that was superseded: what it came to for each of its positions (`store.ledger.packed`); in no sum.
+
+    By a store that is restored from a copy of before its end nobody would know whom it told, and whom the next wave.
+    """
 
     def __add__(self, other: Delivered) -> Delivered:
         firsts = [at for at in (self.first_at, other.first_at) if at]

@@ -2,125 +2,49 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
 from activities.channels.webpush import WebPushChannel
-from activities.delivery import LOADS_AT_ONCE, DeliveryActivities
-from activities.revisions import RevisionWatch
-from alerts.vocabulary import Kind, Meaning
-from simulators.http2 import CUT, Asked, Reply
-from starter.parts import open_parts
-from store import editions
-from store.audience import AudienceStore
-from store.subscribers import Entry, Subscribers
-from store.tables.sending import ChannelTrouble, FinishedBatches
-from tests.support.editions import BASE_URL, LEASE, NOW, ShownAlert
-from tests.support.homes import silent_home
-from tests.support.push import Push
-from workflows import ports
+from activities.delivery import LOADS_AT_ONCE
+from alerts.vocabulary import Meaning
+from simulators.http2 import CUT, Reply
+from tests.support.browser_wave import BrowserWave
+from tests.support.editions import LEASE
 
 BROWSERS = 3
 LOAD = WebPushChannel.capabilities.chunk * WebPushChannel.capabilities.together
 
 
-class Wave:
-    """An alert that is shown, with some browsers in its audience; nothing is taken for `refused` addresses, nor
-    for now for `failing` browsers."""
-
-    def __init__(self, folder: Path, browsers: int) -> None:
-        self.refused: set[str] = set()
-        self.failing: dict[str, Reply] = {}
-        self.meanwhile: Callable[[], None] = lambda: None
-        """What happens while the push service has a message."""
-        self.browsers = browsers
-        self._parts = open_parts(silent_home(folder / "home"))
-        self.push = Push(folder, self._answer)
-        self._parts.keys.create("abcdefghij")
-        display = self._parts.keys.display_key("abcdefghij")
-        self.alert = alert = ShownAlert(self._parts.db, alert_id="abcdefghij", key=display)
-        self.desired = alert.show().model_copy(update={"announcement": 2})
-        key = self._parts.keys.system_key("subscribers")
-        Subscribers(key, "webpush").fill(
-            self._parts.db, [Entry(self.push.to(f"r{number}").address) for number in range(browsers)], NOW
-        )
-        AudienceStore(self._parts.db, alert.key, alert.alert_id, "webpush").extend(key, None, exercise=False)
-        rendition = self.push.channel.render(alert.edition, BASE_URL).model_dump_json()
-        with self._parts.db.write() as session:
-            editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "webpush", rendition)
-
-    def _answer(self, asked: Asked) -> Reply:
-        self.meanwhile()
-        path = asked.headers[":path"]
-        usual = Reply(400 if path in self.refused else 201)
-        return self.failing.get(path.rsplit("/", 1)[1], usual)
-
-    def trouble(self) -> str | None:
-        """Why its operators are told that the channel does not get on."""
-        with self._parts.db.read() as session:
-            row = session.get(ChannelTrouble, (self.alert.alert_id, "webpush"))
-            return row.error if row else None
-
-    def finished(self) -> int:
-        """Batches that came to their end."""
-        with self._parts.db.read() as session:
-            row = session.get(FinishedBatches, (self.alert.alert_id, "webpush"))
-            return row.number if row else 0
-
-    async def deliver(
-        self, purpose: ports.Purpose = "show", attempt: int = 1, *, may_leave: bool = False
-    ) -> ports.Delivered:
-        watch = RevisionWatch(self._parts.db, lambda: self.alert.now)
-        delivery = DeliveryActivities(self._parts.db, self._parts.keys, {"webpush": self.push.channel}, watch)
-        asked = ports.Deliver(
-            alert_id=self.alert.alert_id,
-            kind=Kind.ACTUAL,
-            channel="webpush",
-            desired=self.desired,
-            purpose=purpose,
-            start=0,
-            count=self.browsers,
-            may_leave=may_leave,
-        )
-        environment = ActivityEnvironment()
-        environment.info = dataclasses.replace(environment.info, attempt=attempt)
-        delivered: ports.Delivered = await environment.run(delivery.deliver, asked)
-        return delivered
-
-    def close(self) -> None:
-        self.push.close()
-        self._parts.close()
-
-
 @pytest.fixture
-def wave(tmp_path: Path) -> Iterator[Wave]:
-    opened = Wave(tmp_path, 1)
+def wave(tmp_path: Path) -> Iterator[BrowserWave]:
+    opened = BrowserWave(tmp_path, 1)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def ended(tmp_path: Path) -> Iterator[Wave]:
-    opened = Wave(tmp_path, BROWSERS)
+def ended(tmp_path: Path) -> Iterator[BrowserWave]:
+    opened = BrowserWave(tmp_path, BROWSERS)
     yield opened
     opened.close()
 
 
-async def test_notification_when_delivered_carries_the_revision_of_its_statement(wave: Wave) -> None:
+async def test_notification_when_delivered_carries_the_revision_of_its_statement(wave: BrowserWave) -> None:
     assert (await wave.deliver()).reached == 1
     (said,) = wave.push.opened()
     assert wave.desired.revision > 0
     assert said["order"] == [wave.desired.revision, 2, wave.alert.edition.number, 0]
 
 
-async def test_wave_that_outlasts_its_lease_sends_nothing_until_it_is_renewed_and_then_for_as_long(wave: Wave) -> None:
+async def test_wave_that_outlasts_its_lease_sends_nothing_until_it_is_renewed_and_then_for_as_long(
+    wave: BrowserWave,
+) -> None:
     """Its alert may have been terminated while the push service was away."""
     wave.alert.pass_time(hours=LEASE / timedelta(hours=1))
     done = await wave.deliver()
@@ -131,7 +55,7 @@ async def test_wave_that_outlasts_its_lease_sends_nothing_until_it_is_renewed_an
     assert int(asked.headers["ttl"]) == (LEASE + timedelta(hours=1)).total_seconds(), "the push service's clock is NOW"
 
 
-async def test_wave_that_is_overtaken_says_how_many_it_may_have_reached(wave: Wave) -> None:
+async def test_wave_that_is_overtaken_says_how_many_it_may_have_reached(wave: BrowserWave) -> None:
     """A store that is restored from before it has nothing else to know them by."""
     wave.failing = {"r0": CUT}
     wave.meanwhile = lambda: wave.alert.pass_time(hours=LEASE / timedelta(hours=1))
@@ -140,7 +64,7 @@ async def test_wave_that_is_overtaken_says_how_many_it_may_have_reached(wave: Wa
 
 
 async def test_end_that_one_browser_refuses_is_asked_again_of_it_alone_and_lets_other_batches_go_on(
-    ended: Wave,
+    ended: BrowserWave,
 ) -> None:
     """A batch that is tried for ever holds a lane; of a million browsers some refuse, and all lanes would be full."""
     assert (await ended.deliver()).reached == BROWSERS
@@ -156,7 +80,7 @@ async def test_end_that_one_browser_refuses_is_asked_again_of_it_alone_and_lets_
     assert (await ended.deliver("end", 4)).failed == 0, "nothing is left to do"
 
 
-async def test_end_that_all_refuse_is_asked_until_it_is_taken(ended: Wave) -> None:
+async def test_end_that_all_refuse_is_asked_until_it_is_taken(ended: BrowserWave) -> None:
     """Then it is us, and somebody mends it."""
     await ended.deliver()
     ended.refused = {one.headers[":path"] for one in ended.push.asked}
@@ -168,7 +92,7 @@ async def test_end_that_all_refuse_is_asked_until_it_is_taken(ended: Wave) -> No
     assert (await ended.deliver("end", 21)).reached == BROWSERS
 
 
-async def test_one_browser_that_is_not_told_is_left_for_later_where_others_wait(ended: Wave) -> None:
+async def test_one_browser_that_is_not_told_is_left_for_later_where_others_wait(ended: BrowserWave) -> None:
     for failing, reached, patience in ((Reply(503), BROWSERS - 1, 1.0), (CUT, 0, 0.0)):
         ended.failing = {"r0": failing}
         done = await ended.deliver(may_leave=True)
@@ -185,7 +109,7 @@ async def test_one_browser_that_is_not_told_is_left_for_later_where_others_wait(
 
 
 @pytest.mark.parametrize("failing", [Reply(503), CUT])
-async def test_batch_whose_push_service_is_away_is_tried_where_it_is(ended: Wave, failing: Reply) -> None:
+async def test_batch_whose_push_service_is_away_is_tried_where_it_is(ended: BrowserWave, failing: Reply) -> None:
     """Those behind them would fare no better."""
     ended.failing = {"r0": failing, "r1": failing}
     for attempt in (1, 2):
@@ -198,7 +122,7 @@ async def test_batch_whose_push_service_is_away_is_tried_where_it_is(ended: Wave
 
 async def test_browsers_that_stay_silent_keep_no_other_load_from_a_try(tmp_path: Path) -> None:
     """Not even when there is one in each of the loads that are under way at once."""
-    wave = Wave(tmp_path, LOADS_AT_ONCE * LOAD + 5)
+    wave = BrowserWave(tmp_path, LOADS_AT_ONCE * LOAD + 5)
     try:
         silent = {f"r{number * LOAD}" for number in range(LOADS_AT_ONCE)}
         last = f"r{LOADS_AT_ONCE * LOAD}"

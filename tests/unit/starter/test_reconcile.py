@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from alerts.edition import EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from starter.histories import Deed
-from starter.reconcile import _said_again, _status
+from starter.reconcile import Reconciler, _Again, _said_again, _status
+from store import standing as standings
 from store.ledger import Status
+from tests.support.browser_wave import BrowserWave
 from workflows import ports
 
 NOW = datetime(2026, 11, 24, 14, 10, tzinfo=UTC)
 DUE = 100
+DELIVER = ports.DELIVER.name
 
 
 @pytest.mark.parametrize(
@@ -42,7 +50,8 @@ DUE = 100
         ("end", None, 1, Status.DOUBT),
         ("end", ports.Delivered(reached=DUE), 1, Status.REACHED),
         ("end", ports.Delivered(reached=40), 1, Status.ASSUMED),  # it went to those who had the alert then
-        ("end", ports.Delivered(), 1, None),
+        ("end", ports.Delivered(), 1, Status.ASSUMED),  # nobody had it, though by the copy they may have
+        ("outcome", ports.Delivered(), 1, None),
         ("end", ports.Delivered(reached=DUE), 2, Status.REACHED),
     ],
 )
@@ -59,6 +68,51 @@ def test_edition_that_is_announced_anew_is_known_as_said_again_to_that_channel_a
     assert [said_again(deed) for deed in (first, other, amended, again)] == [True, False, False, False]
 
 
+@pytest.fixture
+def wave(tmp_path: Path) -> Iterator[BrowserWave]:
+    opened = BrowserWave(tmp_path, 300)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("held_up", ["before the copy", "after it"])
+async def test_those_whom_a_hold_kept_the_alert_from_get_it_once(
+    wave: BrowserWave, tmp_path: Path, held_up: str
+) -> None:
+    """It is held in the middle, reinstated before anybody heard of that, and sent to the rest; then a copy from before
+    the reinstatement is put back, and who had been told by then is not known for sure."""
+
+    def hold() -> None:
+        wave.meanwhile = lambda: None
+        if held_up == "after it":
+            wave.copy(tmp_path / "copy.db")
+        wave.alert.dark_at_once(Meaning.HELD)
+        time.sleep(0.3)
+
+    wave.meanwhile = hold
+    first = wave.batch()
+    stopped = await wave.deliver()
+    assert stopped.superseded
+    assert 0 < stopped.reached < wave.browsers
+    if held_up == "before the copy":
+        wave.copy(tmp_path / "copy.db")
+    wave.desired = wave.alert.show().model_copy(update={"announcement": first.desired.announcement + 1})
+    assert (await wave.deliver()).reached == wave.browsers - stopped.reached
+    wave.restore(tmp_path / "copy.db")
+    client = await Client.connect("127.0.0.1:9", lazy=True)  # histories are read by others
+    deeds = [Deed(NOW, DELIVER, first, stopped, 1), Deed(NOW, DELIVER, wave.batch(), None, 1)]
+    again = _Again(Reconciler(wave.parts, client), wave.alert.alert_id, deeds)
+    with wave.parts.db.write() as session:
+        standings.catch_up(session, wave.alert.alert_id, wave.desired.revision, wave.desired, wave.alert.now)
+    for deed in deeds:
+        again.do(deed)
+    await wave.deliver(attempt=2)
+    ids = defaultdict[str, set[str]](set)
+    for asked, said in zip(wave.push.asked, wave.push.opened(), strict=True):
+        ids[asked.headers[":path"]].add(said["id"])
+    assert Counter(map(len, ids.values())) == {1: wave.browsers}
+
+
 def _deed(
     purpose: ports.Purpose,
     answer: ports.Delivered | None = None,
@@ -73,4 +127,4 @@ def _deed(
     asked = ports.Deliver(
         alert_id="a", channel=channel, kind=Kind.ACTUAL, purpose=purpose, desired=desired, start=0, count=DUE
     )
-    return Deed(NOW, ports.DELIVER.name, asked, answer, attempts)
+    return Deed(NOW, DELIVER, asked, answer, attempts)

@@ -60,7 +60,7 @@ def _wave(purpose: str = "show", edition: int = 1, announcement: int = 0, announ
         purpose=purpose,
         edition=edition,
         announcement=announcement,
-        revision=1,
+        revision=edition,
         announces=announces,
     )
 
@@ -113,6 +113,13 @@ def test_chunk_when_resumed_after_a_crash_sends_the_same_again(db: Database) -> 
     assert _send(db, _wave(), (R, T, D)) == first
     assert _send(db, _wave(), (R, R, R)) == {1: "alert", 2: "alert"}
     assert _send(db, _wave()) == {}
+
+
+def test_wave_that_is_planned_when_it_is_long_over_goes_by_what_was_before_it(db: Database) -> None:
+    """As when a store is restored, and what was done since its copy is done once more."""
+    _send(db, _wave(), (R, T, T))
+    _send(db, _wave(announcement=1), (R, R, R))
+    assert _send(db, _wave("end"), None) == {0: "cancel"}
 
 
 def test_refused_for_good_is_final_until_the_next_edition(db: Database) -> None:
