@@ -15,6 +15,7 @@ from itertools import chain, compress
 from operator import attrgetter
 
 import sqlalchemy
+from pydantic_core import from_json
 from sqlalchemy import ColumnElement, and_, delete, union_all, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -215,7 +216,7 @@ class AudienceStore:
         return self._sealer.seal(json.dumps({"columns": columns}).encode(), aad=self._aad(number))
 
     def _open(self, page: AudiencePage) -> Members:
-        opened = json.loads(self._sealer.unseal(page.sealed, aad=self._aad(page.number)))
+        opened = from_json(self._sealer.unseal(page.sealed, aad=self._aad(page.number)), cache_strings="keys")
         # Pages that were frozen before schema 0005 list their members one by one.
         columns = opened["columns"] if isinstance(opened, dict) else map(list, zip(*opened, strict=True))
         full = (column * page.count if len(column) == 1 else column for column in columns)
