@@ -312,7 +312,8 @@ class DeliveryActivities:
 
     def _statuses(self, wave: Wave, asked: ports.Deliver) -> bytes:
         with self._db.read() as session:
-            return ledger.statuses_of(session, wave, asked.start, asked.count)
+            chunk = self._channels[asked.channel].capabilities.chunk
+            return ledger.statuses_of(session, wave, asked.start, asked.count, chunk)
 
     def _note(self, asked: ports.Deliver, trouble: ApplicationError, waits: float | None) -> None:
         with self._db.write() as session:

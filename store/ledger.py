@@ -78,6 +78,21 @@ _INTEND = insert(LedgerChunk)
 _RECORD = update(LedgerChunk).where(
     *_IS_IT, col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("outcomes_before"))
 )
+_EXTEND = (
+    update(LedgerChunk)
+    .where(
+        *_IS_IT,
+        col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("outcomes_before")),
+        func.length(LedgerChunk.intended) == bindparam("had"),
+    )
+    .values(
+        intended=bindparam("intended"),
+        outcomes=bindparam("outcomes"),
+        messages=col(LedgerChunk.messages) + bindparam("joined"),
+        reached=col(LedgerChunk.reached) + bindparam("more_reached"),
+        in_doubt=col(LedgerChunk.in_doubt) + bindparam("more_in_doubt"),
+    )
+)
 _WRITTEN = sqlalchemy.select(col(LedgerChunk.outcomes), col(LedgerChunk.first_at)).where(*_IS_IT).with_for_update()
 _COUNT = (
     update(FinishedBatches)
@@ -85,6 +100,10 @@ _COUNT = (
     .values(number=col(FinishedBatches.number) + 1)
 )
 """What a sender says of its chunks and batches: made once, for a million is two thousand."""
+
+
+class ChunkTaken(RuntimeError):
+    """Two sent the same chunk at the same time; whoever comes second tries again."""
 
 
 class Wave(Value):
@@ -118,6 +137,8 @@ class Intent(NamedTuple):
     first_at: datetime | None = None
     begun: bool = False
     """By somebody who never said what became of it."""
+    joined: int | None = None
+    """From this position on they came when the others had been told, and are about to be: nothing was sent to them."""
 
 
 class Outcomes(NamedTuple):
@@ -154,8 +175,9 @@ def plan(
 
     `members` are all up to before position `end` who want to hear now.
 
-    A chunk that was begun is resumed: without outcomes all of it again, else what is still open. So is one of an
-    earlier announcement that was overtaken (hold) and left somebody in doubt: nothing else would ever tell them.
+    A chunk that was begun is resumed: without outcomes all of it again, else what is still open, and whoever came into
+    the audience behind it since. So is one of an earlier announcement that was overtaken (hold) and left somebody in
+    doubt: nothing else would ever tell them.
     What a later wave did says nothing about this one: where a store was restored, waves are planned that were over.
     """
     if not len(members):
@@ -167,7 +189,9 @@ def plan(
         for left, codes in _left_in_doubt(wave, before, here.positions):
             chunks.append(_chunk(start, grid, end, here, codes, left, left.announcement))
         row = next((row for row in before if _key(row) == _key(wave)), None)
-        codes = _open(row, here.positions) if row else _due(wave, start, here.positions, before, outside or {})
+        known = bisect_left(here.positions, row.start + len(row.intended)) if row else 0
+        codes = _open(row, here.positions[:known]) if row and known else b""
+        codes += _due(wave, start, here.positions[known:], before, outside or {})
         if any(codes):
             chunks.append(_chunk(start, grid, end, here, codes, row, wave.announcement))
     return chunks
@@ -176,7 +200,7 @@ def plan(
 def write_intents(connection: Connection, wave: Wave, chunks: Sequence[Chunk], now: datetime) -> list[Intent]:
     """Write what is about to be sent, where that is not written yet; the intent of each.
 
-    Raises IntegrityError when somebody else is at one of these chunks: then none of it is written.
+    Raises IntegrityError or ChunkTaken when somebody else is at one of these chunks: then none of it is written.
     """
     shared = {"alert_id": wave.alert_id, "channel": wave.channel, "purpose": wave.purpose, "edition": wave.edition}
     shared |= {"revision": wave.revision, "intent_at": now, **_NOTHING_YET}
@@ -188,10 +212,30 @@ def write_intents(connection: Connection, wave: Wave, chunks: Sequence[Chunk], n
             intent = Intent(chunk.announcement, chunk.start, intended)
             own = {"announcement": chunk.announcement, "start": chunk.start, "intended": intended}
             rows.append(shared | own | {"messages": len(chunk.kinds)})
+        elif chunk.members.positions[-1] >= intent.start + len(intent.intended):
+            intent = _with_joined(connection, wave, chunk, intent)
         intents.append(intent)
     if rows:
         connection.execute(_INTEND, rows)
     return intents
+
+
+def _with_joined(connection: Connection, wave: Wave, chunk: Chunk, intent: Intent) -> Intent:
+    """The intent of a chunk that was begun with those behind it whom it did not have: in doubt, until it is said."""
+    positions = chunk.members.positions
+    first = bisect_left(positions, intent.start + len(intent.intended))
+    joined, kinds = positions[first:], chunk.kinds[first:]
+    intended = _spread(intent.intended, intent.start, joined, kinds)
+    outcomes, in_doubt = intent.outcomes, 0
+    if outcomes is not None:  # else all of it is in doubt
+        outcomes, in_doubt = _spread(outcomes, intent.start, joined, bytes([Status.DOUBT]) * len(joined)), len(joined)
+    change = {f"of_{name}": getattr(wave, name, None) for name in _KEY}
+    change |= {"of_announcement": intent.announcement, "of_start": intent.start, "outcomes_before": intent.outcomes}
+    change |= {"had": len(intent.intended), "intended": intended, "outcomes": outcomes}
+    change |= {"joined": len(joined), "more_reached": in_doubt, "more_in_doubt": in_doubt}
+    if connection.execute(_EXTEND, change).rowcount == 0:
+        raise ChunkTaken(f"somebody else is at the chunk from {intent.start} on")
+    return intent._replace(intended=intended, outcomes=outcomes, joined=joined[0])
 
 
 def record_outcomes(
@@ -212,7 +256,8 @@ def record_outcomes(
     for one, change in zip(told, changes, strict=True):
         key = {f"of_{name}": change[f"of_{name}"] for name in _KEY}
         written, began = connection.execute(_WRITTEN, key).one()
-        outcomes, theirs = change["outcomes"], (written or b"").ljust(len(change["outcomes"]), b"\0")
+        length = max(len(written or b""), len(change["outcomes"]))  # of one who knows of others behind them, and not
+        outcomes, theirs = change["outcomes"].ljust(length, b"\0"), (written or b"").ljust(length, b"\0")
         if theirs != outcomes:
             surer = bytes(max(pair, key=_SURENESS.__getitem__) for pair in zip(outcomes, theirs, strict=True))
             connection.execute(_RECORD, _change(wave, one.intent, written, surer, began or first, last))
@@ -223,6 +268,8 @@ def _outcomes(intent: Intent, positions: Sequence[int], statuses: bytes) -> byte
     before = intent.outcomes
     if before is None:
         before = intent.intended.translate(_ALL_IN_DOUBT) if intent.begun else bytes(len(intent.intended))
+    if intent.joined is not None:
+        before = before[: intent.joined - intent.start].ljust(len(before), b"\0")
     if Status.DOUBT in before:
         known = _gather(before, intent.start, positions)
         statuses = bytes(map(_next, known, statuses))
@@ -288,15 +335,16 @@ def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
             yield row.start + index, kind, statuses[index]
 
 
-def statuses_of(session: Session, wave: Wave, start: int, count: int) -> bytes:
-    """What this very wave came to for each of so many positions from `start`, which is on the grid; 0: not begun."""
-    found = bytearray(count)
-    for rows in chunk_rows(session, wave.alert_id, wave.channel, start, start + count - 1).values():
+def statuses_of(session: Session, wave: Wave, start: int, count: int, grid: int) -> bytes:
+    """What this very wave came to for each of so many positions from `start` on; 0: not begun."""
+    first = start // grid * grid
+    found = bytearray(start - first + count)
+    for rows in chunk_rows(session, wave.alert_id, wave.channel, first, start + count - 1).values():
         for row in rows:
             if _key(row) == _key(wave):
-                first = row.start - start
-                found[first : first + len(row.intended)] = _statuses(row)
-    return bytes(found)
+                statuses = _statuses(row)[: len(found) - (row.start - first)]
+                found[row.start - first : row.start - first + len(statuses)] = statuses
+    return bytes(found[start - first :])
 
 
 def packed(statuses: bytes) -> str:
@@ -385,7 +433,9 @@ def _left_in_doubt(
 
 
 def _due(wave: Wave, start: int, positions: Sequence[int], rows: Sequence[LedgerChunk], outside: Outside) -> bytes:
-    """What these positions get in a wave that has not come to their chunk."""
+    """What these positions get in a wave that has not come to them."""
+    if not positions:
+        return b""
     rows = [row for row in rows if row.purpose != "outcome"]
     if len(rows) <= 1 and not any(outside.values()):  # what nearly all are: no need to look at each
         statuses = _gather(_statuses(rows[0]), start, positions) if rows else bytes(len(positions))

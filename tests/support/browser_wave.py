@@ -36,18 +36,14 @@ class BrowserWave:
         self.failing: dict[str, Reply] = {}
         self.meanwhile: Callable[[], None] = lambda: None
         """What happens while the push service has a message."""
-        self.browsers = browsers
         self.parts = open_parts(silent_home(folder / "home"))
         self.push = Push(folder, self._answer)
         self.parts.keys.create("abcdefghij")
         display = self.parts.keys.display_key("abcdefghij")
         self.alert = alert = ShownAlert(self.parts.db, alert_id="abcdefghij", key=display)
         self.desired = alert.show().model_copy(update={"announcement": 2})
-        key = self.parts.keys.system_key("subscribers")
-        Subscribers(key, "webpush").fill(
-            self.parts.db, [Entry(self.push.to(f"r{number}").address) for number in range(browsers)], NOW
-        )
-        AudienceStore(self.parts.db, alert.key, alert.alert_id, "webpush").extend(key, None, exercise=False)
+        self.browsers = 0
+        self.join(browsers)
         rendition = self.push.channel.render(alert.edition, BASE_URL).model_dump_json()
         with self.parts.db.write() as session:
             editions.put_rendition(session, alert.key, alert.alert_id, alert.edition.digest, "webpush", rendition)
@@ -57,6 +53,17 @@ class BrowserWave:
         path = asked.headers[":path"]
         usual = Reply(400 if path in self.refused else 201)
         return self.failing.get(path.rsplit("/", 1)[1], usual)
+
+    def join(self, browsers: int) -> None:
+        """So many more subscribe, and are taken into the audience."""
+        new = range(self.browsers, self.browsers + browsers)
+        self.browsers += browsers
+        key = self.parts.keys.system_key("subscribers")
+        Subscribers(key, "webpush").fill(
+            self.parts.db, [Entry(self.push.to(f"r{number}").address) for number in new], NOW
+        )
+        alert = self.alert
+        AudienceStore(self.parts.db, alert.key, alert.alert_id, "webpush").extend(key, None, exercise=False)
 
     def trouble(self) -> str | None:
         """Why its operators are told that the channel does not get on."""
@@ -71,26 +78,26 @@ class BrowserWave:
             return row.number if row else 0
 
     async def deliver(
-        self, purpose: ports.Purpose = "show", attempt: int = 1, *, may_leave: bool = False
+        self, purpose: ports.Purpose = "show", attempt: int = 1, *, start: int = 0, may_leave: bool = False
     ) -> ports.Delivered:
         watch = RevisionWatch(self.parts.db, lambda: self.alert.now)
         delivery = DeliveryActivities(self.parts.db, self.parts.keys, {"webpush": self.push.channel}, watch)
-        asked = self.batch(purpose).model_copy(update={"may_leave": may_leave})
+        asked = self.batch(purpose, start).model_copy(update={"may_leave": may_leave})
         environment = ActivityEnvironment()
         environment.info = dataclasses.replace(environment.info, attempt=attempt)
         delivered: ports.Delivered = await environment.run(delivery.deliver, asked)
         return delivered
 
-    def batch(self, purpose: ports.Purpose = "show") -> ports.Deliver:
-        """All of them, and what they are to see now."""
+    def batch(self, purpose: ports.Purpose = "show", start: int = 0) -> ports.Deliver:
+        """All of them from one on, and what they are to see now."""
         return ports.Deliver(
             alert_id=self.alert.alert_id,
             kind=Kind.ACTUAL,
             channel="webpush",
             desired=self.desired,
             purpose=purpose,
-            start=0,
-            count=self.browsers,
+            start=start,
+            count=self.browsers - start,
         )
 
     def copy(self, to: Path) -> Path:

@@ -63,6 +63,16 @@ async def test_wave_that_is_overtaken_says_how_many_it_may_have_reached(wave: Br
     assert (done.superseded, done.reached, done.failed, done.in_doubt) == (True, 0, 0, 1)
 
 
+async def test_who_subscribes_while_it_is_sent_gets_it_in_the_same_wave_and_hears_the_end(ended: BrowserWave) -> None:
+    """Though the others of the last chunk were told before."""
+    await ended.deliver()
+    ended.join(2)
+    assert (await ended.deliver(start=BROWSERS)).reached == 2
+    assert (await ended.deliver()).reached == 0, "everybody has it"
+    ended.desired = ended.alert.end(Meaning.WITHDRAWN)
+    assert (await ended.deliver("end")).reached == BROWSERS + 2
+
+
 async def test_end_that_one_browser_refuses_is_asked_again_of_it_alone_and_lets_other_batches_go_on(
     ended: BrowserWave,
 ) -> None:

@@ -11,6 +11,7 @@ from store.audience import AudienceStore
 from store.database import Database
 from store.ledger import (
     KINDS,
+    ChunkTaken,
     Outcomes,
     Outside,
     Status,
@@ -113,6 +114,47 @@ def test_chunk_when_resumed_after_a_crash_sends_the_same_again(db: Database) -> 
     assert _send(db, _wave(), (R, T, D)) == first
     assert _send(db, _wave(), (R, R, R)) == {1: "alert", 2: "alert"}
     assert _send(db, _wave()) == {}
+
+
+def test_who_joins_behind_a_chunk_that_was_told_gets_it_in_the_same_wave(db: Database) -> None:
+    _send(db, _wave(), (R, R, R))
+    _join(db, "dora")
+    assert _extend(db) == 4
+    assert _send(db, _wave(), (R, R, R, T)) == {3: "alert"}
+    assert _send(db, _wave("end"), None) == dict.fromkeys(range(3), "cancel"), "dora was not sent anything"
+
+
+def test_who_joined_behind_a_chunk_is_in_doubt_until_it_is_said_what_became_of_it(db: Database) -> None:
+    _send(db, _wave(), (R, G, R))
+    _join(db, "dora", "eric")
+    _extend(db)
+    assert _send(db, _wave(), None) == {3: "alert", 4: "alert"}
+    with db.read() as session:
+        counts = channel_counts(session, "a", "push", 1)
+    assert (counts.reached, counts.failed, counts.in_doubt) == (4, 1, 2)
+    assert _send(db, _wave(), (R, R, R, R, R)) == {3: "alert", 4: "alert"}
+    with db.read() as session:
+        counts = channel_counts(session, "a", "push", 1)
+    assert (counts.reached, counts.failed, counts.in_doubt) == (4, 1, 0)
+    assert _send(db, _wave("end"), None) == dict.fromkeys((0, 2, 3, 4), "cancel")
+
+
+def test_sender_that_knew_nothing_of_those_who_joined_forgets_nobody(db: Database) -> None:
+    """Frozen, and given up for dead: another went on."""
+    _send(db, _wave(), (R, R, T))
+    with db.read() as session:
+        (late,) = plan(session, _wave(), _audience(db).read(0, 1_000), GRID, 3)
+    _join(db, "dora")
+    _extend(db)
+    assert _send(db, _wave(), (R, R, R, R)) == {2: "alert", 3: "alert"}
+    assert late.intent is not None
+    with db.write_rows() as connection:
+        record_outcomes(connection, _wave(), [Outcomes(late.intent, [2], bytes([D]))], NOW, NOW)
+        wider = late._replace(members=_audience(db).read(2, 2), kinds=b"\1\1")
+        with pytest.raises(ChunkTaken):
+            write_intents(connection, _wave(), [wider], NOW)
+    assert _send(db, _wave()) == {}
+    assert _send(db, _wave("end"), (R, R, R, R)) == dict.fromkeys(range(4), "cancel")
 
 
 def test_wave_that_is_planned_when_it_is_long_over_goes_by_what_was_before_it(db: Database) -> None:
