@@ -30,7 +30,7 @@ from activities.trying_again import until_next_try
 from alerts.compose import dark_text, end_text
 from alerts.edition import Edition, EditionRef
 from alerts.vocabulary import LANGUAGES, Kind, Meaning
-from store import editions, ledger, subscribers
+from store import due, editions, ledger, subscribers
 from store.areas import codes_of
 from store.audience import AudienceStore, Members
 from store.database import STORE_AWAY, Database
@@ -237,9 +237,7 @@ class DeliveryActivities:
         with self._db.read() as session:
             lease = leased_until(session, asked.alert_id, asked.desired)
             photos = load_photos(session, display, self._edition(asked.alert_id, ref)) if attaches else ()
-            chunks = ledger.plan(
-                session, wave, members, channel.capabilities.chunk, asked.start + asked.count, outside
-            )
+            chunks = due.plan(session, wave, members, channel.capabilities.chunk, asked.start + asked.count, outside)
         recalls = channel.capabilities.recall
         job = WaveJob(
             alert_id=asked.alert_id,

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from activities.channels.app import AppChannel
 from activities.delivery import LARGEST_BATCH
-from store import ledger, reach
+from store import due, ledger, reach
 from store.audience import AudienceStore
 from store.database import Database
 from store.ledger import Status, Wave
@@ -73,7 +73,7 @@ class Books:
         """What a batch of a wave has to do."""
         members = self.audience.read(start, LARGEST_BATCH, ending=wave.purpose == "end")
         with self.db.read() as session:
-            return ledger.plan(session, wave, members, GRID, start + LARGEST_BATCH)
+            return due.plan(session, wave, members, GRID, start + LARGEST_BATCH)
 
     def _tell(self, wave: Wave) -> None:
         """Everybody, in the books alone: some refuse it."""

@@ -1,9 +1,7 @@
 """The ledger: who got which edition, crash-safe, an intent before each chunk and its outcomes after.
 
-Positions of the frozen audience are cut into chunks on a fixed grid, two bytes for each position of a chunk. What a
-position gets next follows from what it got last, so a change reaches those who had the old text, an end message only
-those reached, and a resend after a crash is the same message with the same id. A chunk without outcomes is in doubt
-and counts as reached.
+Positions of the frozen audience are cut into chunks on a fixed grid, two bytes for each position of a chunk. A chunk
+without outcomes is in doubt and counts as reached. What a position gets next is for `store.due`.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -47,8 +45,6 @@ class Status(IntEnum):
     """Perhaps taken, and never to be known: not tried again, counts as reached."""
 
 
-ENDS_WHAT = {"end": frozenset({"show"}), "ended": frozenset({"show", "end"})}
-"""What a wave that ends something is about, by its purpose: `ended` also replaces what said that all is dark."""
 DOUBTFUL = frozenset({Status.DOUBT, Status.ASSUMED})
 REACHED = frozenset({Status.REACHED, *DOUBTFUL})
 FAILED = frozenset({Status.GONE, Status.REJECTED})
@@ -119,14 +115,6 @@ class Wave(Value):
     """Whether a refresh is a message of its own to those who have the edition already."""
 
 
-class Last(NamedTuple):
-    """The last entry of a position: that it was reached, may have been, or refused for good."""
-
-    purpose: str
-    edition: int
-    failed: bool = False
-
-
 class Intent(NamedTuple):
     """The row of a chunk of a wave, as far as recording its outcomes needs it."""
 
@@ -162,39 +150,6 @@ class Chunk(NamedTuple):
     intent: Intent | None
     announcement: int
     """Which one its messages belong to."""
-
-
-Outside = Mapping[int, Collection[int]]
-"""Edition to the positions that its area does not cover."""
-
-
-def plan(
-    session: Session, wave: Wave, members: Members, grid: int, end: int, outside: Outside | None = None
-) -> list[Chunk]:
-    """What is left to do for these members, in chunks of `grid` positions; those with nothing left are not named.
-
-    `members` are all up to before position `end` who want to hear now.
-
-    A chunk that was begun is resumed: without outcomes all of it again, else what is still open, and whoever came into
-    the audience behind it since. So is one of an earlier announcement that was overtaken (hold) and left somebody in
-    doubt: nothing else would ever tell them.
-    What a later wave did says nothing about this one: where a store was restored, waves are planned that were over.
-    """
-    if not len(members):
-        return []
-    rows = chunk_rows(session, wave.alert_id, wave.channel, members.positions[0] // grid * grid, members.positions[-1])
-    chunks = []
-    for start, here in _cut(members, grid):
-        before = [row for row in rows.get(start, ()) if _order(row) <= _order(wave)]
-        for left, codes in _left_in_doubt(wave, before, here.positions):
-            chunks.append(_chunk(start, grid, end, here, codes, left, left.announcement))
-        row = next((row for row in before if _key(row) == _key(wave)), None)
-        known = bisect_left(here.positions, row.start + len(row.intended)) if row else 0
-        codes = _open(row, here.positions[:known]) if row and known else b""
-        codes += _due(wave, start, here.positions[known:], before, outside or {})
-        if any(codes):
-            chunks.append(_chunk(start, grid, end, here, codes, row, wave.announcement))
-    return chunks
 
 
 def write_intents(connection: Connection, wave: Wave, chunks: Sequence[Chunk], now: datetime) -> list[Intent]:
@@ -271,7 +226,7 @@ def _outcomes(intent: Intent, positions: Sequence[int], statuses: bytes) -> byte
     if intent.joined is not None:
         before = before[: intent.joined - intent.start].ljust(len(before), b"\0")
     if Status.DOUBT in before:
-        known = _gather(before, intent.start, positions)
+        known = gather(before, intent.start, positions)
         statuses = bytes(map(_next, known, statuses))
     return _spread(before, intent.start, positions, statuses)
 
@@ -328,7 +283,7 @@ def settled_to(session: Session, alert_id: str, channel: str, edition: int) -> i
 
 def entries(row: LedgerChunk) -> Iterable[tuple[int, MessageKind, int]]:
     """Position, kind and status of each message of a chunk; all in doubt while it has no outcomes."""
-    statuses = _statuses(row)
+    statuses = statuses_in(row)
     for index, code in enumerate(row.intended):
         kind = KINDS[code]
         if kind is not None:
@@ -341,8 +296,8 @@ def statuses_of(session: Session, wave: Wave, start: int, count: int, grid: int)
     found = bytearray(start - first + count)
     for rows in chunk_rows(session, wave.alert_id, wave.channel, first, start + count - 1).values():
         for row in rows:
-            if _key(row) == _key(wave):
-                statuses = _statuses(row)[: len(found) - (row.start - first)]
+            if key_of(row) == key_of(wave):
+                statuses = statuses_in(row)[: len(found) - (row.start - first)]
                 found[row.start - first : row.start - first + len(statuses)] = statuses
     return bytes(found[start - first :])
 
@@ -374,118 +329,8 @@ def chunk_rows(session: Session, alert_id: str, channel: str, first: int, last: 
     return found
 
 
-def _cut(members: Members, grid: int) -> Iterator[tuple[int, Members]]:
-    """The members of each chunk, with where it starts."""
-    first, positions = 0, members.positions
-    while first < len(positions):
-        start = positions[first] // grid * grid
-        end = bisect_left(positions, start + grid, first)
-        yield start, members.part(first, end)
-        first = end
-
-
-def _key(of: LedgerChunk | Wave) -> tuple[int, int, str]:
+def key_of(of: LedgerChunk | Wave) -> tuple[int, int, str]:
     return of.edition, of.announcement, of.purpose
-
-
-def _order(of: LedgerChunk | Wave) -> tuple[int, int]:
-    """Of waves in time."""
-    return of.revision, of.announcement
-
-
-def _open(row: LedgerChunk, positions: Sequence[int]) -> bytes:
-    """What these positions of a chunk that was begun have still to get."""
-    intended = _gather(row.intended, row.start, positions)
-    if row.outcomes is None:
-        return intended
-    statuses = _gather(row.outcomes, row.start, positions)
-    return bytes(code if status in OPEN else 0 for code, status in zip(intended, statuses, strict=True))
-
-
-def _chunk(
-    start: int, grid: int, end: int, members: Members, codes: bytes, row: LedgerChunk | None, announcement: int
-) -> Chunk:
-    """Those of the members for whom `codes` names a message; `row` where it was begun before."""
-    kinds = codes.replace(b"\0", b"")
-    intent = Intent(announcement, start, row.intended, row.outcomes, row.first_at, begun=True) if row else None
-    due = members if len(kinds) == len(codes) else members.only(codes)
-    return Chunk(start, min(start + grid, end), due, kinds, intent, announcement)
-
-
-def _left_in_doubt(
-    wave: Wave, rows: Sequence[LedgerChunk], positions: Sequence[int]
-) -> Iterator[tuple[LedgerChunk, bytes]]:
-    """What earlier announcements of the same edition may not have brought to those who heard nothing since."""
-    if wave.purpose != "show" or wave.announces:
-        return
-    shown = [row for row in rows if row.purpose == "show" and row.edition == wave.edition and _key(row) != _key(wave)]
-    if not any(Status.DOUBT in _statuses(row) for row in shown):
-        return
-    heard: set[int] = set()
-    for row in reversed(rows):
-        if row in shown:
-            intended, statuses = (_gather(column, row.start, positions) for column in (row.intended, _statuses(row)))
-            columns = zip(positions, intended, statuses, strict=True)
-            codes = bytes(code if status == Status.DOUBT and at not in heard else 0 for at, code, status in columns)
-            if any(codes):
-                yield row, codes
-        heard.update(position for position, _, status in entries(row) if status in REACHED)
-
-
-def _due(wave: Wave, start: int, positions: Sequence[int], rows: Sequence[LedgerChunk], outside: Outside) -> bytes:
-    """What these positions get in a wave that has not come to them."""
-    if not positions:
-        return b""
-    rows = [row for row in rows if row.purpose != "outcome"]
-    if len(rows) <= 1 and not any(outside.values()):  # what nearly all are: no need to look at each
-        statuses = _gather(_statuses(rows[0]), start, positions) if rows else bytes(len(positions))
-        kinds = (_kind(wave, _last(rows[0], status) if rows else None) for status in Status)
-        return statuses.translate(bytes(CODES[kind] for kind in kinds).ljust(256, b"\0"))
-    columns = [_gather(_statuses(row), start, positions) for row in rows]
-    histories = list(zip(*columns, strict=True)) or [()] * len(positions)
-    last = {history: _newest(rows, history) for history in set(histories)}  # a few, however many positions
-    if not any(outside.values()):
-        codes = {history: CODES[_kind(wave, last[history])] for history in last}
-        return bytes(map(codes.__getitem__, histories))
-    found = []
-    for position, history in zip(positions, histories, strict=True):
-        had = last[history]
-        was_outside = had is not None and position in outside.get(had.edition, ())
-        found.append(CODES[_kind(wave, had, position in outside.get(wave.edition, ()), was_outside)])
-    return bytes(found)
-
-
-def _last(row: LedgerChunk, status: int) -> Last | None:
-    if status in REACHED:
-        return Last(row.purpose, row.edition)
-    return Last(row.purpose, row.edition, failed=True) if status in FAILED else None
-
-
-def _kind(wave: Wave, last: Last | None, is_outside: bool = False, was_outside: bool = False) -> MessageKind | None:
-    """What a position gets, from the last thing it got: nothing, an alert, a change, a renewal or the end."""
-    reached = last is not None and not last.failed
-    if wave.purpose == "outcome":
-        return MessageKind.UPDATE if reached else None
-    if wave.purpose in ENDS_WHAT:
-        return MessageKind.CANCEL if last is not None and reached and last.purpose in ENDS_WHAT[wave.purpose] else None
-    if last is None or last.purpose != "show":
-        return None if is_outside else MessageKind.ALERT
-    if last.failed:
-        return MessageKind.ALERT if last.edition != wave.edition and not is_outside else None
-    if last.edition != wave.edition:
-        # Outside a narrowed area: the change once, so that they know, then nothing.
-        return None if is_outside and was_outside else MessageKind.UPDATE
-    return MessageKind.REFRESH if wave.announces and not is_outside else None
-
-
-def _newest(rows: Sequence[LedgerChunk], statuses: Sequence[int]) -> Last | None:
-    """What a position got last, from its status in each row; what was only refused does not hide what was reached."""
-    newest: Last | None = None
-    for row, status in zip(rows, statuses, strict=True):
-        last = _last(row, status)
-        if last and (not last.failed or newest is None or newest.failed):
-            newest = last
-    return newest
 
 
 def _next(before: int, after: int) -> int:
@@ -493,12 +338,12 @@ def _next(before: int, after: int) -> int:
     return _AFTER_DOUBT.get(after, after) if before == Status.DOUBT else after
 
 
-def _statuses(row: LedgerChunk) -> bytes:
+def statuses_in(row: LedgerChunk) -> bytes:
     """One byte a position; all messages in doubt while the chunk has no outcomes."""
     return row.outcomes if row.outcomes is not None else row.intended.translate(_ALL_IN_DOUBT)
 
 
-def _gather(column: bytes, start: int, positions: Sequence[int]) -> bytes:
+def gather(column: bytes, start: int, positions: Sequence[int]) -> bytes:
     """The bytes of these positions, of a column that begins at `start`; 0 past its end."""
     if positions[-1] - positions[0] + 1 == len(positions):
         first = positions[0] - start

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, func, select
 from alerts.values import Value
 from alerts.vocabulary import MessageKind
 from store.audience import audience_size
-from store.ledger import DOUBTFUL, ENDS_WHAT, FAILED, REACHED, Status, chunk_rows, entries
+from store.due import ENDS_WHAT
+from store.ledger import DOUBTFUL, FAILED, REACHED, Status, chunk_rows, entries
 from store.tables.sending import LedgerChunk
 
 LATELY = timedelta(seconds=5)

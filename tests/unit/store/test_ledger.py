@@ -9,14 +9,13 @@ import pytest
 
 from store.audience import AudienceStore
 from store.database import Database
+from store.due import Outside, plan
 from store.ledger import (
     KINDS,
     ChunkTaken,
     Outcomes,
-    Outside,
     Status,
     Wave,
-    plan,
     record_outcomes,
     settled_to,
     write_intents,

@@ -13,7 +13,7 @@ from starter.web.pages import environment
 from starter.web.report_page import as_pdf
 from starter.web.report_words import LOOKS, PURPOSES, WIDE, report_page
 from starter.web.words import STAGES
-from store.ledger import ENDS_WHAT
+from store.due import ENDS_WHAT
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
