@@ -41,6 +41,7 @@ class BrowserWave:
         self.parts.keys.create("abcdefghij")
         display = self.parts.keys.display_key("abcdefghij")
         self.alert = alert = ShownAlert(self.parts.db, alert_id="abcdefghij", key=display)
+        self.watch = RevisionWatch(self.parts.db, lambda: self.alert.now)
         self.desired = alert.show().model_copy(update={"announcement": 2})
         self.browsers = 0
         self.join(browsers)
@@ -80,8 +81,8 @@ class BrowserWave:
     async def deliver(
         self, purpose: ports.Purpose = "show", attempt: int = 1, *, start: int = 0, may_leave: bool = False
     ) -> ports.Delivered:
-        watch = RevisionWatch(self.parts.db, lambda: self.alert.now)
-        delivery = DeliveryActivities(self.parts.db, self.parts.keys, {"webpush": self.push.channel}, watch)
+        channels = {"webpush": self.push.channel}
+        delivery = DeliveryActivities(self.parts.db, self.parts.keys, channels, self.watch)
         asked = self.batch(purpose, start).model_copy(update={"may_leave": may_leave})
         environment = ActivityEnvironment()
         environment.info = dataclasses.replace(environment.info, attempt=attempt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from activities.bulk_http import IN_FLIGHT
 from alerts.edition import EditionRef
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
@@ -19,6 +19,7 @@ from starter.reconcile import Reconciler, _Again, _said_again, _status
 from store import standing as standings
 from store.ledger import Status
 from tests.support.browser_wave import BrowserWave
+from tests.support.waiting import eventually
 from workflows import ports
 
 NOW = datetime(2026, 11, 24, 14, 10, tzinfo=UTC)
@@ -70,7 +71,7 @@ def test_edition_that_is_announced_anew_is_known_as_said_again_to_that_channel_a
 
 @pytest.fixture
 def wave(tmp_path: Path) -> Iterator[BrowserWave]:
-    opened = BrowserWave(tmp_path, 300)
+    opened = BrowserWave(tmp_path, IN_FLIGHT + 100)
     yield opened
     opened.close()
 
@@ -87,7 +88,7 @@ async def test_those_whom_a_hold_kept_the_alert_from_get_it_once(
         if held_up == "after it":
             wave.copy(tmp_path / "copy.db")
         wave.alert.dark_at_once(Meaning.HELD)
-        time.sleep(0.3)
+        eventually(lambda: not wave.watch.holds(wave.alert.alert_id, first.desired.revision), what="the senders' look")
 
     wave.meanwhile = hold
     first = wave.batch()
