@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import compress
 from math import ceil
 from typing import NamedTuple
 
@@ -144,7 +145,7 @@ class DeliveryActivities:
         taken = Counter[Status]()
         for load in loads:
             assumed = [_assumed(batch.wave, chunk, asked.start, known, judged) for chunk in load.chunks]
-            assumed = [one for one in assumed if any(one.statuses)]
+            assumed = [one for one in assumed if len(one.positions)]
             if not assumed:
                 continue
             with self._db.write_rows() as connection:
@@ -324,25 +325,38 @@ class DeliveryActivities:
 
 
 class _Assumed(NamedTuple):
-    """What members of a chunk are taken for, one `Status` each; NONE: nothing is to be written of them."""
+    """What positions of a chunk are taken for, one `Status` each."""
 
     chunk: Chunk
+    positions: Sequence[int]
     statuses: bytes
     known: bool
     """That, and not guessed."""
 
     def outcomes(self, intent: Intent) -> Outcomes:
-        """Nobody is in doubt for having been begun of whom it is known what became of them."""
-        begun = intent.begun and not self.known
-        return Outcomes(intent._replace(begun=begun), self.chunk.members.positions, self.statuses)
+        return Outcomes(intent, self.positions, self.statuses, final=self.known)
 
 
 def _assumed(wave: Wave, chunk: Chunk, start: int, known: bytes | None, judged: Status) -> _Assumed:
-    """`known`: of a batch from position `start` on, its own messages; `judged` holds of all others."""
-    positions = chunk.members.positions
+    """`known`: what became of each position of a batch from `start` on, 0 where it had nothing to do with it.
+
+    Of a chunk that was begun it says so also of those who want to hear nothing any more. `judged` holds of all others;
+    NONE: nothing is to be written of them.
+    """
     if known is None or chunk.announcement != wave.announcement:
-        return _Assumed(chunk, bytes([judged]) * len(positions), known=False)
-    return _Assumed(chunk, bytes(known[position - start] for position in positions), known=True)
+        guessed = chunk.members.positions if judged else ()
+        return _Assumed(chunk, guessed, bytes([judged]) * len(guessed), known=False)
+    intent, told = chunk.intent, bytes(known[position - start] for position in chunk.members.positions)
+    chunk = chunk._replace(members=chunk.members.only(told), kinds=bytes(compress(chunk.kinds, told)))
+    positions = set(chunk.members.positions)
+    if intent is not None and intent.outcomes is None:
+        row = range(intent.start, intent.start + len(intent.intended))
+        here = range(max(start, row.start), min(start + len(known), row.stop))
+        positions |= {
+            position for position in here if intent.intended[position - row.start] and known[position - start]
+        }
+    in_order = sorted(positions)
+    return _Assumed(chunk, in_order, bytes(known[position - start] for position in in_order), known=True)
 
 
 def _purpose(asked: ports.Deliver, can: Capabilities) -> str:

@@ -38,7 +38,7 @@ from starter.settings import load_settings
 from store import audit, outbox
 from store import standing as standings
 from store.audience import audience_size, forget_audiences
-from store.ledger import Status, unpacked
+from store.ledger import FAILED, Status, unpacked
 from store.people import keyring, people
 from store.tables.alert import AlertStanding, SealedEdition
 from store.tables.audit import AuditEntry
@@ -174,12 +174,13 @@ class _Again:
 
     def lines(self) -> list[str]:
         said = []
-        for channel in dict.fromkeys(channel for channel, _ in self._told):
+        for channel in dict.fromkeys(channel for channel, status in self._told if status is not Status.RETRY):
+            refused = sum(self._told[channel, status] for status in FAILED)
             said.append(
                 f"{channel}: {self._told[channel, Status.REACHED]:,} messages count as arrived; "
                 f"{self._told[channel, Status.DOUBT]:,} were under way and are sent again under the same ids; "
                 f"{self._told[channel, Status.ASSUMED]:,} are in doubt and not sent again (they count as arrived, so "
-                f"these people hear of changes and of the end); {self._told[channel, Status.REJECTED]:,} were refused"
+                f"these people hear of changes and of the end); {refused:,} were refused"
             )
         return [*said, *self._problems]
 
@@ -256,7 +257,7 @@ def _status(deed: Deed, due: int) -> Status | None:
     attempt or a wave before it, and which of them, and whether they were reached or refused, nobody knows any more.
     A batch under way is in doubt as after any crash: its next attempt sends it again, under the same ids. So is one of
     which a few were left for later. Of an end that found nobody who had the alert, those who by the copy may have it
-    are in doubt: shown again, it is a new alert to them, as it is to those who had not heard of it.
+    are in doubt: then the end is the last that they heard, and shown again it is a new alert to them, which it is.
     """
     answer = deed.answer
     if answer is None or answer.left:

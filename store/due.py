@@ -57,14 +57,17 @@ def plan(
     A chunk that was begun is resumed: without outcomes all of it again, else what is still open, and whoever came into
     the audience behind it since. So is one of an earlier announcement that was overtaken (hold) and left somebody in
     doubt: nothing else would ever tell them.
-    What a later wave did says nothing about this one: where a store was restored, waves are planned that were over.
+    Where a later wave (by revision, then announcement) came to a chunk, this one did all it ever will. Waves that are
+    over are planned again when a store was restored from a copy, and a copy is of one moment.
     """
     if not len(members):
         return []
     rows = chunk_rows(session, wave.alert_id, wave.channel, members.positions[0] // grid * grid, members.positions[-1])
     chunks = []
     for start, here in _cut(members, grid):
-        before = [row for row in rows.get(start, ()) if _order(row) <= _order(wave)]
+        before = rows.get(start, ())
+        if any(_order(row) > _order(wave) for row in before):
+            continue
         for left, codes in _left_in_doubt(wave, before, here.positions):
             chunks.append(_chunk(start, grid, end, here, codes, left, left.announcement))
         row = next((row for row in before if key_of(row) == key_of(wave)), None)

@@ -71,25 +71,23 @@ _KEY = ("alert_id", "channel", "start", "edition", "announcement", "purpose")
 """Of a row, as its index has it."""
 _IS_IT = [getattr(LedgerChunk, name) == bindparam(f"of_{name}") for name in _KEY]
 _INTEND = insert(LedgerChunk)
-_RECORD = update(LedgerChunk).where(
-    *_IS_IT, col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("outcomes_before"))
+_AS_IT_WAS = update(LedgerChunk).where(
+    *_IS_IT,
+    col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("outcomes_before")),
+    func.length(LedgerChunk.intended) == bindparam("had"),
 )
-_EXTEND = (
-    update(LedgerChunk)
-    .where(
-        *_IS_IT,
-        col(LedgerChunk.outcomes).is_not_distinct_from(bindparam("outcomes_before")),
-        func.length(LedgerChunk.intended) == bindparam("had"),
-    )
-    .values(
-        intended=bindparam("intended"),
-        outcomes=bindparam("outcomes"),
-        messages=col(LedgerChunk.messages) + bindparam("joined"),
-        reached=col(LedgerChunk.reached) + bindparam("more_reached"),
-        in_doubt=col(LedgerChunk.in_doubt) + bindparam("more_in_doubt"),
-    )
+_WIDEN = _AS_IT_WAS.values(
+    intended=bindparam("intended"),
+    outcomes=bindparam("outcomes"),
+    messages=col(LedgerChunk.messages) + bindparam("joined"),
+    reached=col(LedgerChunk.reached) + bindparam("more_reached"),
+    in_doubt=col(LedgerChunk.in_doubt) + bindparam("more_in_doubt"),
 )
-_WRITTEN = sqlalchemy.select(col(LedgerChunk.outcomes), col(LedgerChunk.first_at)).where(*_IS_IT).with_for_update()
+_WRITTEN = (
+    sqlalchemy.select(col(LedgerChunk.intended), col(LedgerChunk.outcomes), col(LedgerChunk.first_at))
+    .where(*_IS_IT)
+    .with_for_update()
+)
 _COUNT = (
     update(FinishedBatches)
     .where(*(getattr(FinishedBatches, name) == bindparam(f"of_{name}") for name in ("alert_id", "channel")))
@@ -103,7 +101,10 @@ class ChunkTaken(RuntimeError):
 
 
 class Wave(Value):
-    """One statement to the audience of a channel; its key in the ledger is edition + announcement + purpose."""
+    """One statement to the audience of a channel; its key in the ledger is edition + announcement + purpose.
+
+    The revision is not part of it: a row has that of the first who wrote it.
+    """
 
     alert_id: str
     channel: str
@@ -126,7 +127,8 @@ class Intent(NamedTuple):
     begun: bool = False
     """By somebody who never said what became of it."""
     joined: int | None = None
-    """From this position on they came when the others had been told, and are about to be: nothing was sent to them."""
+    """The first position that this sender added to the row, when the others of it had been told: to those from it on
+    nothing was sent yet."""
 
 
 class Outcomes(NamedTuple):
@@ -135,6 +137,8 @@ class Outcomes(NamedTuple):
     intent: Intent
     positions: Sequence[int]
     statuses: bytes
+    final: bool = False
+    """Whatever was in doubt of them: it is known what became of them."""
 
 
 class Chunk(NamedTuple):
@@ -167,28 +171,30 @@ def write_intents(connection: Connection, wave: Wave, chunks: Sequence[Chunk], n
             intent = Intent(chunk.announcement, chunk.start, intended)
             own = {"announcement": chunk.announcement, "start": chunk.start, "intended": intended}
             rows.append(shared | own | {"messages": len(chunk.kinds)})
-        elif chunk.members.positions[-1] >= intent.start + len(intent.intended):
-            intent = _with_joined(connection, wave, chunk, intent)
+        elif len(chunk.members) and chunk.members.positions[-1] >= intent.start + len(intent.intended):
+            intent = _widened(connection, wave, chunk, intent)
         intents.append(intent)
     if rows:
         connection.execute(_INTEND, rows)
     return intents
 
 
-def _with_joined(connection: Connection, wave: Wave, chunk: Chunk, intent: Intent) -> Intent:
-    """The intent of a chunk that was begun with those behind it whom it did not have: in doubt, until it is said."""
+def _widened(connection: Connection, wave: Wave, chunk: Chunk, intent: Intent) -> Intent:
+    """The intent of a chunk that was begun, with those in it who joined since: in doubt until it is said."""
     positions = chunk.members.positions
     first = bisect_left(positions, intent.start + len(intent.intended))
     joined, kinds = positions[first:], chunk.kinds[first:]
-    intended = _spread(intent.intended, intent.start, joined, kinds)
+    length = chunk.end - intent.start
+    intended = _spread(intent.intended, intent.start, joined, kinds).ljust(length, b"\0")
     outcomes, in_doubt = intent.outcomes, 0
     if outcomes is not None:  # else all of it is in doubt
-        outcomes, in_doubt = _spread(outcomes, intent.start, joined, bytes([Status.DOUBT]) * len(joined)), len(joined)
+        in_doubt = len(joined)
+        outcomes = _spread(outcomes, intent.start, joined, bytes([Status.DOUBT]) * in_doubt).ljust(length, b"\0")
     change = {f"of_{name}": getattr(wave, name, None) for name in _KEY}
     change |= {"of_announcement": intent.announcement, "of_start": intent.start, "outcomes_before": intent.outcomes}
     change |= {"had": len(intent.intended), "intended": intended, "outcomes": outcomes}
     change |= {"joined": len(joined), "more_reached": in_doubt, "more_in_doubt": in_doubt}
-    if connection.execute(_EXTEND, change).rowcount == 0:
+    if connection.execute(_WIDEN, change).rowcount == 0:
         raise ChunkTaken(f"somebody else is at the chunk from {intent.start} on")
     return intent._replace(intended=intended, outcomes=outcomes, joined=joined[0])
 
@@ -204,28 +210,32 @@ def record_outcomes(
     changes = []
     for one in told:
         intent = one.intent
-        outcomes = _outcomes(intent, one.positions, one.statuses)
+        outcomes = _outcomes(intent, one)
         changes.append(_change(wave, intent, intent.outcomes, outcomes, intent.first_at or first, last))
-    if connection.execute(_RECORD, changes).rowcount == len(changes):
+    if connection.execute(_AS_IT_WAS, changes).rowcount == len(changes):
         return
     for one, change in zip(told, changes, strict=True):
         key = {f"of_{name}": change[f"of_{name}"] for name in _KEY}
-        written, began = connection.execute(_WRITTEN, key).one()
-        length = max(len(written or b""), len(change["outcomes"]))  # of one who knows of others behind them, and not
-        outcomes, theirs = change["outcomes"].ljust(length, b"\0"), (written or b"").ljust(length, b"\0")
-        if theirs != outcomes:
+        intended, written, began = connection.execute(_WRITTEN, key).one()
+        outcomes, length = change["outcomes"], len(intended)  # which another may have widened by who joined
+        theirs = written
+        if theirs is None:  # so they are under way
+            theirs = intended[len(outcomes) :].translate(_ALL_IN_DOUBT).rjust(length, b"\0")
+        outcomes, theirs = outcomes.ljust(length, b"\0"), theirs.ljust(length, b"\0")
+        if written is None or theirs != outcomes:
             surer = bytes(max(pair, key=_SURENESS.__getitem__) for pair in zip(outcomes, theirs, strict=True))
-            connection.execute(_RECORD, _change(wave, one.intent, written, surer, began or first, last))
+            intent = one.intent._replace(intended=intended)
+            connection.execute(_AS_IT_WAS, _change(wave, intent, written, surer, began or first, last))
 
 
-def _outcomes(intent: Intent, positions: Sequence[int], statuses: bytes) -> bytes:
+def _outcomes(intent: Intent, told: Outcomes) -> bytes:
     """Of the whole chunk, once these positions have these statuses."""
-    before = intent.outcomes
+    positions, statuses, before = told.positions, told.statuses, intent.outcomes
     if before is None:
         before = intent.intended.translate(_ALL_IN_DOUBT) if intent.begun else bytes(len(intent.intended))
     if intent.joined is not None:
         before = before[: intent.joined - intent.start].ljust(len(before), b"\0")
-    if Status.DOUBT in before:
+    if Status.DOUBT in before and not told.final:
         known = gather(before, intent.start, positions)
         statuses = bytes(map(_next, known, statuses))
     return _spread(before, intent.start, positions, statuses)
@@ -243,6 +253,7 @@ def _change(
         "of_announcement": intent.announcement,
         "of_start": intent.start,
         "outcomes_before": before,
+        "had": len(intent.intended),
         "outcomes": outcomes,
         "first_at": first,
         "last_at": last,

@@ -110,7 +110,10 @@ class FanOutWorkflow:
         if self._next >= plan.size:
             return self._left.pop(0) if self._left else None
         start = self._next
-        self._next = min(start + plan.batch, plan.size)
+        # A batch is so many chunks: one that does not begin with a chunk ends with one, as two must not share any.
+        over = start % plan.batch
+        ends = start + plan.batch - (over if over and workflow.patched("whole-chunks") else 0)
+        self._next = min(ends, plan.size)
         return ports.LeftBatch(start=start, count=self._next - start, waits=0.0)
 
     async def _deliver(self, start: int, count: int, *, may_leave: bool) -> ports.Delivered:

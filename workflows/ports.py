@@ -212,7 +212,7 @@ class Delivered(Value):
     statuses: str = ""
     """Of one batch that was superseded: what it came to for each of its positions (`store.ledger.packed`); in no sum.
 
-    By a store that is restored from a copy of before its end nobody would know whom it told, and whom the next wave.
+    A store that is restored from a copy of before the batch ended cannot know whom it told, and whom the next wave did.
     """
 
     def __add__(self, other: Delivered) -> Delivered:

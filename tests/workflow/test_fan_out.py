@@ -51,6 +51,30 @@ class Batches:
             raise
 
 
+class Joined:
+    """More than a batch join while the first ones are told, and those do not fill their last chunk."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[int, int]] = []
+
+    @activity.defn(name=ports.PLAN_WAVE.name)
+    async def plan(self, asked: ports.PlanWave) -> ports.WavePlan:
+        return ports.WavePlan(size=52 if asked.edition else 25, batch=10, lanes=2)
+
+    @activity.defn(name=ports.DELIVER.name)
+    async def deliver(self, asked: ports.Deliver) -> ports.Delivered:
+        self.batches.append((asked.start, asked.start + asked.count))
+        return ports.Delivered(reached=asked.count)
+
+
+async def test_no_two_batches_have_a_part_of_the_same_chunk(env: WorkflowEnvironment) -> None:
+    """Else one of them finds what the other wrote of its part, and takes its own for done."""
+    waves = Joined()
+    async with under_way(env, waves, "show") as wave:
+        assert (await wave.result()).reached == 52
+    assert sorted(waves.batches) == [(0, 10), (10, 20), (20, 25), (25, 30), (30, 40), (40, 50), (50, 52)]
+
+
 async def test_recipients_that_fail_for_ever_keep_nobody_behind_them_waiting(env: WorkflowEnvironment) -> None:
     """With a lane for each batch that has such a one."""
     assert not await _goes_round(env, Failing(set(range(LANES))))

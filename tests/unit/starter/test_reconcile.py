@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import col, update
 from temporalio.client import Client
 
 from activities.bulk_http import IN_FLIGHT
@@ -17,7 +18,8 @@ from alerts.vocabulary import Kind, Meaning
 from starter.histories import Deed
 from starter.reconcile import Reconciler, _Again, _said_again, _status
 from store import standing as standings
-from store.ledger import Status
+from store.ledger import Status, Wave, packed, statuses_of
+from store.tables.sending import Subscriber
 from tests.support.browser_wave import BrowserWave
 from tests.support.waiting import eventually
 from workflows import ports
@@ -112,6 +114,44 @@ async def test_those_whom_a_hold_kept_the_alert_from_get_it_once(
     for asked, said in zip(wave.push.asked, wave.push.opened(), strict=True):
         ids[asked.headers[":path"]].add(said["id"])
     assert Counter(map(len, ids.values())) == {1: wave.browsers}
+
+
+async def test_of_a_stopped_batch_it_stays_known_who_was_told_and_left_since(tmp_path: Path) -> None:
+    """They hear the end all the same where they go on under another number."""
+    wave = BrowserWave(tmp_path, 3)
+    try:
+
+        def copy() -> None:
+            wave.copy(tmp_path / "copy.db")
+
+        wave.meanwhile = copy
+        first = wave.batch()
+        told = await wave.deliver()
+        with wave.parts.db.read() as session:
+            known = statuses_of(session, _show(wave), 0, 3, 500)
+        stopped = told.model_copy(update={"superseded": True, "statuses": packed(known)})
+        wave.restore(tmp_path / "copy.db")
+        with wave.parts.db.write() as session:
+            session.exec(update(Subscriber).where(col(Subscriber.id) == 2).values(left_at=NOW))
+        client = await Client.connect("127.0.0.1:9", lazy=True)
+        _Again(Reconciler(wave.parts, client), wave.alert.alert_id, []).do(Deed(NOW, DELIVER, first, stopped, 1))
+        with wave.parts.db.read() as session:
+            assert statuses_of(session, _show(wave), 0, 3, 500) == known == bytes([Status.REACHED]) * 3
+    finally:
+        wave.close()
+
+
+def _show(wave: BrowserWave) -> Wave:
+    desired = wave.desired
+    assert desired.edition is not None
+    return Wave(
+        alert_id=wave.alert.alert_id,
+        channel="webpush",
+        purpose="show",
+        edition=desired.edition.number,
+        announcement=desired.announcement,
+        revision=desired.revision,
+    )
 
 
 def _deed(

@@ -53,25 +53,35 @@ def _extend(db: Database, *areas: str) -> int:
     return _audience(db).extend(KEY, areas or None, exercise=False)
 
 
-def _wave(purpose: str = "show", edition: int = 1, announcement: int = 0, announces: bool = False) -> Wave:
+def _wave(
+    purpose: str = "show",
+    edition: int = 1,
+    announcement: int = 0,
+    announces: bool = False,
+    revision: int | None = None,
+) -> Wave:
     return Wave(
         alert_id="a",
         channel="push",
         purpose=purpose,
         edition=edition,
         announcement=announcement,
-        revision=edition,
+        revision=revision or edition,
         announces=announces,
     )
 
 
 def _send(
-    db: Database, wave: Wave, outcomes: Sequence[Status] | None = (R, R, R), outside: Outside | None = None
+    db: Database,
+    wave: Wave,
+    outcomes: Sequence[Status] | None = (R, R, R),
+    outside: Outside | None = None,
+    grid: int = GRID,
 ) -> dict[int, str]:
     """Plan and record outcomes of what is due (None: crash in between); the kinds by position."""
     members = _audience(db).read(0, 1_000)
     with db.read() as session:
-        chunks = plan(session, wave, members, GRID, _audience(db).size(), outside)
+        chunks = plan(session, wave, members, grid, _audience(db).size(), outside)
     with db.write_rows() as connection:
         intents = write_intents(connection, wave, chunks, NOW)
         if outcomes is not None and chunks:
@@ -138,6 +148,35 @@ def test_who_joined_behind_a_chunk_is_in_doubt_until_it_is_said_what_became_of_i
     assert _send(db, _wave("end"), None) == dict.fromkeys((0, 2, 3, 4), "cancel")
 
 
+def test_chunk_that_is_widened_while_it_is_sent_forgets_nobody(db: Database) -> None:
+    _send(db, _wave(), (R, R, T))
+    with db.read() as session:
+        first = plan(session, _wave(announcement=1), _audience(db).read(0, 1_000), GRID, 3)
+    with db.write_rows() as connection:
+        (intent,) = write_intents(connection, _wave(announcement=1), first, NOW)
+    _join(db, "dora")
+    _extend(db)
+    assert _send(db, _wave(announcement=1), None) == {2: "alert", 3: "alert"}
+    with db.write_rows() as connection:
+        record_outcomes(connection, _wave(announcement=1), [Outcomes(intent, [2], bytes([R]))], NOW, NOW)
+    with db.read() as session:
+        counts = channel_counts(session, "a", "push", 1)
+    assert (counts.reached, counts.in_doubt) == (4, 1)
+    assert _send(db, _wave(announcement=1), (R, R, R, R)) == {3: "alert"}
+
+
+def test_refresh_looks_behind_those_who_joined_though_the_last_of_them_left(db: Database) -> None:
+    """A chunk that was widened is as long as one that was not."""
+    _send(db, _wave(), (R, R, R), grid=6)
+    _join(db, "dora", "eric")
+    _extend(db)
+    with db.write() as session:
+        Subscribers(KEY, "push").unsubscribe(session, "eric", NOW)
+    assert _send(db, _wave(), (R, R, R, R), grid=6) == {3: "alert"}
+    with db.read() as session:
+        assert settled_to(session, "a", "push", 1) == 5
+
+
 def test_sender_that_knew_nothing_of_those_who_joined_forgets_nobody(db: Database) -> None:
     """Frozen, and given up for dead: another went on."""
     _send(db, _wave(), (R, R, T))
@@ -156,11 +195,21 @@ def test_sender_that_knew_nothing_of_those_who_joined_forgets_nobody(db: Databas
     assert _send(db, _wave("end"), (R, R, R, R)) == dict.fromkeys(range(4), "cancel")
 
 
-def test_wave_that_is_planned_when_it_is_long_over_goes_by_what_was_before_it(db: Database) -> None:
+def test_wave_that_is_planned_when_it_is_over_has_nothing_left_to_do(db: Database) -> None:
     """As when a store is restored, and what was done since its copy is done once more."""
-    _send(db, _wave(), (R, T, T))
-    _send(db, _wave(announcement=1), (R, R, R))
-    assert _send(db, _wave("end"), None) == {0: "cancel"}
+    _send(db, _wave(), (R, T, R))
+    assert _send(db, _wave("end", revision=2), (T, T, R)) == {0: "cancel", 2: "cancel"}
+    assert _send(db, _wave(announcement=1, revision=3), (R, R, R)) == {1: "alert", 2: "alert"}
+    for over in (_wave(), _wave("end", revision=2), _wave("end")):
+        assert _send(db, over, None) == {}
+    assert _send(db, _wave(announcement=2, revision=3)) == {}
+
+
+def test_end_of_a_hold_that_is_planned_after_the_end_for_good_is_over(db: Database) -> None:
+    """Both have the same key where the channel does not say that it is dark."""
+    _send(db, _wave(), (R, R, R))
+    assert _send(db, _wave("end", revision=3)) == dict.fromkeys(range(3), "cancel")
+    assert _send(db, _wave("end", revision=2), None) == {}
 
 
 def test_refused_for_good_is_final_until_the_next_edition(db: Database) -> None:
@@ -332,9 +381,9 @@ def test_progress_says_how_far_a_wave_is_how_fast_and_how_long_it_takes(db: Data
 def test_waves_when_summed_say_what_each_came_to_in_order(db: Database) -> None:
     _send(db, _wave(), (R, G, D))
     _send(db, _wave(announcement=1, announces=True), (R, R, R))
-    _send(db, _wave("end"), None)
+    _send(db, _wave("end", announcement=1), None)
     with db.read() as session:
         found = waves(session, "a")
     said = [(one.purpose, one.announcement, one.messages, one.reached, one.failed, one.in_doubt) for one in found]
-    assert said == [("show", 0, 3, 2, 1, 1), ("show", 1, 2, 2, 0, 0), ("end", 0, 2, 2, 0, 2)]
+    assert said == [("show", 0, 3, 2, 1, 1), ("show", 1, 2, 2, 0, 0), ("end", 1, 2, 2, 0, 2)]
     assert [(one.first_at, one.last_at) for one in found] == [(NOW, NOW), (NOW, NOW), (None, None)]
