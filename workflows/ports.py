@@ -212,7 +212,7 @@ class Delivered(Value):
     statuses: str = ""
     """Of one batch that was superseded: what it came to for each of its positions (`store.ledger.packed`); in no sum.
 
-    A store that is restored from a copy of before the batch ended cannot know whom it told, and whom the next wave did.
+    A store that is restored from a copy of before the batch ended does not know whom it told, and whom the next wave.
     """
 
     def __add__(self, other: Delivered) -> Delivered:
