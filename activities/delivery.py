@@ -36,7 +36,7 @@ from store.areas import codes_of
 from store.audience import AudienceStore, Members
 from store.database import STORE_AWAY, Database
 from store.keys import KeyStore
-from store.ledger import Chunk, Intent, Outcomes, Status, Wave
+from store.ledger import OPEN, Chunk, Intent, Outcomes, Status, Wave
 from store.standing import leased_until
 from store.trouble import clear_trouble, note_trouble
 from store.witness import Witness
@@ -349,12 +349,11 @@ def _assumed(wave: Wave, chunk: Chunk, start: int, known: bytes | None, judged: 
     intent, told = chunk.intent, bytes(known[position - start] for position in chunk.members.positions)
     chunk = chunk._replace(members=chunk.members.only(told), kinds=bytes(compress(chunk.kinds, told)))
     positions = set(chunk.members.positions)
-    if intent is not None and intent.outcomes is None:
+    if intent is not None:
         row = range(intent.start, intent.start + len(intent.intended))
         here = range(max(start, row.start), min(start + len(known), row.stop))
-        positions |= {
-            position for position in here if intent.intended[position - row.start] and known[position - start]
-        }
+        open_ones = intent.intended if intent.outcomes is None else bytes(one in OPEN for one in intent.outcomes)
+        positions.update(position for position in here if open_ones[position - row.start])
     in_order = sorted(positions)
     return _Assumed(chunk, in_order, bytes(known[position - start] for position in in_order), known=True)
 

@@ -16,6 +16,7 @@ from alerts.vocabulary import MessageKind
 from store.audience import Members
 from store.ledger import (
     CODES,
+    DOUBTFUL,
     FAILED,
     OPEN,
     REACHED,
@@ -41,6 +42,7 @@ class Last(NamedTuple):
     purpose: str
     edition: int
     failed: bool = False
+    in_doubt: bool = False
 
 
 Outside = Mapping[int, Collection[int]]
@@ -160,7 +162,7 @@ def _due(wave: Wave, start: int, positions: Sequence[int], rows: Sequence[Ledger
 
 def _last(row: LedgerChunk, status: int) -> Last | None:
     if status in REACHED:
-        return Last(row.purpose, row.edition)
+        return Last(row.purpose, row.edition, in_doubt=status in DOUBTFUL)
     return Last(row.purpose, row.edition, failed=True) if status in FAILED else None
 
 
@@ -170,7 +172,9 @@ def _kind(wave: Wave, last: Last | None, is_outside: bool = False, was_outside: 
     if wave.purpose == "outcome":
         return MessageKind.UPDATE if reached else None
     if wave.purpose in ENDS_WHAT:
-        return MessageKind.CANCEL if last is not None and reached and last.purpose in ENDS_WHAT[wave.purpose] else None
+        # An end that may not have come is no end: it is told again, as what it is about may still show.
+        what = ENDS_WHAT[wave.purpose] | (ENDS_WHAT.keys() if last is not None and last.in_doubt else set())
+        return MessageKind.CANCEL if last is not None and reached and last.purpose in what else None
     if last is None or last.purpose != "show":
         return None if is_outside else MessageKind.ALERT
     if last.failed:

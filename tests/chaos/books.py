@@ -27,6 +27,7 @@ GRACE = 2.0
 """Seconds after the end was given in which messages that were under way may still arrive."""
 TWICE = "alerts to those who have one"
 CHANGED_TWICE = "changes told twice"
+ENDED_TWICE = "ends told twice"
 SAID = 5
 """Examples of each sort of difference."""
 
@@ -72,7 +73,8 @@ class Ledger:
     statuses: dict[tuple[str, int], dict[str, int]]
     """By purpose and edition: the last status of each recipient that it names."""
     end_in_doubt: set[str] = field(default_factory=set)
-    """Who may have been told that it is held, at any time: shown again, they get the alert again."""
+    """Who may have been told that it is held, at any time: shown again, they get the alert again, and they are told
+    again when it ends."""
     show_in_doubt: set[str] = field(default_factory=set)
     """Who may have had an edition: the next one is a change for them, also where it came to them as an alert before
     the store was lost."""
@@ -169,6 +171,7 @@ def check_order(
         again = problem == TWICE and held and message.recipient in end_in_doubt
         alerted = before is not None and before.kind == "alert"
         again |= problem == CHANGED_TWICE and alerted and message.recipient in show_in_doubt
+        again |= problem == ENDED_TWICE and held and message.recipient in end_in_doubt
         if problem and not again:
             findings.add(problem, _words(message))
         findings.unannounced += again or (before is None and message.kind != "alert")
@@ -182,7 +185,7 @@ def _problem(before: Message | None, message: Message, *, held: bool) -> str | N
         return None
     ended = before.kind == "cancel"
     if message.kind == "cancel":
-        return "ends told twice" if ended else None
+        return ENDED_TWICE if ended else None
     if message.edition < before.edition:
         return "older editions after newer ones"
     if ended:

@@ -205,6 +205,16 @@ def test_wave_that_is_planned_when_it_is_over_has_nothing_left_to_do(db: Databas
     assert _send(db, _wave(announcement=2, revision=3)) == {}
 
 
+@pytest.mark.parametrize("doubt", [D, Status.ASSUMED])
+def test_end_that_is_in_doubt_is_told_again_where_nothing_came_after_it(db: Database, doubt: Status) -> None:
+    """Of a hold that was lifted at once, and then the child was found; the alert may show all the time."""
+    _send(db, _wave(), (R, R, R))
+    _send(db, _wave("end", revision=2), (doubt, R, doubt))
+    assert _send(db, _wave(announcement=1, revision=3), (T, T, R)) == dict.fromkeys(range(3), "alert")
+    assert _send(db, _wave("end", announcement=1, revision=4)) == {0: "cancel", 2: "cancel"}
+    assert _send(db, _wave("end", announcement=1, revision=5)) == {}
+
+
 def test_end_of_a_hold_that_is_planned_after_the_end_for_good_is_over(db: Database) -> None:
     """Both have the same key where the channel does not say that it is dark."""
     _send(db, _wave(), (R, R, R))
