@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.chaos.clocks import Clock
@@ -88,8 +89,9 @@ def main() -> int:
                 for _ in range(min(ROUNDS_A_HOME, len(seeds))):
                     result = Round(stage, Plan.of(seeds.pop(0), WITHIN)).play()
                     tell(result)
-                    for path in (RESULTS, KEPT) if given.keep else (RESULTS,):
-                        _append(path, result)
+                    _append(RESULTS, result)
+                    if given.keep:
+                        _append(KEPT, replace(result, timeline=[]))  # which names paths of this machine
                     if result.errors:
                         failed += 1
                         left = ROOT / "build" / "chaos-failed" / str(result.seed)
