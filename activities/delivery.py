@@ -252,8 +252,7 @@ class DeliveryActivities:
             revision=asked.desired.revision,
         )
         told_as = None if recalls else asked.desired.after_end
-        # Only personal channels have waves, which the type of all channels does not say.
-        return Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]
+        return Batch(wave, job, channel, display, chunks, told_as)  # type: ignore[arg-type]  # only personal have waves
 
     def bring_up_to_date(self, asked: ports.PlanWave) -> int:
         """The audience, where an edition is named; its size.

@@ -190,10 +190,16 @@ def _widened(connection: Connection, wave: Wave, chunk: Chunk, intent: Intent) -
     if outcomes is not None:  # else all of it is in doubt
         in_doubt = len(joined)
         outcomes = _spread(outcomes, intent.start, joined, bytes([Status.DOUBT]) * in_doubt).ljust(length, b"\0")
-    change = {f"of_{name}": getattr(wave, name, None) for name in _KEY}
-    change |= {"of_announcement": intent.announcement, "of_start": intent.start, "outcomes_before": intent.outcomes}
-    change |= {"had": len(intent.intended), "intended": intended, "outcomes": outcomes}
-    change |= {"joined": len(joined), "more_reached": in_doubt, "more_in_doubt": in_doubt}
+    change = {
+        **_row_of(wave, intent),
+        "outcomes_before": intent.outcomes,
+        "had": len(intent.intended),
+        "intended": intended,
+        "outcomes": outcomes,
+        "joined": len(joined),
+        "more_reached": in_doubt,
+        "more_in_doubt": in_doubt,
+    }
     if connection.execute(_WIDEN, change).rowcount == 0:
         raise ChunkTaken(f"somebody else is at the chunk from {intent.start} on")
     return intent._replace(intended=intended, outcomes=outcomes, joined=joined[0])
@@ -215,8 +221,7 @@ def record_outcomes(
     if connection.execute(_AS_IT_WAS, changes).rowcount == len(changes):
         return
     for one, change in zip(told, changes, strict=True):
-        key = {f"of_{name}": change[f"of_{name}"] for name in _KEY}
-        intended, written, began = connection.execute(_WRITTEN, key).one()
+        intended, written, began = connection.execute(_WRITTEN, _row_of(wave, one.intent)).one()
         outcomes, length = change["outcomes"], len(intended)  # which another may have widened by who joined
         theirs = written
         if theirs is None:  # so they are under way
@@ -246,12 +251,7 @@ def _change(
 ) -> dict[str, Any]:
     """Of the row of a chunk, where it still has the outcomes that were known before."""
     return {
-        "of_alert_id": wave.alert_id,
-        "of_channel": wave.channel,
-        "of_purpose": wave.purpose,
-        "of_edition": wave.edition,
-        "of_announcement": intent.announcement,
-        "of_start": intent.start,
+        **_row_of(wave, intent),
         "outcomes_before": before,
         "had": len(intent.intended),
         "outcomes": outcomes,
@@ -260,6 +260,18 @@ def _change(
         "reached": sum(map(outcomes.count, REACHED)),
         "failed": sum(map(outcomes.count, FAILED)),
         "in_doubt": sum(map(outcomes.count, DOUBTFUL)),
+    }
+
+
+def _row_of(wave: Wave, intent: Intent) -> dict[str, Any]:
+    """Which row it is, as `_IS_IT` asks."""
+    return {
+        "of_alert_id": wave.alert_id,
+        "of_channel": wave.channel,
+        "of_purpose": wave.purpose,
+        "of_edition": wave.edition,
+        "of_announcement": intent.announcement,
+        "of_start": intent.start,
     }
 
 
