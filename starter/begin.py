@@ -63,7 +63,7 @@ def _check_incarnation(parts: Parts, *, reconcile: bool) -> None:
             "from a copy? Put the right one back, or begin with a new home; nothing was started"
         )
     with parts.db.read() as session:
-        _, marks = marks_of(session)
+        _, marks = marks_of(session.connection())
     lost = forgotten(read_marks(parts.keys), marks)
     if reconcile:
         return

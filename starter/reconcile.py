@@ -298,7 +298,7 @@ async def reconcile(parts: Parts, client: Client) -> list[str]:
     """All of it, and then the store is this home's again, under a new identity; what was done, in sentences."""
     keys, db = parts.keys, parts.db
     with db.read() as session:
-        here, marks = marks_of(session)
+        here, marks = marks_of(session.connection())
     noted = read_marks(keys)
     if here == keys.recall(INCARNATION) and not forgotten(noted, marks):
         return ["the store knows all that this home did with it: nothing to reconcile"]
@@ -323,7 +323,7 @@ async def reconcile(parts: Parts, client: Client) -> list[str]:
         last = session.exec(select(AuditEntry).order_by(col(AuditEntry.id).desc()).limit(1)).one()
     db.flush()
     with db.read() as session:
-        _, marks = marks_of(session)
+        _, marks = marks_of(session.connection())
     facts = {INCARNATION: ever[-1], MARKS: json.dumps(marks), audit.HEAD: f"{last.id} {last.hash}"}
     keys.remember_all(facts)
     return [*(said or ["no alert was open"]), LOST]

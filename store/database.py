@@ -165,6 +165,7 @@ def _sqlite(address: URL, synchronous: str, *, make: bool) -> Engine:
         _use_wal(cursor)
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # Debian's has it so anyway: of a destroyed key nothing stays behind
         cursor.close()
 
     @event.listens_for(engine, "begin")

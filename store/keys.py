@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import text
+from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import Session
 
 from alerts.sealing import KEY_BYTES, Unsealable, seal, unseal
 from store.database import Database
@@ -27,6 +26,7 @@ Purpose = Literal["display", "record", "draft"]
 PURPOSES: tuple[Purpose, ...] = ("display", "record")
 """Of an alert; a draft has a key of its own, which dies with it."""
 _SYSTEM = "_system"
+_FACTS = text("SELECT name, value FROM fact WHERE name IN :names").bindparams(bindparam("names", expanding=True))
 
 
 class KeyMissing(LookupError):
@@ -48,21 +48,19 @@ class KeyStore:
         self._path = path
         self._db = Database.at(path, synchronous="FULL")
         self._master = master_key
-        with self._session() as session:
-            session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
-        with self._session(write=True) as session:
-            session.connection().exec_driver_sql(
+        with self._writing() as connection:
+            connection.exec_driver_sql(
                 "CREATE TABLE IF NOT EXISTS key (owner TEXT, purpose TEXT, wrapped BLOB, made_at TEXT, "
                 "destroyed_at TEXT, PRIMARY KEY (owner, purpose))"
             )
-            session.connection().exec_driver_sql("CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)")
+            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT)")
 
     def create(self, owner: str, purposes: Iterable[Purpose] = PURPOSES) -> None:
         """Make the keys of an alert; committed when it returns. Twice is once; a destroyed one stays destroyed."""
-        with self._session(write=True) as session:
+        with self._writing() as connection:
             for purpose in purposes:
-                if self._row(session, owner, purpose) is None:
-                    self._make(session, owner, purpose)
+                if self._row(connection, owner, purpose) is None:
+                    self._make(connection, owner, purpose)
 
     def get(self, alert_id: str, purpose: Purpose) -> bytes:
         """The key; raises KeyMissing or KeyDestroyed."""
@@ -76,8 +74,8 @@ class KeyStore:
 
     def destroy(self, alert_id: str, purpose: Purpose) -> None:
         """Make everything sealed with it unreadable; the tombstone with its time stays, and keeps it from coming."""
-        with self._session(write=True) as session:
-            session.connection().execute(
+        with self._writing() as connection:
+            connection.execute(
                 text(
                     "INSERT INTO key (owner, purpose, wrapped, made_at, destroyed_at) "
                     "VALUES (:owner, :purpose, NULL, :now, :now) ON CONFLICT (owner, purpose) DO UPDATE "
@@ -88,57 +86,69 @@ class KeyStore:
         self._forget_overwritten()
 
     def destroyed(self, alert_id: str, purpose: Purpose) -> bool:
-        with self._session() as session:
-            row = self._row(session, alert_id, purpose)
+        with self._looking() as connection:
+            row = self._row(connection, alert_id, purpose)
         return row is not None and row[1] is not None
 
     def readable(self, purpose: Purpose) -> set[str]:
         """The alerts whose key of that purpose was not destroyed."""
         kept = text("SELECT owner FROM key WHERE purpose = :purpose AND wrapped IS NOT NULL")
-        with self._session() as session:
-            return set(session.connection().execute(kept, {"purpose": purpose}).scalars())
+        with self._looking() as connection:
+            return set(connection.execute(kept, {"purpose": purpose}).scalars())
 
     def system_key(self, purpose: str) -> bytes:
         """A key of the installation itself (`subscribers`, `audit`, `session`, ...), made at first use."""
         with suppress(KeyMissing):  # almost always it is there: no page waits for who writes
             return self._open(_SYSTEM, purpose)
-        with self._session(write=True) as session:
-            if self._row(session, _SYSTEM, purpose) is None:  # another process may have been first
-                self._make(session, _SYSTEM, purpose)
+        with self._writing() as connection:
+            if self._row(connection, _SYSTEM, purpose) is None:  # another process may have been first
+                self._make(connection, _SYSTEM, purpose)
         return self._open(_SYSTEM, purpose)
 
     def recall(self, name: str) -> str | None:
         """A fact about the store that shall outlive it: its incarnation (DESIGN, rule 10), the audit chain's head."""
-        with self._session() as session:
-            return self._fact(session, name)
+        return self.recall_all((name,)).get(name)
+
+    def recall_all(self, names: Sequence[str]) -> dict[str, str]:
+        """Those of these facts that are known, of one moment."""
+        with self._looking() as connection:
+            return _facts(connection, names)
 
     def remember(self, name: str, value: str) -> None:
         self.remember_all({name: value})
 
     def remember_all(self, facts: Mapping[str, str]) -> None:
         """All of them or none."""
-        with self._session(write=True) as session:
+        with self._writing() as connection:
             for name, value in facts.items():
-                self._put_fact(session, name, value)
+                self._put_fact(connection, name, value)
 
     def raise_numbers(self, name: str, numbers: Mapping[str, int]) -> None:
         """Keep the highest that was ever said of each of these, as JSON under that name."""
         said = self.recall(name)
         if said is not None and all(json.loads(said).get(each, 0) >= number for each, number in numbers.items()):
             return  # nothing new, so no waiting for the disk
-        with self._session(write=True) as session:
-            known: dict[str, int] = json.loads(self._fact(session, name) or "{}")
+        with self._writing() as connection:
+            known: dict[str, int] = json.loads(_facts(connection, (name,)).get(name, "{}"))
             highest = {each: max(number, known.get(each, 0)) for each, number in numbers.items()}
-            self._put_fact(session, name, json.dumps(known | highest))
+            self._put_fact(connection, name, json.dumps(known | highest))
 
     def close(self) -> None:
         self._db.close()
 
+    def _looking(self) -> AbstractContextManager[Connection]:
+        """For one question, whose answer is of that moment."""
+        return self._answering(self._db.glances())
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return self._answering(self._db.write_rows())
+
+    @staticmethod
     @contextmanager
-    def _session(self, *, write: bool = False) -> Iterator[Session]:
+    def _answering(way_in: AbstractContextManager[Connection]) -> Iterator[Connection]:
         try:
-            with self._db.write() if write else self._db.read() as session:
-                yield session
+            with way_in as connection:
+                yield connection
         except SQLAlchemyError as error:
             raise KeyStoreAway("the key store does not answer; is its disk there?") from error
 
@@ -161,34 +171,29 @@ class KeyStore:
         finally:
             connection.close()
 
-    def _fact(self, session: Session, name: str) -> str | None:
-        row = session.connection().execute(text("SELECT value FROM fact WHERE name = :name"), {"name": name})
-        found = row.first()
-        return str(found[0]) if found else None
-
-    def _put_fact(self, session: Session, name: str, value: str) -> None:
-        session.connection().execute(
+    def _put_fact(self, connection: Connection, name: str, value: str) -> None:
+        connection.execute(
             text("INSERT OR REPLACE INTO fact (name, value) VALUES (:name, :value)"), {"name": name, "value": value}
         )
 
-    def _row(self, session: Session, owner: str, purpose: str) -> tuple[bytes | None, str | None] | None:
-        row = session.connection().execute(
+    def _row(self, connection: Connection, owner: str, purpose: str) -> tuple[bytes | None, str | None] | None:
+        row = connection.execute(
             text("SELECT wrapped, destroyed_at FROM key WHERE owner = :owner AND purpose = :purpose"),
             {"owner": owner, "purpose": purpose},
         )
         found = row.first()
         return (found[0], found[1]) if found else None
 
-    def _make(self, session: Session, owner: str, purpose: str) -> None:
+    def _make(self, connection: Connection, owner: str, purpose: str) -> None:
         wrapped = seal(self._master, os.urandom(KEY_BYTES), aad=f"key:{owner}:{purpose}".encode())
-        session.connection().execute(
+        connection.execute(
             text("INSERT INTO key (owner, purpose, wrapped, made_at) VALUES (:owner, :purpose, :wrapped, :now)"),
             {"owner": owner, "purpose": purpose, "wrapped": wrapped, "now": datetime.now(UTC).isoformat()},
         )
 
     def _open(self, owner: str, purpose: str) -> bytes:
-        with self._session() as session:
-            row = self._row(session, owner, purpose)
+        with self._looking() as connection:
+            row = self._row(connection, owner, purpose)
         if row is None:
             raise KeyMissing(f"no {purpose} key of {owner} in this home; was it started here?")
         if row[0] is None:
@@ -200,6 +205,10 @@ class KeyStore:
             raise KeyStoreAway(
                 "the master key of this home does not open its key store; put the right one back"
             ) from error
+
+
+def _facts(connection: Connection, names: Sequence[str]) -> dict[str, str]:
+    return {row.name: row.value for row in connection.execute(_FACTS, {"names": names})}
 
 
 def load_master_key(path: Path, key_store: Path) -> bytes:

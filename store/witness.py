@@ -12,8 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from sqlalchemy import text
-from sqlmodel import Session
+from sqlalchemy import Connection, text
 
 from store.database import STORE_AWAY, Database
 from store.keys import KeyStore, KeyStoreAway
@@ -40,9 +39,9 @@ class StoreRestored(WrongIncarnation):
     """The store has forgotten what this home did with it; nothing may be sent until it is reconciled."""
 
 
-def marks_of(session: Session) -> tuple[str | None, dict[str, int]]:
+def marks_of(connection: Connection) -> tuple[str | None, dict[str, int]]:
     """The store's identity and its marks."""
-    row = session.connection().execute(_LOOK).one()
+    row = connection.execute(_LOOK).one()
     return row.incarnation, {name: int(getattr(row, name)) for name in NAMES}
 
 
@@ -53,7 +52,10 @@ def forgotten(known: Mapping[str, int], here: Mapping[str, int]) -> dict[str, in
 
 def read_marks(keys: KeyStore) -> dict[str, int]:
     """What was noted; empty in a home that never did."""
-    said = keys.recall(MARKS)
+    return _read(keys.recall(MARKS))
+
+
+def _read(said: str | None) -> dict[str, int]:
     marks: dict[str, int] = json.loads(said) if said else {}
     return marks
 
@@ -69,9 +71,10 @@ class Witness:
 
     def check(self) -> dict[str, int]:
         """The store's marks; raises StoreRestored for an older copy, and for one that was reconciled since."""
-        identity, known = self._keys.recall(INCARNATION), read_marks(self._keys)  # before the store, which grows
-        with self._db.read() as session:
-            here, marks = marks_of(session)
+        noted = self._keys.recall_all((INCARNATION, MARKS))  # before the store, which grows
+        identity, known = noted.get(INCARNATION), _read(noted.get(MARKS))
+        with self._db.glances() as connection:
+            here, marks = marks_of(connection)
         if identity is not None and here != identity:
             raise StoreRestored("this store is not the one that this home works with; 'baken up' says what to do")
         if forgotten(known, marks):

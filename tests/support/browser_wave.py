@@ -116,7 +116,7 @@ class BrowserWave:
         with closing(sqlite3.connect(copy)) as kept, closing(sqlite3.connect(path)) as live:
             kept.backup(live)
         with self.parts.db.read() as session:
-            _, marks = marks_of(session)
+            _, marks = marks_of(session.connection())
         self.parts.keys.remember_all({MARKS: json.dumps(marks)})
 
     def close(self) -> None:

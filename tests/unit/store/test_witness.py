@@ -86,7 +86,7 @@ def _audit(session: Session) -> None:
 
 
 def _finish(session: Session) -> None:
-    count_batch(session, "a", "app")
+    count_batch(session.connection(), "a", "app")
 
 
 @pytest.mark.parametrize("change", [_withdraw, _open, _close, _send, _finish, _audit])
@@ -99,7 +99,7 @@ def test_store_without_what_was_noted_is_an_older_copy(
         change(session)
     witness.check()  # not noted yet: as after a crash in between
     with db.read() as session:
-        _, marks = marks_of(session)
+        _, marks = marks_of(session.connection())
     assert sum(forgotten(marks, before).values()) > 0
     keys.raise_numbers(MARKS, {name: number + (number > before[name]) for name, number in marks.items()})
     with pytest.raises(StoreRestored, match="older copy"):
