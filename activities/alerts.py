@@ -280,8 +280,6 @@ def _photos(public: PublicCase, display: bytes) -> list[EditionPhoto]:
     return shown
 
 
-def load_rendition(db: Database, keys: KeyStore, alert_id: str, digest: str, channel: str) -> Rendition:
-    """What a channel will send for an edition, as frozen; raises LookupError, KeyDestroyed."""
-    with db.read() as session:
-        text = editions.get_rendition(session, keys.display_key(alert_id), alert_id, digest, channel)
-    return Rendition.model_validate_json(text)
+def load_rendition(session: Session, display: bytes, alert_id: str, digest: str, channel: str) -> Rendition:
+    """What a channel will send for an edition, as frozen; raises LookupError."""
+    return Rendition.model_validate_json(editions.get_rendition(session, display, alert_id, digest, channel))

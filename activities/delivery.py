@@ -16,6 +16,7 @@ from itertools import compress
 from math import ceil
 from typing import NamedTuple
 
+from sqlmodel import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -95,10 +96,9 @@ class DeliveryActivities:
         Where it may, it answers instead that a few are left, if it was with them alone that it did not get through.
         """
         overtaken = False
-        await asyncio.to_thread(self._witness.check)
         watching = self._watch.watching(asked.alert_id, asked.desired.revision)
         async with beating(), self._fuse.lit(), watching as watched:
-            batch = await asyncio.to_thread(self._open_batch, asked)
+            batch = await asyncio.to_thread(self._begin, asked)
             batch.may_leave = asked.may_leave
             if asked.purpose == "show":
                 batch.still = watched.still
@@ -213,10 +213,13 @@ class DeliveryActivities:
             outcomes += await batch.channel.send(batch.job, part, leaving)
         return outcomes + [NotSent("stopped before its turn")] * (len(messages) - len(outcomes))
 
+    def _begin(self, asked: ports.Deliver) -> Batch:
+        self._witness.check()
+        return self._open_batch(asked)
+
     def _open_batch(self, asked: ports.Deliver) -> Batch:
         display = self._keys.display_key(asked.alert_id)
         ref = _edition_of(asked)
-        rendition = load_rendition(self._db, self._keys, asked.alert_id, ref.digest, asked.channel)
         channel = self._channels[asked.channel]
         wave = Wave(
             alert_id=asked.alert_id,
@@ -230,14 +233,17 @@ class DeliveryActivities:
         audience = AudienceStore(self._db, display, asked.alert_id, asked.channel)
         ending = asked.purpose == "end"
         # A partner that was paused since, or taken out of the settings, shows what it took until it hears the end.
-        members = audience.read(
-            asked.start, asked.count, ending=ending, everybody=ending and channel.capabilities.partners
-        )
-        outside = self._outside(asked.alert_id, display, members) if asked.purpose == "show" else {}
+        everybody = ending and channel.capabilities.partners
         attaches = channel.capabilities.attaches and asked.purpose == "show"
         with self._db.read() as session:
+            rendition = load_rendition(session, display, asked.alert_id, ref.digest, asked.channel)
+            members = audience.read(session, asked.start, asked.count, ending=ending, everybody=everybody)
+            by_area = asked.purpose == "show" and any(members.areas)
+            shown = editions.all_editions(session, display, asked.alert_id) if by_area else ()
             lease = leased_until(session, asked.alert_id, asked.desired)
-            photos = load_photos(session, display, self._edition(asked.alert_id, ref)) if attaches else ()
+            photos = load_photos(session, display, _edition(session, display, asked.alert_id, ref)) if attaches else ()
+        outside = self._outside(shown, members)  # which looks into the store itself: one connection at a time
+        with self._db.read() as session:
             chunks = due.plan(session, wave, members, channel.capabilities.chunk, asked.start + asked.count, outside)
         recalls = channel.capabilities.recall
         job = WaveJob(
@@ -269,21 +275,14 @@ class DeliveryActivities:
             if time.monotonic() > until:
                 raise ApplicationError("the audience is being counted", type="Counting")
 
-        area = self._edition(asked.alert_id, asked.edition).area
+        with self._db.read() as session:
+            area = _edition(session, display, asked.alert_id, asked.edition).area
         subscribers, exercise = self._keys.system_key("subscribers"), asked.kind is Kind.EXERCISE
         return audience.extend(subscribers, codes_of(self._db, area), exercise=exercise, go_on=go_on)
 
-    def _edition(self, alert_id: str, ref: EditionRef) -> Edition:
-        with self._db.read() as session:
-            return editions.get_edition(session, self._keys.display_key(alert_id), alert_id, ref.digest)
-
-    def _outside(self, alert_id: str, display: bytes, members: Members) -> dict[int, Collection[int]]:
+    def _outside(self, shown: Sequence[Edition], members: Members) -> dict[int, Collection[int]]:
         """Of each edition, which of these its area does not cover."""
-        if not any(members.areas):
-            return {}
         found: dict[int, Collection[int]] = {}
-        with self._db.read() as session:
-            shown = editions.all_editions(session, display, alert_id)
         for edition in shown:
             codes = codes_of(self._db, edition.area)
             if codes is not None:
@@ -318,9 +317,9 @@ class DeliveryActivities:
             note_trouble(session, asked.alert_id, asked.channel, str(trouble.message), now(), waits)
 
     def _clear(self, asked: ports.Deliver) -> None:
-        with self._db.write() as session:
-            clear_trouble(session, asked.alert_id, asked.channel)
-            ledger.count_batch(session, asked.alert_id, asked.channel)
+        with self._db.write_rows() as connection:
+            clear_trouble(connection, asked.alert_id, asked.channel)
+            ledger.count_batch(connection, asked.alert_id, asked.channel)
 
 
 class _Assumed(NamedTuple):
@@ -374,3 +373,7 @@ def _edition_of(asked: ports.Deliver) -> EditionRef:
     ref = asked.desired.outcome_edition if asked.purpose == "outcome" else asked.desired.edition
     assert ref is not None
     return ref
+
+
+def _edition(session: Session, display: bytes, alert_id: str, ref: EditionRef) -> Edition:
+    return editions.get_edition(session, display, alert_id, ref.digest)

@@ -25,6 +25,7 @@ from activities.channels.base import (
     PreparedChannel,
     PublicChannel,
     PublishJob,
+    Rendition,
 )
 from activities.trying_again import failure, until_next_try
 from alerts.edition import Edition
@@ -61,9 +62,7 @@ class PublishingActivities:
         """Freeze the audience and try the connection, while the approver reads."""
         await asyncio.to_thread(self._witness.check)
         channel = self._channels[asked.channel]
-        rendition = await asyncio.to_thread(
-            load_rendition, self._db, self._keys, asked.alert_id, asked.edition.digest, asked.channel
-        )
+        rendition = await asyncio.to_thread(self._rendition, asked)
         recipients = 0
         if channel.capabilities.audience == "personal":
             async with beating():
@@ -75,6 +74,11 @@ class PublishingActivities:
             trouble = await channel.probe(asked.kind)
         found = (*rendition.problems, *remarks, *([trouble] if trouble else []))
         return ArmReport(channel=asked.channel, ready=not found, recipients=recipients, trouble=found)
+
+    def _rendition(self, asked: ports.ArmChannel) -> Rendition:
+        display = self._keys.display_key(asked.alert_id)
+        with self._db.read() as session:
+            return load_rendition(session, display, asked.alert_id, asked.edition.digest, asked.channel)
 
     def _prepare(self, channel: PreparedChannel, asked: ports.ArmChannel) -> tuple[str, ...]:
         display = self._keys.display_key(asked.alert_id)
@@ -136,8 +140,8 @@ class PublishingActivities:
         with self._db.read() as session:
             troubled = session.get(ChannelTrouble, (asked.alert_id, asked.channel)) is not None
         if troubled:
-            with self._db.write() as session:
-                clear_trouble(session, asked.alert_id, asked.channel)
+            with self._db.write_rows() as connection:
+                clear_trouble(connection, asked.alert_id, asked.channel)
 
     def _public(self, name: str) -> PublicChannel:
         channel = self._channels[name]
@@ -148,8 +152,8 @@ class PublishingActivities:
         ref = asked.desired.edition
         assert ref is not None
         display = self._keys.display_key(asked.alert_id)
-        rendition = load_rendition(self._db, self._keys, asked.alert_id, ref.digest, asked.channel)
         with self._db.read() as session:
+            rendition = load_rendition(session, display, asked.alert_id, ref.digest, asked.channel)
             edition = editions.get_edition(session, display, asked.alert_id, ref.digest)
             said = asked.desired.outcome_edition
             outcome = editions.get_edition(session, display, asked.alert_id, said.digest) if said else None

@@ -71,8 +71,8 @@ class Books:
 
     def batch(self, wave: Wave, start: int) -> list[ledger.Chunk]:
         """What a batch of a wave has to do."""
-        members = self.audience.read(start, LARGEST_BATCH, ending=wave.purpose == "end")
         with self.db.read() as session:
+            members = self.audience.read(session, start, LARGEST_BATCH, ending=wave.purpose == "end")
             return due.plan(session, wave, members, GRID, start + LARGEST_BATCH)
 
     def _tell(self, wave: Wave) -> None:

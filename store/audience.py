@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
 from operator import attrgetter
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from pydantic_core import from_json
-from sqlalchemy import ColumnElement, and_, delete, union_all, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, bindparam, delete, union_all, update
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from alerts.sealing import Sealer
 from store.database import Database
@@ -53,6 +54,30 @@ class Members:
     def only(self, keep: Sequence[object]) -> Members:
         """Those whose entry in `keep`, one for each, is true."""
         return Members(*(tuple(compress(getattr(self, name), keep)) for name in self.__slots__))
+
+
+class _Page(NamedTuple):
+    """Of a row, in this order, without an object of the ORM for each."""
+
+    number: int
+    start: int
+    size: int
+    first_subscriber: int
+    last_subscriber: int
+    sealed: bytes
+
+
+_COLUMNS = ("number", "start", "count", "first_subscriber", "last_subscriber", "sealed")
+_PAGES = sqlalchemy.select(*(col(getattr(AudiencePage, name)) for name in _COLUMNS)).where(
+    col(AudiencePage.alert_id) == bindparam("of_alert_id"), col(AudiencePage.channel) == bindparam("of_channel")
+)
+_PAGES_AT = _PAGES.where(
+    col(AudiencePage.start) > bindparam("after"), col(AudiencePage.start) < bindparam("before")
+).order_by(col(AudiencePage.start))
+"""Made once, as every batch asks it."""
+_PAGES_WITH = _PAGES.where(
+    col(AudiencePage.first_subscriber) <= bindparam("last"), col(AudiencePage.last_subscriber) >= bindparam("first")
+).order_by(col(AudiencePage.number).desc())
 
 
 class AudienceStore:
@@ -99,22 +124,23 @@ class AudienceStore:
         with self._db.read() as session:
             return audience_size(session, self._alert_id, self._channel)
 
-    def read(self, start: int, count: int, *, ending: bool = False, everybody: bool = False) -> Members:
+    def read(
+        self, session: Session, start: int, count: int, *, ending: bool = False, everybody: bool = False
+    ) -> Members:
         """Those at these positions who want to hear now; with `ending` under a number they had before, too.
 
         `everybody`: also who paused or left.
         """
-        with self._db.read() as session:
-            pages = session.exec(
-                select(AudiencePage)
-                .where(*_of(self._alert_id, self._channel))
-                .where(col(AudiencePage.start) > start - PAGE, col(AudiencePage.start) < start + count)
-                .order_by(col(AudiencePage.start))
-            ).all()
-            if not pages:
-                return Members((), (), (), (), ())
-            lowest, highest = min(p.first_subscriber for p in pages), max(p.last_subscriber for p in pages)
-            away = set() if everybody else _away(session, lowest, highest, ending=ending)
+        pages = self._pages(session, _PAGES_AT, after=start - PAGE, before=start + count)
+        if not pages:
+            return Members((), (), (), (), ())
+        away = frozenset[int]()
+        if not everybody:
+            those = {
+                "lowest": min(page.first_subscriber for page in pages),
+                "highest": max(page.last_subscriber for page in pages),
+            }
+            away = frozenset(session.connection().execute(_AWAY_AT_THE_END if ending else _AWAY, those).scalars())
         first = pages[0].start
         members = _joined([self._open(page) for page in pages])
         members = members.part(max(0, start - first), start + count - first)
@@ -123,8 +149,7 @@ class AudienceStore:
     def position_of(self, subscriber_id: int) -> int | None:
         """Where a subscriber stands, the latest; None for one who is not in it."""
         with self._db.read() as session:
-            newest_first = col(AudiencePage.number).desc()
-            for page in session.exec(self._pages_with(subscriber_id, subscriber_id).order_by(newest_first)):
+            for page in self._pages(session, _PAGES_WITH, first=subscriber_id, last=subscriber_id):
                 ids = self._open(page).subscriber_ids
                 if subscriber_id in ids:
                     return page.start + ids.index(subscriber_id)
@@ -203,24 +228,24 @@ class AudienceStore:
     def _known(self, first: int, last: int) -> set[int]:
         """Which subscribers between these numbers are in it already."""
         with self._db.read() as session:
-            pages = session.exec(self._pages_with(first, last)).all()
+            pages = self._pages(session, _PAGES_WITH, first=first, last=last)
         return {one for page in pages for one in self._open(page).subscriber_ids}
 
-    def _pages_with(self, first: int, last: int) -> SelectOfScalar[AudiencePage]:
-        mine = select(AudiencePage).where(*_of(self._alert_id, self._channel))
-        return mine.where(col(AudiencePage.first_subscriber) <= last, col(AudiencePage.last_subscriber) >= first)
+    def _pages(self, session: Session, query: Select[Any], **wanted: int) -> list[_Page]:
+        mine = {"of_alert_id": self._alert_id, "of_channel": self._channel}
+        return list(map(_Page._make, session.connection().execute(query, mine | wanted)))
 
     def _seal(self, members: Sequence[tuple[int, str, str, str]], number: int) -> bytes:
         """By columns; one that says the same for everybody says it once."""
         columns = [column[:1] if len(set(column)) == 1 else column for column in zip(*members, strict=True)]
         return self._sealer.seal(json.dumps({"columns": columns}).encode(), aad=self._aad(number))
 
-    def _open(self, page: AudiencePage) -> Members:
+    def _open(self, page: _Page) -> Members:
         opened = from_json(self._sealer.unseal(page.sealed, aad=self._aad(page.number)), cache_strings="keys")
         # Pages that were frozen before schema 0005 list their members one by one.
         columns = opened["columns"] if isinstance(opened, dict) else map(list, zip(*opened, strict=True))
-        full = (column * page.count if len(column) == 1 else column for column in columns)
-        return Members(range(page.start, page.start + page.count), *full)
+        full = (column * page.size if len(column) == 1 else column for column in columns)
+        return Members(range(page.start, page.start + page.size), *full)
 
     def _aad(self, number: int) -> bytes:
         return f"audience:{self._alert_id}:{self._channel}:{number}".encode()
@@ -234,16 +259,22 @@ def _joined(pages: Sequence[Members]) -> Members:
     return Members(positions, *columns)
 
 
-def _away(session: Session, lowest: int, highest: int, *, ending: bool) -> set[int]:
-    """Numbers between these that get nothing: of who left or paused, and those that their owners gave up."""
-    now = sqlalchemy.select(col(Subscriber.id)).where(AWAY, col(Subscriber.id).between(lowest, highest))
-    former = sqlalchemy.select(col(FormerNumber.subscriber_id))
-    former = former.where(col(FormerNumber.subscriber_id).between(lowest, highest))
+def _away(*, ending: bool) -> CompoundSelect[Any]:
+    """Numbers between two that get nothing: of who left or paused, and those that their owners gave up."""
+    now = sqlalchemy.select(col(Subscriber.id)).where(AWAY, _between(col(Subscriber.id)))
+    former = sqlalchemy.select(col(FormerNumber.subscriber_id)).where(_between(col(FormerNumber.subscriber_id)))
     if ending:
         names = ("channel", "exercise", "fingerprint")
         same = (getattr(Subscriber, name) == getattr(FormerNumber, name) for name in names)
         former = former.join(Subscriber, and_(*same)).where(AWAY)
-    return set(session.connection().execute(union_all(now, former)).scalars())
+    return union_all(now, former)
+
+
+def _between(number: Mapped[Any]) -> ColumnElement[bool]:
+    return number.between(bindparam("lowest"), bindparam("highest"))
+
+
+_AWAY, _AWAY_AT_THE_END = _away(ending=False), _away(ending=True)
 
 
 def audience_size(session: Session, alert_id: str, channel: str) -> int:

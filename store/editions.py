@@ -10,6 +10,8 @@ import hmac
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import sqlalchemy
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from alerts.edition import Edition
@@ -19,6 +21,9 @@ from store.rows import insert_new, put
 from store.standing import require_revision
 from store.tables.alert import EditionPhotoRow, Media, Publication, SealedEdition, SealedRendition
 
+_RENDITION = sqlalchemy.select(col(SealedRendition.sealed)).where(
+    *(getattr(SealedRendition, name) == bindparam(f"of_{name}") for name in ("alert_id", "digest", "channel"))
+)
 KeyOf = Callable[[str], bytes]
 """The display key of an alert by its id; raises when it is missing, destroyed or away."""
 
@@ -102,10 +107,11 @@ def has_rendition(session: Session, alert_id: str, digest: str, channel: str) ->
 
 def get_rendition(session: Session, key: bytes, alert_id: str, digest: str, channel: str) -> str:
     """What the channel will send for that edition, as JSON; raises LookupError."""
-    row = session.get(SealedRendition, (alert_id, digest, channel))
-    if row is None:
+    wanted = {"of_alert_id": alert_id, "of_digest": digest, "of_channel": channel}
+    sealed = session.connection().execute(_RENDITION, wanted).scalar()
+    if sealed is None:
         raise LookupError(f"no rendition of edition {digest[:12]} for {channel} in the store")
-    return unseal(key, row.sealed, aad=f"rendition:{alert_id}:{digest}:{channel}".encode()).decode()
+    return unseal(key, sealed, aad=f"rendition:{alert_id}:{digest}:{channel}".encode()).decode()
 
 
 def publish(

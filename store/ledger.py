@@ -88,6 +88,12 @@ _WRITTEN = (
     .where(*_IS_IT)
     .with_for_update()
 )
+_ROWS = (
+    select(LedgerChunk)
+    .where(*(getattr(LedgerChunk, name) == bindparam(f"of_{name}") for name in ("alert_id", "channel")))
+    .where(col(LedgerChunk.start).between(bindparam("first"), bindparam("last")))
+    .order_by(col(LedgerChunk.id))
+)
 _COUNT = (
     update(FinishedBatches)
     .where(*(getattr(FinishedBatches, name) == bindparam(f"of_{name}") for name in ("alert_id", "channel")))
@@ -334,20 +340,19 @@ def unpacked(statuses: str) -> bytes:
     return zlib.decompress(b64decode(statuses))
 
 
-def count_batch(session: Session, alert_id: str, channel: str) -> None:
+def count_batch(connection: Connection, alert_id: str, channel: str) -> None:
     """Note that one more batch came to its end."""
     mine = {"of_alert_id": alert_id, "of_channel": channel}
-    if session.connection().execute(_COUNT, mine).rowcount == 0:
-        insert_new(session, FinishedBatches(alert_id=alert_id, channel=channel))
-        session.connection().execute(_COUNT, mine)
+    if connection.execute(_COUNT, mine).rowcount == 0:
+        insert_new(connection, FinishedBatches(alert_id=alert_id, channel=channel))
+        connection.execute(_COUNT, mine)
 
 
 def chunk_rows(session: Session, alert_id: str, channel: str, first: int, last: int) -> dict[int, list[LedgerChunk]]:
     """Every row of those chunks, by start, oldest first."""
-    query = select(LedgerChunk).where(LedgerChunk.alert_id == alert_id, LedgerChunk.channel == channel)
-    query = query.where(col(LedgerChunk.start).between(first, last)).order_by(col(LedgerChunk.id))
+    wanted = {"of_alert_id": alert_id, "of_channel": channel, "first": first, "last": last}
     found: dict[int, list[LedgerChunk]] = {}
-    for row in session.exec(query):
+    for row in session.exec(_ROWS, params=wanted):
         found.setdefault(row.start, []).append(row)
     return found
 

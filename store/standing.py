@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+import sqlalchemy
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from alerts.state import Desired
@@ -24,6 +26,9 @@ SHORTEST_CODE = 8
 """Characters of an alert's id that tell it apart, for those who read it out or type it over."""
 
 
+_LEASE = sqlalchemy.select(col(AlertStanding.revision), col(AlertStanding.lease_until)).where(
+    col(AlertStanding.alert_id) == bindparam("of")
+)
 FORMERLY = "incarnation before: "
 """With an identity that the store had until it was reconciled: the name of a row in `meta`."""
 
@@ -218,7 +223,7 @@ def renew_lease(session: Session, alert_id: str, revision: int, lease_until: dat
 
 def leased_until(session: Session, alert_id: str, desired: Desired) -> datetime | None:
     """The lease under which `desired` stands: as it was renewed since, for a counterpart may have been away long."""
-    row = session.get(AlertStanding, alert_id)
+    row = session.connection().execute(_LEASE, {"of": alert_id}).first()
     if row is None or row.revision != desired.revision or desired.lease_until is None:
         return desired.lease_until
     return max(row.lease_until or desired.lease_until, desired.lease_until)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import Connection, bindparam, delete
 from sqlmodel import Session, col
 
 from store.rows import put
@@ -35,9 +35,9 @@ def note_trouble(
     put(session, ChannelTry(alert_id=alert_id, channel=channel, at=now, waits=waits))
 
 
-def clear_trouble(session: Session, alert_id: str, channel: str) -> None:
+def clear_trouble(connection: Connection, alert_id: str, channel: str) -> None:
     for clear in _CLEAR:
-        session.connection().execute(clear, {"of_alert_id": alert_id, "of_channel": channel})
+        connection.execute(clear, {"of_alert_id": alert_id, "of_channel": channel})
 
 
 def forget_troubles(session: Session) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from store.audience import AudienceStore
+from store.audience import AudienceStore, Members
 from store.database import Database
 from store.due import Outside, plan
 from store.ledger import (
@@ -49,6 +49,11 @@ def _audience(db: Database) -> AudienceStore:
     return AudienceStore(db, KEY, "a", "push")
 
 
+def _read(db: Database, start: int, count: int) -> Members:
+    with db.read() as session:
+        return _audience(db).read(session, start, count)
+
+
 def _extend(db: Database, *areas: str) -> int:
     return _audience(db).extend(KEY, areas or None, exercise=False)
 
@@ -79,7 +84,7 @@ def _send(
     grid: int = GRID,
 ) -> dict[int, str]:
     """Plan and record outcomes of what is due (None: crash in between); the kinds by position."""
-    members = _audience(db).read(0, 1_000)
+    members = _read(db, 0, 1_000)
     with db.read() as session:
         chunks = plan(session, wave, members, grid, _audience(db).size(), outside)
     with db.write_rows() as connection:
@@ -151,7 +156,7 @@ def test_who_joined_behind_a_chunk_is_in_doubt_until_it_is_said_what_became_of_i
 def test_chunk_that_is_widened_while_it_is_sent_forgets_nobody(db: Database) -> None:
     _send(db, _wave(), (R, R, T))
     with db.read() as session:
-        first = plan(session, _wave(announcement=1), _audience(db).read(0, 1_000), GRID, 3)
+        first = plan(session, _wave(announcement=1), _read(db, 0, 1_000), GRID, 3)
     with db.write_rows() as connection:
         (intent,) = write_intents(connection, _wave(announcement=1), first, NOW)
     _join(db, "dora")
@@ -181,14 +186,14 @@ def test_sender_that_knew_nothing_of_those_who_joined_forgets_nobody(db: Databas
     """Frozen, and given up for dead: another went on."""
     _send(db, _wave(), (R, R, T))
     with db.read() as session:
-        (late,) = plan(session, _wave(), _audience(db).read(0, 1_000), GRID, 3)
+        (late,) = plan(session, _wave(), _read(db, 0, 1_000), GRID, 3)
     _join(db, "dora")
     _extend(db)
     assert _send(db, _wave(), (R, R, R, R)) == {2: "alert", 3: "alert"}
     assert late.intent is not None
     with db.write_rows() as connection:
         record_outcomes(connection, _wave(), [Outcomes(late.intent, [2], bytes([D]))], NOW, NOW)
-        wider = late._replace(members=_audience(db).read(2, 2), kinds=b"\1\1")
+        wider = late._replace(members=_read(db, 2, 2), kinds=b"\1\1")
         with pytest.raises(ChunkTaken):
             write_intents(connection, _wave(), [wider], NOW)
     assert _send(db, _wave()) == {}
@@ -363,7 +368,7 @@ def test_settled_stops_at_a_doubt_that_an_earlier_announcement_left(db: Database
 def test_sender_that_comes_back_late_takes_nothing_from_what_another_recorded(db: Database) -> None:
     """It was frozen in mid-send, its chunk was sent again, and it wakes believing that nothing left."""
     _send(db, _wave(), outcomes=None)
-    members = _audience(db).read(0, 2)
+    members = _read(db, 0, 2)
     with db.read() as session:
         late, other = (plan(session, _wave(), members, GRID, 2)[0].intent for _ in range(2))
     assert late is not None

@@ -178,7 +178,8 @@ def test_subscribers_appear_in_the_order_of_their_numbers(db: Database) -> None:
             assert not joining.done()
         joining.result()
     assert audience.extend(KEY, None, exercise=False) == 2
-    assert list(audience.read(0, 10).addresses) == ["early", "late"]
+    with db.read() as session:
+        assert list(audience.read(session, 0, 10).addresses) == ["early", "late"]
 
 
 def test_same_address_from_many_is_one_subscriber(db: Database) -> None:
