@@ -24,8 +24,8 @@ async def beating() -> AsyncIterator[None]:
 
     async def beat() -> None:
         while True:
+            await asyncio.sleep(EVERY)  # first: most batches are through before that, and each beat costs a message
             activity.heartbeat()
-            await asyncio.sleep(EVERY)
 
     task = asyncio.create_task(beat())
     try:
