@@ -286,10 +286,11 @@ class SocialChannel:
     async def look(self) -> None:
         both = (self._config.channels.social, self._config.exercise.social)
         accounts = {name: account for some in both if some for name, account in some.posts.items()}
-        if not accounts:
+        due = await asyncio.to_thread(self._books.to_look_at, LOOK_EVERY) if accounts else ()
+        if not due:
             return
         async with self._client() as client:
-            for post in await asyncio.to_thread(self._books.to_look_at, LOOK_EVERY):
+            for post in due:
                 account = accounts.get(post.account)
                 if account is None or isinstance(account, OtherAccount) or post.post_id is None:
                     continue
