@@ -226,7 +226,7 @@ class BulkHttp:
 class _Slot:
     """A handle of libcurl, which is used again and again, and what it carries.
 
-    One object for all of it: a look into a dict for each costs 0.1 us a message, as much as everything else here.
+    One object for all of it: three looks into dicts instead cost 0.33 us a message.
     """
 
     __slots__ = ("batch", "handle", "headers", "index", "url")

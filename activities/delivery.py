@@ -16,7 +16,6 @@ from itertools import compress
 from math import ceil
 from typing import NamedTuple
 
-from sqlmodel import Session
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -241,7 +240,8 @@ class DeliveryActivities:
             by_area = asked.purpose == "show" and any(members.areas)
             shown = editions.all_editions(session, display, asked.alert_id) if by_area else ()
             lease = leased_until(session, asked.alert_id, asked.desired)
-            photos = load_photos(session, display, _edition(session, display, asked.alert_id, ref)) if attaches else ()
+            edition = editions.get_edition(session, display, asked.alert_id, ref.digest) if attaches else None
+            photos = load_photos(session, display, edition) if edition else ()
         outside = self._outside(shown, members)  # which looks into the store itself: one connection at a time
         with self._db.read() as session:
             chunks = due.plan(session, wave, members, channel.capabilities.chunk, asked.start + asked.count, outside)
@@ -276,7 +276,7 @@ class DeliveryActivities:
                 raise ApplicationError("the audience is being counted", type="Counting")
 
         with self._db.read() as session:
-            area = _edition(session, display, asked.alert_id, asked.edition).area
+            area = editions.get_edition(session, display, asked.alert_id, asked.edition.digest).area
         subscribers, exercise = self._keys.system_key("subscribers"), asked.kind is Kind.EXERCISE
         return audience.extend(subscribers, codes_of(self._db, area), exercise=exercise, go_on=go_on)
 
@@ -373,7 +373,3 @@ def _edition_of(asked: ports.Deliver) -> EditionRef:
     ref = asked.desired.outcome_edition if asked.purpose == "outcome" else asked.desired.edition
     assert ref is not None
     return ref
-
-
-def _edition(session: Session, display: bytes, alert_id: str, ref: EditionRef) -> Edition:
-    return editions.get_edition(session, display, alert_id, ref.digest)

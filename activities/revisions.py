@@ -15,23 +15,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col
 
 from store.database import Database
-from store.tables.alert import AlertStanding
+from store.standing import STANDS
 
 POLL = 0.05
 """Seconds between two looks."""
 BLIND = 2.0
 """Seconds without a successful look after which senders stop."""
-
-
-_STANDING = select(col(AlertStanding.revision), col(AlertStanding.lease_until)).where(
-    col(AlertStanding.alert_id) == bindparam("wanted")
-)
-"""Made once, and of one alert, as there nearly always is: it is asked twenty times a second."""
 
 
 class Watched(NamedTuple):
@@ -96,7 +88,7 @@ class RevisionWatch:
         with self._lock:
             wanted = [alert_id for alert_id, senders in self._watched.items() if senders > 0]
         with self._db.glances() as connection:
-            found = {alert_id: connection.execute(_STANDING, {"wanted": alert_id}).first() for alert_id in wanted}
+            found = {alert_id: connection.execute(STANDS, {"of_alert_id": alert_id}).first() for alert_id in wanted}
         for alert_id, row in found.items():
             if row is not None:
                 self._known[alert_id], self._leases[alert_id] = row

@@ -23,7 +23,7 @@ from sqlmodel import Session, col, select
 
 from alerts.sealing import Sealer
 from store.database import Database
-from store.rows import insert_new
+from store.rows import insert_new, of
 from store.subscribers import open_address
 from store.tables.sending import AWAY, Audience, AudiencePage, FormerNumber, Subscriber, SubscriberArea
 
@@ -69,7 +69,7 @@ class _Page(NamedTuple):
 
 _COLUMNS = ("number", "start", "count", "first_subscriber", "last_subscriber", "sealed")
 _PAGES = sqlalchemy.select(*(col(getattr(AudiencePage, name)) for name in _COLUMNS)).where(
-    col(AudiencePage.alert_id) == bindparam("of_alert_id"), col(AudiencePage.channel) == bindparam("of_channel")
+    *of(AudiencePage, "alert_id", "channel")
 )
 _PAGES_AT = _PAGES.where(
     col(AudiencePage.start) > bindparam("after"), col(AudiencePage.start) < bindparam("before")
@@ -290,10 +290,6 @@ def audience_sizes(session: Session, alert_id: str) -> dict[str, int]:
 def forget_audiences(session: Session, alert_id: str) -> None:
     """Take away the pages of an alert that is over; how many there were stays."""
     session.exec(delete(AudiencePage).where(col(AudiencePage.alert_id) == alert_id))
-
-
-def _of(alert_id: str, channel: str) -> tuple[ColumnElement[bool], ...]:
-    return col(AudiencePage.alert_id) == alert_id, col(AudiencePage.channel) == channel
 
 
 def _head_of(head: Audience) -> tuple[ColumnElement[bool], ...]:

@@ -11,18 +11,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import sqlalchemy
-from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from alerts.edition import Edition
 from alerts.sealing import seal, unseal
 from alerts.values import Value
-from store.rows import insert_new, put
+from store.rows import insert_new, of, put
 from store.standing import require_revision
 from store.tables.alert import EditionPhotoRow, Media, Publication, SealedEdition, SealedRendition
 
 _RENDITION = sqlalchemy.select(col(SealedRendition.sealed)).where(
-    *(getattr(SealedRendition, name) == bindparam(f"of_{name}") for name in ("alert_id", "digest", "channel"))
+    *of(SealedRendition, "alert_id", "digest", "channel")
 )
 KeyOf = Callable[[str], bytes]
 """The display key of an alert by its id; raises when it is missing, destroyed or away."""

@@ -21,7 +21,7 @@ from sqlmodel import Session, col, func, select
 from alerts.values import Value
 from alerts.vocabulary import MessageKind
 from store.audience import Members
-from store.rows import insert_new
+from store.rows import insert_new, of
 from store.tables.sending import FinishedBatches, LedgerChunk
 
 KINDS = (None, *MessageKind)
@@ -69,7 +69,7 @@ _ALL_IN_DOUBT = bytes(Status.DOUBT if code else Status.NONE for code in range(25
 _NOTHING_YET = {"reached": 0, "failed": 0, "in_doubt": 0}
 _KEY = ("alert_id", "channel", "start", "edition", "announcement", "purpose")
 """Of a row, as its index has it."""
-_IS_IT = [getattr(LedgerChunk, name) == bindparam(f"of_{name}") for name in _KEY]
+_IS_IT = of(LedgerChunk, *_KEY)
 _INTEND = insert(LedgerChunk)
 _AS_IT_WAS = update(LedgerChunk).where(
     *_IS_IT,
@@ -90,13 +90,13 @@ _WRITTEN = (
 )
 _ROWS = (
     select(LedgerChunk)
-    .where(*(getattr(LedgerChunk, name) == bindparam(f"of_{name}") for name in ("alert_id", "channel")))
+    .where(*of(LedgerChunk, "alert_id", "channel"))
     .where(col(LedgerChunk.start).between(bindparam("first"), bindparam("last")))
     .order_by(col(LedgerChunk.id))
 )
 _COUNT = (
     update(FinishedBatches)
-    .where(*(getattr(FinishedBatches, name) == bindparam(f"of_{name}") for name in ("alert_id", "channel")))
+    .where(*of(FinishedBatches, "alert_id", "channel"))
     .values(number=col(FinishedBatches.number) + 1)
 )
 """What a sender says of its chunks and batches: made once, for a million is two thousand."""

@@ -1,10 +1,15 @@
-"""Single rows that several may write at once: inserted once, or replaced, in one statement."""
+"""Single rows: found by what a statement that is made once names, inserted once, or replaced, in one statement."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, Table, inspect
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
+
+
+def of(table: type[SQLModel], *names: str) -> list[ColumnElement[bool]]:
+    """That these columns are what the parameters `of_<name>` say, for a statement that is made once."""
+    return [getattr(table, name) == bindparam(f"of_{name}") for name in names]
 
 
 def insert_new(into: Session | Connection, row: SQLModel) -> bool:

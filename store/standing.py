@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy
-from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from alerts.state import Desired
 from alerts.vocabulary import Kind, Meaning
 from store.database import Database
-from store.rows import insert_new, put
+from store.rows import insert_new, of, put
 from store.tables.alert import AlertStanding, Meta, OutboxCommand
 from store.tables.person import PersonRow
 from store.tables.sending import Subscriber
@@ -26,9 +25,10 @@ SHORTEST_CODE = 8
 """Characters of an alert's id that tell it apart, for those who read it out or type it over."""
 
 
-_LEASE = sqlalchemy.select(col(AlertStanding.revision), col(AlertStanding.lease_until)).where(
-    col(AlertStanding.alert_id) == bindparam("of")
+STANDS = sqlalchemy.select(col(AlertStanding.revision), col(AlertStanding.lease_until)).where(
+    *of(AlertStanding, "alert_id")
 )
+"""Under which revision an alert stands, and until when: made once, as a sender asks it twenty times a second."""
 FORMERLY = "incarnation before: "
 """With an identity that the store had until it was reconciled: the name of a row in `meta`."""
 
@@ -223,7 +223,7 @@ def renew_lease(session: Session, alert_id: str, revision: int, lease_until: dat
 
 def leased_until(session: Session, alert_id: str, desired: Desired) -> datetime | None:
     """The lease under which `desired` stands: as it was renewed since, for a counterpart may have been away long."""
-    row = session.connection().execute(_LEASE, {"of": alert_id}).first()
+    row = session.connection().execute(STANDS, {"of_alert_id": alert_id}).first()
     if row is None or row.revision != desired.revision or desired.lease_until is None:
         return desired.lease_until
     return max(row.lease_until or desired.lease_until, desired.lease_until)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete
-from sqlmodel import Session, col
+from sqlalchemy import Connection, delete
+from sqlmodel import Session
 
-from store.rows import put
+from store.rows import of, put
 from store.tables.sending import ChannelTrouble, ChannelTry
 
 TABLES = (ChannelTrouble, ChannelTry)
-_CLEAR = [
-    delete(table).where(col(table.alert_id) == bindparam("of_alert_id"), col(table.channel) == bindparam("of_channel"))
-    for table in TABLES
-]
+_CLEAR = [delete(table).where(*of(table, "alert_id", "channel")) for table in TABLES]
 """Made once: every batch that gets through ends with it."""
 
 
